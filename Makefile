@@ -1,0 +1,42 @@
+# The everyday commands. `make check` is what has to pass before a change lands.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: help install check lint test validate bench docs clean
+
+help:
+	@echo "make install   a virtual environment in .venv with everything for development"
+	@echo "make check     linters, types and the test suite"
+	@echo "make test      the test suite alone"
+	@echo "make validate  the slow proofs: every queue with a known answer, by replication (about a quarter of an hour)"
+	@echo "make bench     how fast the engine is, beside yardsticks in the same run"
+	@echo "make docs      run everything the documentation quotes and rebuild its pages and pictures"
+
+install: $(BIN)/pytest
+
+$(BIN)/pytest: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -e '.[dev]'
+	@touch $@
+
+check: lint test
+
+lint: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+test: install
+	$(BIN)/pytest -n auto
+
+validate: install
+	$(BIN)/pytest -m slow -n auto
+
+bench: install
+	$(BIN)/pytest -m bench tests/benchmarks
+
+docs: install
+	$(BIN)/python docs/build.py
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,61 @@
+"""The files that ship with fleetcast, found by name: scenarios, workloads, GPU sheets, model sheets.
+
+They are `configs/` and `workloads/` beside the package in a checkout, and `sim/data/` in an installed wheel.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+SCENARIOS, WORKLOADS, GPUS, MODELS = "configs", "workloads", "configs/gpus", "configs/models"
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+def root() -> Path:
+    """The folder that holds `configs/` and `workloads/`."""
+    installed = _PACKAGE / "data"
+    return installed if installed.is_dir() else _PACKAGE.parent
+
+
+def names(folder: str) -> tuple[str, ...]:
+    """The names in one part of the catalogue, sorted."""
+    return tuple(sorted(path.stem for path in (root() / folder).glob("*.yaml")))
+
+
+def find(folder: str, name: str) -> Path | None:
+    """The file of that name, or nothing. A name is one word: it cannot lead out of the catalogue."""
+    if not _NAME.fullmatch(name) or name not in names(folder):
+        return None
+    return root() / folder / f"{name}.yaml"
+
+
+def is_path(text: str) -> bool:
+    """Whether a reference is written as a path rather than a name."""
+    return "/" in text or "\\" in text or text.lower().endswith((".yaml", ".yml", ".json"))
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word most like this one, if any is like it at all."""
+    spelt = {_folded(item): item for item in known}
+    word = _folded(word)
+    longer = [item for item in spelt if len(word) >= 3 and item.startswith(word)]  # h100: h100-sxm rather than h200
+    close = longer[:1] or difflib.get_close_matches(word, spelt, n=1, cutoff=0.6)
+    return spelt[close[0]] if close else None
+
+
+def _folded(word: str) -> str:
+    return word.lower().replace("_", "-")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of an error about an unknown word: the nearest right one, else all of them if they are few."""
+    known = list(known)
+    best = nearest(word, known)
+    if best is not None:
+        return f"; did you mean '{best}'?"
+    return f"; there are: {', '.join(known)}" if 0 < len(known) <= 30 else ""

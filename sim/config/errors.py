@@ -1,0 +1,45 @@
+"""The two kinds of mistake a user can make, each with its place.
+
+A `ConfigError` is a scenario that is wrong (exit code 2); a `DataError` is a data file that is wrong (exit code 3).
+Our own mistakes are assertions, never one of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where it stands and what to do about it."""
+
+    message: str
+    path: str = ""
+    """Dotted path of the key, for example `pools.chat.max_replica`; empty when the file as a whole is meant."""
+    file: str = ""
+    line: int = 0
+    """Counted from 1; 0 when there is no line (a value given by `--set`, or built in Python)."""
+    column: int = 0
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        return ": ".join(part for part in (place, self.path, self.message) if part)
+
+
+class ConfigError(ValueError):
+    """A scenario (or an option) is wrong. Holds every problem found, in file order."""
+
+    def __init__(self, problems: Iterable[Problem] | Problem | str) -> None:
+        if isinstance(problems, str):
+            problems = Problem(problems)
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class DataError(ValueError):
+    """A data file (a trace, a rate curve) is wrong. One problem: reading stops at the first bad row."""
+
+    def __init__(self, problem: Problem | str) -> None:
+        self.problem = Problem(problem) if isinstance(problem, str) else problem
+        super().__init__(str(self.problem))

@@ -1,0 +1,90 @@
+"""The whole way from a file, a name or a mapping to a valid model: read, change, resolve, validate, complain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from sim.config.complaints import complaints, in_file_order
+from sim.config.errors import ConfigError, Problem
+from sim.config.loader import read_file
+from sim.config.overrides import override
+from sim.config.references import FROM, Reference, absolute_data_paths, locate, resolve_all
+from sim.config.tree import Node, Place, from_python, replaced
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Where a file of one kind may refer to other files."""
+
+    scenario_folder: str
+    """The part of the catalogue that bare names are looked up in."""
+    references: tuple[Reference, ...]
+    user_named: tuple[tuple[str, ...], ...]
+    """Mappings whose keys are the user's own names (see `override`)."""
+    data_paths_under: tuple[str, ...]
+    """The part of the tree that holds paths of data files."""
+    data_path_keys: frozenset[str]
+    """The keys of those paths."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A tree ready to be validated, and what could not be resolved in it."""
+
+    root: Node
+    problems: tuple[Problem, ...]
+
+
+def read(source: str | Path | Mapping[str, Any] | BaseModel, sets: Sequence[str], rules: Rules) -> Read:
+    """What a source says once changes are applied and references resolved. Raises `ConfigError`."""
+    root = _tree(source, rules.scenario_folder)
+    problems: list[Problem] = []
+    for text in sets:
+        try:
+            root = override(root, text, rules.references, rules.user_named)
+        except ConfigError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigError(problems)
+    root = resolve_all(root, rules.references, problems)
+    part = root
+    for step in rules.data_paths_under:
+        below = part.child(step)
+        if below is None:
+            return Read(root, tuple(problems))
+        part = below
+    part = absolute_data_paths(part, rules.data_path_keys)
+    return Read(replaced(root, rules.data_paths_under, part), tuple(problems))
+
+
+def validated(found: Read, model: type[Model]) -> Model:
+    """The model that a tree describes. Raises `ConfigError` with every problem, those of reading included."""
+    problems = list(found.problems)
+    try:
+        valid = model.model_validate(found.root.plain())
+    except ValidationError as error:
+        # Below a reference that could not be resolved, nothing else can be right either.
+        lost = tuple(problem.path.removesuffix(f".{FROM}") for problem in problems)
+        for problem in complaints(error, found.root, model):
+            if not any(problem.path == path or problem.path.startswith(f"{path}.") for path in lost):
+                problems.append(problem)
+        raise ConfigError(in_file_order(problems, found.root)) from None
+    if problems:
+        raise ConfigError(in_file_order(problems, found.root))
+    return valid
+
+
+def _tree(source: str | Path | Mapping[str, Any] | BaseModel, folder: str) -> Node:
+    """What a source says, before anything is changed or resolved."""
+    if isinstance(source, Mapping | BaseModel):
+        return from_python(source, Place())
+    if isinstance(source, Path):
+        return read_file(source)
+    return read_file(locate(source, folder, "scenario", Place()))

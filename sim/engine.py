@@ -1,0 +1,197 @@
+"""simulate(scenario) -> Result: demand in, tables, one of the two calendars, the log out.
+
+A calendar only decides when to call the transitions of `sim.model`. The SimPy calendar gives each replica and the
+arrivals a SimPy process of their own; the compiled calendar asks the clock for the next control event and lets a
+compiled loop do everything before it. Both keep the same order of events at one instant and give the same bits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+import simpy
+
+from sim.fleet import setup
+from sim.fleet.clock import ARRIVAL, COMPLETION, Clock
+from sim.fleet.control import Control
+from sim.fleet.sampling import Sampler, edges
+from sim.model import compiled, loop, state, tournament, transitions
+from sim.model.state import PoolSpec
+from sim.model.tables import NONE, REQUEST, State
+from sim.result import Result
+from sim.result.log import RunLog
+from sim.scenario import Scenario
+
+SMALL = 5_000
+"""Up to this many requests, plain Python on the SimPy calendar is done before a compiler has even been loaded."""
+
+SLICE_EVENTS = 1_000_000
+"""Events between two looks at the progress bar and the keyboard."""
+
+Progress = Callable[[float, int, int, int], None]
+"""Called with (simulated seconds, requests arrived, requests ended, requests in all)."""
+
+
+def simulate(
+    scenario: Scenario,
+    replication: int = 0,
+    progress: Progress | None = None,
+    on_compile: Callable[[], None] | None = None,
+) -> Result:
+    """Run a scenario once.
+
+    `replication` picks independent randomness for the same scenario and seed. `on_compile` is called before the engine
+    is compiled for the first time on a machine. Raises `ConfigError` or `DataError` where a request can never be
+    served (it needs more KV memory than a replica has).
+    """
+    began = time.perf_counter()
+    demand = scenario.workload.demand(scenario.seed, replication, scenario.horizon_s)
+    horizon_s = setup.horizon_s(scenario, demand)
+    specs = setup.pool_specs(scenario)
+    requests = setup.request_table(scenario, demand)
+    setup.check_servable(scenario, specs, requests)
+    calendar = scenario.calendar
+    if calendar == "auto":
+        calendar = "simpy" if len(requests) <= SMALL else "compiled"
+    if len(requests) > SMALL or calendar == "compiled":
+        _warm_up(calendar, on_compile)
+
+    streams, notes = demand.streams, demand.notes
+    del demand  # its columns are in the table now: at 11 million requests they weigh half a gigabyte
+
+    tables = state.build(specs, requests)
+    clock = Clock()
+    names = tuple(scenario.pools)
+    controls = [
+        Control(clock, tables, row, name, pool.autoscaler) for row, (name, pool) in enumerate(scenario.pools.items())
+    ]
+    bins_s = edges(horizon_s)
+    sampler = Sampler(clock, tables, np.unique(np.append(bins_s, scenario.warmup_s)))
+    started = time.perf_counter()
+    run = SimpyCalendar if calendar == "simpy" else CompiledCalendar
+    events = run(clock, tables, progress).run()
+    engine_s = time.perf_counter() - started
+
+    log = RunLog(
+        calendar=calendar,
+        requests=requests,
+        samples=sampler.rows(),
+        edges_s=bins_s,
+        spans=np.concatenate([control.spans for control in controls]),
+        decisions=tuple(decision for control in controls for decision in control.decisions),
+        streams=streams,
+        pools=names,
+        notes=notes,
+        end_s=max(horizon_s, float(tables.run[0]["last_finish_s"])),
+        events=events,
+        preemptions=int(tables.replicas["preemptions"].sum()),
+        wall_s=time.perf_counter() - began,
+        engine_s=engine_s,
+    )
+    return Result(scenario, log)
+
+
+class SimpyCalendar:
+    """Every transition at its own SimPy event: the calendar to read, to step through and to extend."""
+
+    def __init__(self, clock: Clock, tables: State, progress: Progress | None = None) -> None:
+        self.clock = clock
+        self.tables = tables
+        self.progress = progress
+        self.events = 0
+        self.awake = NONE
+        """The replica that has just run: it reads its own plan."""
+        self.replicas = [clock.process(self._replica(row)) for row in range(len(tables.replicas))]
+        clock.process(self._arrivals())
+
+    def _replica(self, row: int) -> Generator[Any, Any, None]:
+        """One replica: sleep until it next needs attention; an interrupt means that its plan has changed."""
+        clock, tables = self.clock, self.tables
+        wake_s = tables.replicas["wake_s"]
+        while True:
+            try:
+                yield clock.at(float(wake_s[row]), COMPLETION + row)
+            except simpy.Interrupt:
+                continue
+            self.events += 1
+            self.awake = row
+            transitions.wake(tables, row, clock.now)
+
+    def _arrivals(self) -> Generator[Any, Any, None]:
+        """All arrivals, one after another."""
+        clock, tables = self.clock, self.tables
+        next_arrival = tables.run["next_arrival"]
+        for r, at_s in enumerate(tables.requests["arrival_s"].tolist()):
+            yield clock.at(at_s, ARRIVAL)
+            next_arrival[0] = r + 1
+            self.events += 1
+            transitions.arrive(tables, r, at_s)
+
+    def _look(self) -> None:
+        """Tell the replicas whose plan has changed, all but the one that has just run."""
+        touched = self.tables.run["touched"]
+        for row in self.tables.touched[: touched[0]].tolist():
+            self.tables.replicas["touched"][row] = 0
+            if row != self.awake:
+                self.replicas[row].interrupt()
+        touched[0] = 0
+        self.awake = NONE
+
+    def run(self) -> int:
+        """To the end of everything; returns the number of transitions."""
+        step, touched = self.clock.step, self.tables.run["touched"]
+        try:
+            while True:
+                for _ in range(SLICE_EVENTS >> 4):
+                    step()
+                    if touched[0]:
+                        self._look()
+                _report(self.progress, self.tables, self.clock.now)
+        except simpy.core.EmptySchedule:
+            return self.events
+
+
+class CompiledCalendar:
+    """The same transitions, called by a compiled loop between two control events."""
+
+    def __init__(self, clock: Clock, tables: State, progress: Progress | None = None) -> None:
+        self.clock = clock
+        self.tables = tables
+        self.progress = progress
+
+    def run(self) -> int:
+        """To the end of everything; returns the number of transitions."""
+        clock, tables = self.clock, self.tables
+        wakes = tournament.build(len(tables.replicas))
+        while True:
+            stop_s = clock.peek()
+            if not clock.next_is_internal():
+                while not loop.run_until(tables, wakes, stop_s, SLICE_EVENTS):
+                    _report(self.progress, tables, float(tables.run[0]["last_finish_s"]))
+            if stop_s == np.inf:
+                return int(tables.run[0]["events"])
+            clock.step()
+
+
+def _report(progress: Progress | None, tables: State, now_s: float) -> None:
+    if progress is not None:
+        run = tables.run[0]
+        progress(now_s, int(run["next_arrival"]), int(run["finished"]), int(run["arrivals"]))
+
+
+def _warm_up(calendar: str, on_compile: Callable[[], None] | None) -> None:
+    """Load or compile the transitions on a fleet of one, so that no run's time contains a compiler's."""
+    if compiled.disabled():
+        return
+    compiled.compile_all()
+    if not compiled.cached_on_disk() and on_compile is not None:
+        on_compile()
+    request = np.zeros(1, REQUEST)
+    tables = state.build([PoolSpec(batching=False, replicas=1, seats=1)], request)
+    clock = Clock()
+    Sampler(clock, tables, np.zeros(1))
+    transitions.open_replica(tables, 0, 0.0)
+    (SimpyCalendar if calendar == "simpy" else CompiledCalendar)(clock, tables).run()

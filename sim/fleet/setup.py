@@ -1,0 +1,93 @@
+"""From a scenario and its demand to what the model runs on: pool numbers and request rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.config.errors import ConfigError, DataError, Problem
+from sim.model.state import PoolSpec
+from sim.model.tables import NONE, REQUEST
+from sim.scenario import Batching, Central, PerReplica, Pool, Scenario
+from sim.workload.demand import Demand
+from sim.workload.replayed import Replayed
+
+
+def horizon_s(scenario: Scenario, demand: Demand) -> float:
+    """The horizon given, or (finite traces only) the first whole second after the last arrival."""
+    if scenario.horizon_s is not None:
+        return scenario.horizon_s
+    return float(np.floor(demand.arrival_s[-1])) + 1.0 if len(demand) else 1.0
+
+
+def pool_specs(scenario: Scenario) -> list[PoolSpec]:
+    """The numbers that the model needs of each pool, in the scenario's order."""
+    return [_pool_spec(pool) for pool in scenario.pools.values()]
+
+
+def _pool_spec(pool: Pool) -> PoolSpec:
+    queued = PoolSpec(
+        batching=False,
+        replicas=pool.autoscaler.replicas,
+        seats=pool.replica.seats,
+        central=isinstance(pool.queue, Central),
+        router=pool.queue.router if isinstance(pool.queue, PerReplica) else "",
+        max_waiting=pool.queue.max_waiting,
+    )
+    if not isinstance(pool.replica, Batching):
+        return queued
+    law = pool.law
+    return replace(
+        queued,
+        batching=True,
+        max_batched_tokens=pool.replica.max_batched_tokens,
+        chunked=pool.replica.chunked_prefill,
+        kv_capacity_tokens=pool.kv_tokens,
+        base_s=law.base_s,
+        prefill_s_per_token=law.prefill_s_per_token,
+        decode_s_per_seq=law.decode_s_per_seq,
+        attention_s_per_token=law.attention_s_per_token,
+        overhead_s=law.overhead_s,
+    )
+
+
+def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:
+    """Request rows for the model, in arrival order."""
+    names = list(scenario.pools)
+    pool_of = np.array([names.index(pool) for pool in scenario.stream_pools], np.int16)
+    requests = np.zeros(len(demand), REQUEST)
+    for name in ("arrival_s", "service_s", "first_service_s", "ticket", "prompt_tokens", "output_tokens", "stream"):
+        requests[name] = getattr(demand, name)
+    for name in ("start_s", "first_token_s", "finish_s"):
+        requests[name] = np.nan
+    requests["replica"] = NONE
+    requests["pool"] = pool_of[demand.stream] if len(pool_of) > 1 else pool_of[0]
+    return requests
+
+
+def check_servable(scenario: Scenario, specs: list[PoolSpec], requests: NDArray[Any]) -> None:
+    """Refuse a request that its pool could never serve, however long it waited."""
+    for row, (name, spec) in enumerate(zip(scenario.pools, specs, strict=True)):
+        if not spec.batching or not len(requests):
+            continue
+        need = np.where(requests["pool"] == row, requests["prompt_tokens"] + requests["output_tokens"] - 1, 0)
+        limits = [(spec.kv_capacity_tokens, "KV memory of a replica holds", "more GPU memory or gpus_per_replica")]
+        if not spec.chunked:
+            limits.append((spec.max_batched_tokens, "max_batched_tokens unchunked is", "chunked_prefill: true"))
+        for limit, what, remedy in limits:
+            worst = int(np.argmax(need))
+            if need[worst] <= limit:
+                continue
+            request = requests[worst]
+            stream = list(scenario.workload.stream_names)[int(request["stream"])]
+            problem = Problem(
+                f"request {worst} of stream '{stream}' has {request['prompt_tokens']} prompt and "
+                f"{request['output_tokens']} output tokens and can never be served: {what} {limit} tokens "
+                f"({int((need > limit).sum())} such requests); bound the lengths (`max:`) or give {remedy}",
+                path=f"pools.{name}",
+            )
+            replayed = isinstance(scenario.workload.by_name()[stream], Replayed)
+            raise DataError(problem) if replayed else ConfigError(problem)

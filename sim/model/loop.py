@@ -1,0 +1,51 @@
+"""The compiled calendar's loop: every arrival and every wake-up up to the next control event, in order.
+
+At one instant the order is completion, then control, then arrival; completions by replica row. The SimPy calendar
+schedules with the same ranks.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sim.model import tournament, transitions
+from sim.model.compiled import compiled
+from sim.model.tables import State
+
+
+@compiled
+def look(s: State, wakes: Any) -> None:
+    """Copy the `wake_s` of touched replicas into the tournament of wake-ups."""
+    run = s.run[0]
+    for i in range(run["touched"]):
+        row = int(s.touched[i])
+        s.replicas[row]["touched"] = 0
+        tournament.update(wakes, 0, len(wakes) >> 1, row, float(s.replicas[row]["wake_s"]))
+    run["touched"] = 0
+
+
+@compiled
+def run_until(s: State, wakes: Any, stop_s: float, most_events: int) -> bool:
+    """Do all completions up to and at `stop_s` and all arrivals before; True when done, False after `most_events`."""
+    run = s.run[0]
+    look(s, wakes)
+    done = False
+    for _ in range(most_events):
+        r = int(run["next_arrival"])
+        arrival_s = s.requests[r]["arrival_s"] if r < run["arrivals"] else math.inf
+        wake_s = wakes[1]["key"]
+        if wake_s <= arrival_s:
+            if wake_s > stop_s or wake_s == math.inf:
+                done = True
+                break
+            transitions.wake(s, int(wakes[1]["row"]), wake_s)
+        else:
+            if arrival_s >= stop_s:
+                done = True
+                break
+            run["next_arrival"] += 1
+            transitions.arrive(s, r, arrival_s)
+        run["events"] += 1
+        look(s, wakes)
+    return done

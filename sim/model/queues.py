@@ -1,0 +1,47 @@
+"""First-come-first-served lines of requests, linked through the requests themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.model.compiled import compiled
+from sim.model.tables import NONE
+
+
+@compiled
+def push_back(queues: Any, requests: Any, line: int, r: int, tokens: int) -> None:
+    """Request r joins the end of the line, bringing `tokens` to prefill."""
+    queue = queues[line]
+    requests[r]["next"] = NONE
+    if queue["length"] == 0:
+        queue["head"] = r
+    else:
+        requests[queue["tail"]]["next"] = r
+    queue["tail"] = r
+    queue["length"] += 1
+    queue["tokens"] += tokens
+
+
+@compiled
+def push_front(queues: Any, requests: Any, line: int, r: int, tokens: int) -> None:
+    """Request r goes to the head of the line: it was served before and was preempted."""
+    queue = queues[line]
+    if queue["length"] == 0:
+        queue["tail"] = r
+        requests[r]["next"] = NONE
+    else:
+        requests[r]["next"] = queue["head"]
+    queue["head"] = r
+    queue["length"] += 1
+    queue["tokens"] += tokens
+
+
+@compiled
+def pop_front(queues: Any, requests: Any, line: int, tokens: int) -> int:
+    """The head of the line leaves it, with its `tokens`."""
+    queue = queues[line]
+    r = queue["head"]
+    queue["head"] = requests[r]["next"]
+    queue["length"] -= 1
+    queue["tokens"] -= tokens
+    return int(r)

@@ -1,0 +1,89 @@
+"""A replica with slots: each request is served alone, for its own service time, in one of `concurrency` slots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.model import heaps, outcomes, queues, seats
+from sim.model.compiled import compiled
+from sim.model.tables import State
+
+
+@compiled
+def settle(replica: Any, now_s: float) -> None:
+    """Bring the replica's integrals up to now."""
+    if replica["seated"] > 0:
+        passed_s = now_s - replica["boundary_s"]
+        replica["busy_s"] += passed_s
+        replica["running_s"] += passed_s * replica["seated"]
+    replica["boundary_s"] = now_s
+
+
+@compiled
+def take(s: State, row: int, r: int, now_s: float) -> None:
+    """Request r starts in a free slot now."""
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    request = s.requests[r]
+    seat = seats.sit(s.seats, replica, r)
+    end_s = now_s + request["service_s"]
+    s.seats[seat]["stop"] = end_s
+    replica["running"] += 1
+    heaps.push(s.heaps, s.seats, replica, heaps.SPARE * int(pool["seats"]), end_s, seat)
+    request["start_s"] = now_s
+    request["first_token_s"] = now_s + request["first_service_s"] + pool["overhead_s"]
+    replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)
+
+
+@compiled
+def wake(s: State, row: int, now_s: float) -> None:
+    """Services that end now end; the slots they leave are filled from the replica's queue, then from the pool's."""
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    settle(replica, now_s)
+    while heaps.next_stop(s.heaps, s.seats, replica) <= now_s:
+        seat = heaps.pop(s.heaps, replica)
+        r = int(s.seats[seat]["request"])
+        seats.leave(s.seats, replica, seat)
+        replica["running"] -= 1
+        replica["outstanding"] -= 1
+        replica["tokens"] -= s.requests[r]["prompt_tokens"]
+        outcomes.finish(s, r, now_s + pool["overhead_s"])
+    fill(s, row, now_s)
+    replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)
+
+
+@compiled
+def fill(s: State, row: int, now_s: float) -> None:
+    """Waiting requests take the free slots, oldest first."""
+    replica = s.replicas[row]
+    pool_row = int(replica["pool"])
+    pool = s.pools[pool_row]
+    own = len(s.pools) + row
+    while replica["seated"] < pool["seats"]:
+        if s.queues[own]["length"] > 0:
+            line = own
+        elif pool["central"] == 1 and replica["ready"] == 1 and s.queues[pool_row]["length"] > 0:
+            line = pool_row
+        else:
+            break
+        r = int(s.queues[line]["head"])
+        tokens = int(s.requests[r]["prompt_tokens"])
+        queues.pop_front(s.queues, s.requests, line, tokens)
+        if line == pool_row:
+            s.requests[r]["replica"] = row
+            replica["outstanding"] += 1
+            replica["tokens"] += tokens
+        take(s, row, r, now_s)
+
+
+@compiled
+def integrals(replica: Any, now_s: float) -> tuple[float, float, float]:
+    """Busy time and slots taken, integrated up to now, without changing anything (no KV memory: 0)."""
+    busy_s = float(replica["busy_s"])
+    running_s = float(replica["running_s"])
+    if replica["seated"] > 0:
+        passed_s = now_s - replica["boundary_s"]
+        busy_s += passed_s
+        running_s += passed_s * replica["seated"]
+    return busy_s, running_s, 0.0

@@ -1,0 +1,165 @@
+"""The transitions that a calendar calls, each at its time: a request arrives, a replica wakes, a replica opens.
+
+Each changes the tables and lists in `touched` the replicas whose `wake_s` (when they next need attention) it changed.
+There is no clock here, no randomness and no I/O.
+"""
+
+from __future__ import annotations
+
+from sim.model import batching, outcomes, queues, routing, slots
+from sim.model.compiled import compiled
+from sim.model.tables import NONE, State
+
+
+@compiled
+def arrive(s: State, r: int, now_s: float) -> None:
+    """Request r arrives: it is routed, queued, started or rejected."""
+    request = s.requests[r]
+    pool_row = int(request["pool"])
+    pool = s.pools[pool_row]
+    tokens = int(request["prompt_tokens"])
+    s.run[0]["in_system"] += 1
+    if pool["central"] == 0:
+        row = routing.choose(s, pool_row, request["ticket"])
+        if row == NONE:
+            outcomes.reject(s, r)
+        else:
+            enqueue(s, row, r, now_s)
+        return
+    if s.queues[pool_row]["length"] == 0:
+        row = routing.choose(s, pool_row, request["ticket"])
+        if row != NONE and (pool["batching"] == 0 or batching.has_room(s, row, tokens, now_s, True)):
+            enqueue(s, row, r, now_s)
+            return
+    if s.queues[pool_row]["length"] >= pool["max_waiting"]:
+        outcomes.reject(s, r)
+    else:
+        queues.push_back(s.queues, s.requests, pool_row, r, tokens)
+
+
+@compiled
+def enqueue(s: State, row: int, r: int, now_s: float) -> None:
+    """Request r joins replica `row`, or is rejected when it finds no room and a full queue."""
+    request = s.requests[r]
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    line = len(s.pools) + row
+    waiting = int(s.queues[line]["length"])
+    tokens = int(request["prompt_tokens"])
+    if pool["batching"] == 1:
+        room = batching.has_room(s, row, tokens, now_s, True)
+    else:
+        room = bool(replica["seated"] < pool["seats"])
+    if not room and waiting >= pool["max_waiting"]:
+        outcomes.reject(s, r)
+        return
+    request["replica"] = row
+    replica["outstanding"] += 1
+    replica["tokens"] += tokens
+    if pool["batching"] == 0 and room:
+        slots.settle(replica, now_s)
+        slots.take(s, row, r, now_s)
+        touch(s, row)
+    else:
+        queues.push_back(s.queues, s.requests, line, r, tokens)
+        if pool["batching"] == 1 and room and waiting == 0:
+            batching.attend(s, row, now_s, True)
+            touch(s, row)
+    routing.refresh(s, row)
+
+
+@compiled
+def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) -> None:
+    """The head of a batching pool's central queue goes to a replica with room, again and again while one has.
+
+    Replica `at_row` stands at a boundary and is planned by the caller; others learn of their new request here.
+    Iterations that end exactly now are over for replicas up to `over_row`.
+    """
+    queue = s.queues[pool_row]
+    while queue["length"] > 0:
+        r = int(queue["head"])
+        tokens = int(s.requests[r]["prompt_tokens"])
+        row = routing.choose(s, pool_row, s.requests[r]["ticket"])
+        if row == NONE or not batching.has_room(s, row, tokens, now_s, row <= over_row):
+            return
+        queues.pop_front(s.queues, s.requests, pool_row, tokens)
+        replica = s.replicas[row]
+        s.requests[r]["replica"] = row
+        replica["outstanding"] += 1
+        replica["tokens"] += tokens
+        queues.push_back(s.queues, s.requests, len(s.pools) + row, r, tokens)
+        routing.refresh(s, row)
+        if row != at_row:
+            batching.attend(s, row, now_s, row <= over_row)
+            touch(s, row)
+
+
+@compiled
+def wake(s: State, row: int, now_s: float) -> None:
+    """Replica `row` reaches its `wake_s`: answers go out, who waits comes in, the next step is planned."""
+    pool_row = int(s.replicas[row]["pool"])
+    if s.pools[pool_row]["batching"] == 1:
+        batching.advance(s, row, now_s)
+        if s.pools[pool_row]["central"] == 1:
+            routing.refresh(s, row)
+            dispatch(s, pool_row, row, row, now_s)
+        batching.plan(s, row, now_s)
+    else:
+        slots.wake(s, row, now_s)
+    routing.refresh(s, row)
+    touch(s, row)
+
+
+@compiled
+def open_replica(s: State, row: int, now_s: float) -> None:
+    """Replica `row` is ready: it takes requests, first those that wait in its pool's central queue."""
+    replica = s.replicas[row]
+    pool_row = int(replica["pool"])
+    pool = s.pools[pool_row]
+    replica["ready"] = 1
+    replica["ready_s"] = now_s
+    replica["boundary_s"] = now_s
+    s.members[pool["replica0"] + pool["ready"]] = row
+    pool["ready"] += 1
+    routing.refresh(s, row)
+    if pool["batching"] == 1:
+        if pool["central"] == 1:
+            dispatch(s, pool_row, row, len(s.replicas), now_s)
+        batching.plan(s, row, now_s)
+    else:
+        slots.fill(s, row, now_s)
+    routing.refresh(s, row)
+    touch(s, row)
+
+
+@compiled
+def touch(s: State, row: int) -> None:
+    """List a replica as touched, once."""
+    if s.replicas[row]["touched"] == 0:
+        s.replicas[row]["touched"] = 1
+        run = s.run[0]
+        s.touched[run["touched"]] = row
+        run["touched"] += 1
+
+
+@compiled
+def sample(s: State, pool_row: int, now_s: float) -> tuple[float, float, float, float]:
+    """Integrals of a pool from 0 to now: (ready replica-seconds, busy, seats taken, KV tokens in use)."""
+    pool = s.pools[pool_row]
+    ready_s = 0.0
+    busy_s = 0.0
+    running_s = 0.0
+    kv_s = 0.0
+    for row in range(pool["replica0"], pool["replica0"] + pool["replicas"]):
+        replica = s.replicas[row]
+        if replica["ready"] == 0:
+            continue
+        if pool["batching"] == 1:
+            busy, running, kv = batching.integrals(replica, now_s)
+        else:
+            busy, running, kv = slots.integrals(replica, now_s)
+        ready_s += now_s - replica["ready_s"]
+        busy_s += busy
+        running_s += running
+        kv_s += kv
+    return ready_s, busy_s, running_s, kv_s

@@ -1,0 +1,7 @@
+"""The report of a run: one HTML file that works offline, and the tables that it shares with the terminal."""
+
+from __future__ import annotations
+
+from sim.report.page import render
+
+__all__ = ["render"]

@@ -1,0 +1,263 @@
+"""The pictures of a run as plain Plotly dictionaries (data and layout), built from its columns.
+
+Colours are CSS variables of the page (`var(--blue)`), put in when it draws, so one file serves light and dark screens.
+Names that users choose are escaped here as well: Plotly reads a little HTML in its texts.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.report.downsample import extremes, short
+from sim.result import words
+from sim.result.latency import METRICS, metric_s, tail_curve
+from sim.result.verdict import runs_away
+from sim.result.window import measured_window
+
+if TYPE_CHECKING:
+    from sim.result import Result
+    from sim.result.timeline import Columns
+
+Plot = dict[str, Any]
+
+METRIC_STYLE = {
+    "queue_wait": ("queue wait", "var(--grey)"),
+    "ttft": ("TTFT", "var(--blue)"),
+    "tpot": ("TPOT", "var(--teal)"),
+    "e2e": ("E2E", "var(--violet)"),
+}
+_SECONDS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 36000.0, 86400.0, 864000.0, 8640000.0)
+_LEAST_SHARE = 1e-5
+"""A tail thinner than this is not drawn: too few requests stand behind it."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One picture of the report: what it shows, how to read it, and the plot."""
+
+    key: str
+    title: str
+    caption: str
+    plot: Plot
+
+
+def figures(result: Result) -> list[Figure]:
+    """The pictures of a run, first the one that shows the verdict: the queue if it runs away, else the latencies."""
+    columns = result.columns
+    over_time = latency_over_time(result)
+    tail = latency_tail(result)
+    first = [over_time, tail] if runs_away(columns["waiting"], columns["replicas"]) else [tail, over_time]
+    made = [*first, queue_and_replicas(result), utilization_over_time(result)]
+    if result.summary()["cost"]["total_usd"] is not None:
+        made.append(cost_over_time(result))
+    return made
+
+
+def latency_over_time(result: Result) -> Figure:
+    """TTFT by time of arrival above the requests that wait."""
+    columns, clock = result.columns, _Clock(result.columns)
+    p50_s, p99_s = columns["ttft_s_p50"], columns["ttft_s_p99"]
+    limits_s = [target.under_s for target in result.scenario.slo if target.metric == "ttft"]
+    data = [
+        _line(clock, p99_s, "TTFT p99", "var(--red)", _durations(p99_s)),
+        _line(clock, p50_s, "TTFT p50", "var(--blue)", _durations(p50_s)),
+        _area(clock, columns["waiting"], "waiting requests", "var(--orange)", "var(--orange-soft)") | {"yaxis": "y2"},
+    ]
+    layout = {
+        "xaxis": clock.axis | {"anchor": "y2"},
+        "yaxis": _duration_axis(np.concatenate((p50_s, p99_s, limits_s)), "time to first token")
+        | {"domain": [0.42, 1]},
+        "yaxis2": {"title": {"text": "requests waiting"}, "domain": [0, 0.34], "rangemode": "tozero"},
+        "shapes": [_limit(limit_s, "y") for limit_s in limits_s],
+    }
+    caption = "By the time a request arrives: half of them get their first token below the blue line, 99% below the red"
+    caption += " one; the dashed line is the SLO. Below, how many wait." if limits_s else " one. Below, how many wait."
+    return Figure("time", "Latency over time", caption, {"data": data, "layout": layout})
+
+
+def latency_tail(result: Result) -> Figure:
+    """The share of requests slower than x, by metric, with the SLO's targets as points."""
+    rows = result.log.requests[measured_window(result.scenario, result.log).rows]
+    data: list[Plot] = []
+    shown_s: list[float] = []
+    for metric in METRICS:
+        name, colour = METRIC_STYLE[metric]
+        value_s = metric_s(rows, metric)
+        grid_s, above = tail_curve(value_s)
+        points = [
+            (at_s, share) for at_s, share in zip(grid_s, above, strict=True) if at_s > 0 and share >= _LEAST_SHARE
+        ]
+        if points:
+            at_s, share = (np.array(part) for part in zip(*points, strict=True))
+            shown_s += [float(at_s.min()), float(at_s.max())]
+            text = [f"{words.share(part)} slower than {words.duration(at)}" for at, part in points]
+            data.append(_curve(at_s, share, name, colour, text))
+        data += [_target(target, colour) for target in result.scenario.slo if target.metric == metric]
+    shown_s += [target.under_s for target in result.scenario.slo]
+    layout = {
+        "xaxis": _duration_axis(np.array(shown_s), "latency"),
+        "yaxis": {
+            "type": "log",
+            "title": {"text": "share of requests slower"},
+            "tickvals": [1, 0.5, 0.1, 0.05, 0.01, 1e-3, 1e-4, 1e-5],
+            "ticktext": ["100%", "50%", "10%", "5%", "1%", "0.1%", "0.01%", "0.001%"],
+        },
+    }
+    caption = "How many completed requests take longer than a given time: where a curve crosses 1% is its p99."
+    if result.scenario.slo:
+        caption += " A diamond is an SLO target: the curve of its colour has to pass below it."
+    return Figure("tail", "Latency distribution", caption, {"data": data, "layout": layout})
+
+
+def queue_and_replicas(result: Result) -> Figure:
+    """Demand, the requests in the system, and the replicas of each pool."""
+    columns, clock = result.columns, _Clock(result.columns)
+    arrivals_per_s = columns["arrivals"] / np.maximum(columns["end_s"] - columns["start_s"], 1e-12)
+    pools = result.log.pools
+    by_pool = {name: columns if len(pools) == 1 else result.pool_timeline(name) for name in pools}
+    shades = ("var(--violet)", "var(--teal)", "var(--blue)", "var(--orange)", "var(--grey)")
+    data = [
+        _area(clock, arrivals_per_s, "arrivals/s", "var(--blue)", "var(--blue-soft)"),
+        _line(clock, columns["waiting"], "waiting", "var(--orange)") | {"yaxis": "y2"},
+        _line(clock, columns["running"], "running", "var(--teal)") | {"yaxis": "y2"},
+    ]
+    for place, (name, timeline) in enumerate(by_pool.items()):
+        label = "replicas" if len(pools) == 1 else f"replicas of {html.escape(name)}"
+        data.append(_line(clock, timeline["replicas"], label, shades[place % len(shades)]) | {"yaxis": "y3"})
+    layout = {
+        "xaxis": clock.axis | {"anchor": "y3"},
+        "yaxis": {"title": {"text": "arrivals/s"}, "domain": [0.70, 1], "rangemode": "tozero"},
+        "yaxis2": {"title": {"text": "requests"}, "domain": [0.34, 0.64], "rangemode": "tozero"},
+        "yaxis3": {"title": {"text": "replicas"}, "domain": [0, 0.28], "rangemode": "tozero"},
+    }
+    caption = "What comes in, what waits and runs, and the replicas that are ready, as averages over each bin of time."
+    return Figure("queue", "Demand, queue and replicas", caption, {"data": data, "layout": layout})
+
+
+def utilization_over_time(result: Result) -> Figure:
+    columns, clock = result.columns, _Clock(result.columns)
+    data = [_area(clock, columns["busy_share"], "busy", "var(--teal)", "var(--teal-soft)")]
+    if np.isfinite(columns["kv_share"]).any():
+        data.append(_line(clock, columns["kv_share"], "KV memory in use", "var(--violet)"))
+    share_axis = {"tickformat": ".0%", "range": [0, 1.02], "title": {"text": "share of ready replicas"}}
+    caption = "Busy: the share of ready replica time with at least one running request."
+    if len(data) > 1:
+        caption += " KV memory: the share of all ready replicas' KV cache that holds tokens."
+    return Figure("busy", "Utilization", caption, {"data": data, "layout": {"xaxis": clock.axis, "yaxis": share_axis}})
+
+
+def cost_over_time(result: Result) -> Figure:
+    """Dollars an hour, split into those for busy replicas and those for idle ones."""
+    columns, clock = result.columns, _Clock(result.columns)
+    usd = columns["usd_per_hour"]
+    busy_usd = usd * np.nan_to_num(columns["busy_share"])
+    keep = extremes(busy_usd)  # one choice of points for both, so that they stack
+    data = [
+        _area(clock, part, name, colour, soft, keep) | {"stackgroup": "usd"}
+        for part, name, colour, soft in (
+            (busy_usd, "busy", "var(--teal)", "var(--teal-soft)"),
+            (usd - busy_usd, "idle", "var(--grey)", "var(--grey-soft)"),
+        )
+    ]
+    money_axis = {"title": {"text": "USD/hour"}, "tickprefix": "$", "rangemode": "tozero"}
+    caption = "What the fleet costs an hour: for replicas at work, and for replicas that are ready and idle."
+    return Figure("cost", "Cost", caption, {"data": data, "layout": {"xaxis": clock.axis, "yaxis": money_axis}})
+
+
+class _Clock:
+    """The time axis: the middle of each bin, in the unit that suits the length of the run."""
+
+    def __init__(self, columns: Columns) -> None:
+        length_s = float(columns["end_s"][-1]) if len(columns["end_s"]) else 0.0
+        units = ((3 * 86400, 86400.0, "days"), (2 * 3600, 3600.0, "hours"), (180, 60.0, "minutes"), (0, 1.0, "seconds"))
+        unit_s, name = next((unit_s, name) for least_s, unit_s, name in units if length_s >= least_s)
+        self.at = (columns["start_s"] + columns["end_s"]) / 2 / unit_s
+        self.axis: Plot = {"title": {"text": f"{name} into the run"}, "range": [0, max(length_s / unit_s, 1e-9)]}
+        if name == "hours" and length_s <= 72 * 3600:
+            self.axis |= {"tick0": 0, "dtick": next(step for step in (1, 2, 3, 6) if length_s / 3600 / step <= 12)}
+
+
+def _line(
+    clock: _Clock,
+    value: NDArray[np.float64],
+    name: str,
+    colour: str,
+    text: NDArray[np.str_] | None = None,
+    keep: NDArray[np.int64] | None = None,
+) -> Plot:
+    keep = extremes(value) if keep is None else keep
+    trace: Plot = {
+        "type": "scatter",
+        "mode": "lines" if np.isfinite(value).sum() > 2 else "markers",
+        "name": name,
+        "x": short(clock.at[keep]),
+        "y": short(value[keep]),
+        "line": {"color": colour, "width": 1.8},
+        "marker": {"color": colour},
+    }
+    if text is not None:
+        trace |= {"text": text[keep].tolist(), "hovertemplate": "%{text}"}
+    return trace
+
+
+def _area(
+    clock: _Clock,
+    value: NDArray[np.float64],
+    name: str,
+    colour: str,
+    soft: str,
+    keep: NDArray[np.int64] | None = None,
+) -> Plot:
+    return _line(clock, value, name, colour, keep=keep) | {"fill": "tozeroy", "fillcolor": soft}
+
+
+def _curve(at_s: NDArray[np.float64], share: NDArray[np.float64], name: str, colour: str, text: list[str]) -> Plot:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": short(at_s),
+        "y": short(share),
+        "line": {"color": colour, "width": 2.2},
+        "text": text,
+        "hovertemplate": "%{text}",
+    }
+
+
+def _target(target: Any, colour: str) -> Plot:
+    """An SLO target as a point: this share at most may be slower than its limit."""
+    said = f"{target.metric} ≤ {words.duration(target.under_s)} for {words.percent(target.share)}"
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": f"SLO: {said}",
+        "x": [target.under_s],
+        "y": [max(1 - target.share, _LEAST_SHARE)],
+        "marker": {"symbol": "diamond", "size": 11, "color": colour, "line": {"color": "var(--text)", "width": 1.5}},
+        "hovertemplate": "SLO<extra></extra>",
+    }
+
+
+def _limit(limit_s: float, axis: str) -> Plot:
+    line = {"color": "var(--red)", "width": 1.5, "dash": "dash"}
+    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": axis, "y0": limit_s, "y1": limit_s, "line": line}
+
+
+def _durations(value_s: NDArray[np.float64]) -> NDArray[np.str_]:
+    return np.array([words.duration(value) for value in value_s.tolist()])
+
+
+def _duration_axis(value_s: NDArray[np.float64], title: str) -> Plot:
+    """A logarithmic axis of times with ticks that people read: 10 ms, 1 s, 1 min, 1 h."""
+    positive_s = value_s[np.isfinite(value_s) & (value_s > 0)]
+    axis: Plot = {"type": "log", "title": {"text": title}}
+    axis |= {"tickvals": list(_SECONDS), "ticktext": [words.duration(tick_s) for tick_s in _SECONDS]}
+    if len(positive_s):
+        low, high = np.log10(positive_s.min()), np.log10(positive_s.max())
+        axis["range"] = [round(float(low) - 0.15, 4), round(float(high) + 0.15, 4)]
+    return axis

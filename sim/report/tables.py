@@ -1,0 +1,115 @@
+"""The numbers of a summary as tables of words, for the terminal and for the report alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sim.result import words
+from sim.result.summary import OUTCOME_ORDER
+
+METRIC_NAMES = {
+    "queue_wait": "queue wait",
+    "ttft": "time to first token (TTFT)",
+    "tpot": "time per output token (TPOT)",
+    "e2e": "whole answer (E2E)",
+}
+STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
+MET = {True: "met", False: "missed", None: words.MISSING}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption, a heading and rows, all of them text; the first column is the row's name."""
+
+    caption: str
+    heading: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def tables(summary: dict[str, Any]) -> list[Table]:
+    """The tables of a run, most asked-for first. A pool gets its own columns when there are several."""
+    made = [latency_table(summary), fleet_table(summary), outcome_table(summary)]
+    if summary["slo"]:
+        made.insert(0, slo_table(summary))
+    return made
+
+
+def latency_table(block: dict[str, Any]) -> Table:
+    rows = []
+    for metric, name in METRIC_NAMES.items():
+        found = block["latency"][f"{metric}_s"]
+        if found["mean"] is not None:
+            rows.append((name, *(words.duration(found[statistic]) for statistic in STATISTICS)))
+    return Table("Latency", ("of completed requests", *STATISTICS), tuple(rows))
+
+
+def slo_table(block: dict[str, Any]) -> Table:
+    rows = [
+        (
+            f"{METRIC_NAMES[target['metric']]} ≤ {words.duration(target['under_s'])}",
+            words.percent(target["share"]),
+            words.share_beside(target["attained"], target["share"]),
+            MET[target["met"]],
+        )
+        for target in block["slo"]
+    ]
+    return Table("SLO", ("of all requests that arrived", "target", "attained", ""), tuple(rows))
+
+
+def outcome_table(summary: dict[str, Any]) -> Table:
+    """What became of the requests, for the whole run and for each of several pools."""
+    columns = _columns(summary)
+    rows = [("arrived", *(words.count(block["requests"]["arrived"]) for block in columns.values()))]
+    for outcome in OUTCOME_ORDER:
+        if outcome == "completed" or summary["requests"][outcome]:
+            rows.append(
+                (outcome.replace("_", " "), *(_outcome(block["requests"], outcome) for block in columns.values()))
+            )
+    return Table("Outcomes", ("requests", *columns), tuple(rows))
+
+
+def fleet_table(summary: dict[str, Any]) -> Table:
+    """Replicas, how full they are and what they cost, for the whole fleet and for each of several pools."""
+    columns = _columns(summary)
+    lines: dict[str, Callable[[dict[str, Any]], str]] = {
+        "replicas": lambda block: _replicas(block["replicas"]),
+        "busy": lambda block: words.share(block["utilization"]["busy_share"]),
+        "batch occupancy": lambda block: words.share(block["utilization"]["batch_share"]),
+        "KV memory in use": lambda block: words.share(block["utilization"]["kv_share"]),
+        "requests waiting, average": lambda block: words.count(block["time_average"]["waiting"]),
+        "requests running, average": lambda block: words.count(block["time_average"]["running"]),
+        "requests served": lambda block: _rate(block["throughput"]["requests_per_s"]),
+        "output tokens": lambda block: _rate(block["throughput"]["output_tokens_per_s"]),
+        "GPU-hours": lambda block: words.count(block["replicas"]["gpu_hours"]),
+        "cost of the run": lambda block: words.usd(block["cost"]["total_usd"]),
+        "cost a day": lambda block: words.usd(block["cost"]["usd_per_day"]),
+        "cost a month (30 days)": lambda block: words.usd(block["cost"]["usd_per_month"]),
+        "cost a request": lambda block: words.usd(block["cost"]["usd_per_request"]),
+        "cost a million output tokens": lambda block: words.usd(block["cost"]["usd_per_million_output_tokens"]),
+    }
+    rows = [(name, *(say(block) for block in columns.values())) for name, say in lines.items()]
+    said = tuple(row for row in rows if any(value != words.MISSING for value in row[1:]))
+    return Table("Fleet and cost", ("", *columns), said)
+
+
+def _columns(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    if len(summary["pools"]) == 1:
+        return {"": summary}
+    return {"all": summary} | {f"pool {name}": block for name, block in summary["pools"].items()}
+
+
+def _outcome(requests: dict[str, int], outcome: str) -> str:
+    number = requests[outcome]
+    return f"{words.count(number)} ({words.share(number / requests['arrived'])})" if requests["arrived"] else "0"
+
+
+def _replicas(replicas: dict[str, Any]) -> str:
+    if replicas["min"] == replicas["max"]:
+        return words.count(replicas["max"])
+    return f"{words.count(replicas['mean'])} ({replicas['min']} to {replicas['max']})"
+
+
+def _rate(per_s: float | None) -> str:
+    return words.MISSING if per_s is None else f"{words.count(per_s)}/s"

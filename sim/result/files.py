@@ -1,0 +1,83 @@
+"""The files of a result's folder, each written from the result by one function. Bytes depend on the run alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.result.frames import CATEGORIES, categories, request_columns
+
+if TYPE_CHECKING:
+    from sim.result.log import RunLog
+    from sim.result.timeline import Columns
+
+ROW_GROUP = 1 << 18
+"""Requests in memory at a time while they are written, and in one row group of the Parquet file."""
+
+
+def json_text(document: Any) -> str:
+    """JSON as people and tools like it: indented, keys in our order, never NaN (which is not JSON)."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_timeline(path: Path, columns: Columns) -> None:
+    """`timeline.csv`: one row a bin; an empty cell where there is no data."""
+    numbers = [column.tolist() for column in columns.values()]
+    arrivals = list(columns).index("arrivals")
+    numbers[arrivals] = [int(value) for value in numbers[arrivals]]
+    _write_csv(path, columns, zip(*numbers, strict=True))
+
+
+def write_decisions(path: Path, log: RunLog) -> None:
+    """`decisions.csv`: one row a decision of an autoscaler."""
+    rows = ((row.at_s, row.pool, row.current, row.wanted, row.reason) for row in log.decisions)
+    _write_csv(path, ("at_s", "pool", "current", "wanted", "reason"), rows)
+
+
+def _write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([cell(value) for value in row] for row in rows)
+
+
+def cell(value: object) -> object:
+    """A value as a spreadsheet may safely open it: text that would start a formula is quoted, NaN is an empty cell."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + value
+    if isinstance(value, float) and math.isnan(value):
+        return ""
+    return value
+
+
+def write_requests(path: Path, log: RunLog) -> None:
+    """`requests.parquet`: one row a request in arrival order, null for what never happened; bounded memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = {name: pa.array(list(values), pa.string()) for name, values in categories(log).items()}
+
+    def table(first: int) -> Any:
+        columns = request_columns(log, slice(first, first + ROW_GROUP))
+        arrays = {}
+        for name, column in columns.items():
+            if name in CATEGORIES:
+                arrays[name] = pa.DictionaryArray.from_arrays(pa.array(column, mask=column < 0), names[name])
+            else:
+                missing = column < 0 if name == "replica" else None
+                arrays[name] = pa.array(column, mask=missing, from_pandas=True)
+        return pa.table(arrays)
+
+    first_table = table(0)  # also of an empty run: the columns are there
+    with pq.ParquetWriter(path, first_table.schema, compression="zstd") as writer:
+        writer.write_table(first_table)
+        for first in range(ROW_GROUP, len(log.requests), ROW_GROUP):
+            writer.write_table(table(first))

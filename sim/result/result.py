@@ -1,0 +1,101 @@
+"""One finished run, with every number derived from its log on demand."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.result.summary import summarize
+from sim.result.timeline import Columns, timeline_columns
+from sim.result.verdict import verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.result.log import RunLog
+    from sim.scenario import Scenario
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a run of a scenario came to. Holds the scenario and the log; everything else is computed from them."""
+
+    scenario: Scenario
+    log: RunLog
+
+    def __repr__(self) -> str:
+        return f"Result({self.scenario.name!r}, {len(self.log.requests)} requests, {self.log.calendar})"
+
+    def summary(self) -> dict[str, Any]:
+        """All numbers as one JSON-ready document; units are in the keys, None stands where there is no data."""
+        return copy.deepcopy(self._summary)
+
+    def verdict(self) -> str:
+        """The result in one or two plain sentences."""
+        return verdict(self._summary, self.columns)
+
+    @property
+    def requests(self) -> pd.DataFrame:
+        """One row a request, in arrival order, warm-up included (a new frame at every call).
+
+        Columns: request, stream, arrival_s, prompt_tokens, output_tokens, pool, replica, start_s, first_token_s,
+        finish_s, outcome. Times in seconds from the run's start, NaN for what never happened.
+        """
+        from sim.result.frames import requests_frame
+
+        return requests_frame(self.log)
+
+    @property
+    def timeline(self) -> pd.DataFrame:
+        """One row a time bin: start_s, end_s, arrivals, waiting, running, replicas, busy_share, kv_share, ttft_s_p50,
+        ttft_s_p99, usd_per_hour (averages over the bin; TTFT of the requests that arrive in it).
+        """
+        from sim.result.frames import timeline_frame
+
+        return timeline_frame(self.columns)
+
+    @property
+    def decisions(self) -> pd.DataFrame:
+        """One row a decision of an autoscaler: at_s, pool, current, wanted, reason."""
+        from sim.result.frames import decisions_frame
+
+        return decisions_frame(self.log)
+
+    def pool_timeline(self, pool: str) -> Columns:
+        """The timeline of one pool, as plain columns. KeyError for a pool that the scenario does not have."""
+        if pool not in self.log.pools:
+            raise KeyError(f"no pool {pool!r}; there are {', '.join(self.log.pools)}")
+        return timeline_columns(self.scenario, self.log, self.log.pools.index(pool))
+
+    def save(
+        self,
+        folder: str | Path | None = None,
+        *,
+        requests: bool | None = None,
+        force: bool = False,
+        report: Callable[[Result], str] | None = None,
+        command: Sequence[str] = (),
+    ) -> Path:
+        """Write the run's folder, whole or not at all, and return where it is.
+
+        `folder` defaults to `outputs/<name>-<digest>` below the current directory, which a new run of the same scenario
+        replaces; another folder must not exist yet, unless `force`. `requests`: write `requests.parquet`; by default up
+        to two million requests. `report`: what makes `report.html`, as `sim.report.render`. `command`: what was typed,
+        for the manifest. Raises ConfigError for a folder that cannot be used, OSError when the disk is full.
+        """
+        from sim.result.save import save
+
+        return save(self, folder, requests=requests, force=force, report=report, command=command)
+
+    @cached_property
+    def _summary(self) -> dict[str, Any]:
+        return summarize(self.scenario, self.log)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The timeline as plain columns, column name -> shape (bins,); what `timeline` makes a frame of."""
+        return timeline_columns(self.scenario, self.log)

@@ -1,0 +1,196 @@
+"""The folder of a run: where it goes, what is in it, and that it is there whole or not at all."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+import re
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.config.errors import ConfigError
+from sim.result import files
+from sim.result.provenance import software, version
+
+if TYPE_CHECKING:
+    from sim.result.result import Result
+    from sim.scenario import Scenario
+
+REQUESTS_BY_DEFAULT = 2_000_000
+"""Up to so many requests, `requests.parquet` is written without asking."""
+
+MANIFEST = "manifest.json"
+FORMAT = "fleetcast-run"
+"""Marks a manifest as ours: only a folder that has it is ever replaced."""
+
+
+def default_folder(scenario: Scenario) -> Path:
+    """`outputs/<name>-<digest>` below the current directory: the same scenario, the same folder."""
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", scenario.name).strip("-.")[:80] or "run"
+    return Path("outputs") / f"{slug}-{scenario.digest[:12]}"
+
+
+def check_folder(folder: Path, replace: bool) -> None:
+    """Refuse a folder that cannot be written or would cost somebody their files. Raises ConfigError with the remedy."""
+    if os.path.lexists(folder):
+        if not replace:
+            raise ConfigError(f"{folder}: exists already; choose another --out, or add --force to replace it")
+        if not _is_ours(folder):
+            raise ConfigError(
+                f"{folder}: exists and was not written by fleetcast, so it is not replaced; choose another --out"
+            )
+    parent = folder.absolute().parent
+    while not os.path.lexists(parent):
+        parent = parent.parent
+    if not parent.is_dir():
+        raise ConfigError(f"{folder}: cannot be made, because {parent} is not a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise ConfigError(f"{folder}: cannot be made, because {parent} cannot be written to")
+
+
+def save(
+    result: Result,
+    folder: str | Path | None = None,
+    *,
+    requests: bool | None = None,
+    force: bool = False,
+    report: Callable[[Result], str] | None = None,
+    command: Sequence[str] = (),
+) -> Path:
+    """Write a result's folder; see `Result.save`."""
+    target = default_folder(result.scenario) if folder is None else Path(folder)
+    replace = force or folder is None
+    check_folder(target, replace)
+    if requests is None:
+        requests = len(result.log.requests) <= REQUESTS_BY_DEFAULT
+    try:
+        with _whole_or_absent(target, replace) as draft:
+            _write_files(draft, result, requests, report)
+            files.write_text(draft / MANIFEST, files.json_text(_manifest(draft, result, command)))
+    except OSError as error:
+        raise OSError(error.errno, f"cannot write {target}: {error.strerror or error}; nothing was kept") from error
+    return target
+
+
+def _write_files(draft: Path, result: Result, requests: bool, report: Callable[[Result], str] | None) -> None:
+    files.write_text(draft / "scenario.yaml", result.scenario.to_yaml())
+    files.write_text(draft / "summary.json", files.json_text(result.summary()))
+    files.write_timeline(draft / "timeline.csv", result.columns)
+    files.write_decisions(draft / "decisions.csv", result.log)
+    if requests:
+        files.write_requests(draft / "requests.parquet", result.log)
+    if report is not None:
+        files.write_text(draft / "report.html", report(result))
+
+
+def _manifest(draft: Path, result: Result, command: Sequence[str]) -> dict[str, Any]:
+    """What made this folder and what is in it; nothing that tells the machine or the user."""
+    log = result.log
+    return {
+        "format": FORMAT,
+        "schema_version": 1,
+        "name": result.scenario.name,
+        "seed": result.scenario.seed,
+        "config_sha256": result.scenario.digest,
+        "calendar": log.calendar,
+        "version": version(),
+        "software": software(),
+        "command": list(command),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "requests": len(log.requests),
+        "preemptions": log.preemptions,
+        "notes": list(log.notes),
+        "files": {path.name: _fingerprint(path) for path in sorted(draft.iterdir())},
+    }
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether this is a folder that fleetcast wrote (a link to one is not: it is somebody's arrangement)."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    try:
+        return f'"{FORMAT}"' in (folder / MANIFEST).read_text(encoding="utf-8", errors="replace")[:1000]
+    except OSError:
+        return False
+
+
+@contextmanager
+def _whole_or_absent(target: Path, replace: bool) -> Iterator[Path]:
+    """A draft folder beside the target that becomes the target at the end, or vanishes if anything goes wrong."""
+    target = target.absolute()
+    made: list[Path] = []
+    draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
+    try:
+        _make_parents(target.parent, made)
+        draft.mkdir()
+        yield draft
+        with _no_interrupt():
+            _put_in_place(draft, target, replace)
+    except BaseException:
+        with _no_interrupt():
+            shutil.rmtree(draft, ignore_errors=True)
+            for parent in reversed(made):
+                _remove_if_empty(parent)
+        raise
+
+
+def _put_in_place(draft: Path, target: Path, replace: bool) -> None:
+    """Rename the draft to the target. An older target steps aside first, and comes back if the renaming fails."""
+    if not os.path.lexists(target):
+        draft.rename(target)
+        return
+    if not (replace and _is_ours(target)):  # somebody made it while we were running
+        raise ConfigError(f"{target}: exists already; choose another --out, or add --force to replace it")
+    aside = draft.with_suffix(".old")
+    target.rename(aside)
+    try:
+        draft.rename(target)
+    except BaseException:
+        aside.rename(target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _make_parents(folder: Path, made: list[Path]) -> None:
+    """Make the folder and its parents, noting each in `made`, so that a failure can take them away again."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for parent in reversed(missing):
+        parent.mkdir(exist_ok=True)
+        made.append(parent)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Put off Ctrl-C for the few renames and removals that must not be cut in two."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    interrupted = []
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupted:
+        raise KeyboardInterrupt

@@ -1,0 +1,74 @@
+"""The run over time: one row a bin, as plain columns. Bins are the engine's; no loop here goes over requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.result.cost import spent_usd
+from sim.result.fleet import integrals_at
+from sim.result.latency import metric_s
+from sim.result.occupancy import occupancy
+
+if TYPE_CHECKING:
+    from sim.result.log import RunLog
+    from sim.scenario import Scenario
+
+Columns = dict[str, NDArray[np.float64]]
+
+
+def timeline_columns(scenario: Scenario, log: RunLog, pool: int | None = None) -> Columns:
+    """The timeline of the whole fleet, or of one pool (its index): column name -> shape (bins,), NaN without data.
+
+    `start_s`, `end_s`; `arrivals` (requests); `waiting`, `running`, `replicas` (averages over the bin); `busy_share`,
+    `kv_share` (of the ready replicas); `ttft_s_p50`, `ttft_s_p99` (of the requests that arrive in the bin and are
+    completed); `usd_per_hour`. Warm-up included: a picture of a run starts where the run starts.
+    """
+    edges_s = log.edges_s
+    length_s = np.diff(edges_s)
+    chosen = {place: scenario.pools[name] for place, name in enumerate(log.pools) if pool in (None, place)}
+    first = np.searchsorted(log.requests["arrival_s"], edges_s, side="left")
+    first[-1] = len(log.requests)  # an arrival at the very horizon belongs to the last bin
+    there = occupancy(log.requests, edges_s, pool)
+    used = {name: np.diff(column) for name, column in integrals_at(log.samples, edges_s, list(chosen)).items()}
+    usd = spent_usd(log.spans, chosen, edges_s)
+    arrivals, p50_s, p99_s = _by_arrival(log, first, pool)
+    return {
+        "start_s": edges_s[:-1].copy(),
+        "end_s": edges_s[1:].copy(),
+        "arrivals": arrivals,
+        "waiting": _per(there.waiting_s, length_s),
+        "running": _per(there.running_s, length_s),
+        "replicas": _per(used["ready_s"], length_s),
+        "busy_share": _per(used["busy_s"], used["ready_s"]),
+        "kv_share": _per(used["kv_tokens_s"], used["kv_capacity_s"]),
+        "ttft_s_p50": p50_s,
+        "ttft_s_p99": p99_s,
+        "usd_per_hour": np.full(len(length_s), np.nan) if usd is None else _per(np.diff(usd) * 3600, length_s),
+    }
+
+
+def _by_arrival(
+    log: RunLog, first: NDArray[np.int64], pool: int | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Arrivals and TTFT quantiles by bin of arrival; a bin's requests are one slice, as rows stand in that order."""
+    bins = len(first) - 1
+    arrivals, p50_s, p99_s = np.zeros(bins), np.full(bins, np.nan), np.full(bins, np.nan)
+    for place in range(bins):
+        rows = log.requests[first[place] : first[place + 1]]
+        if pool is not None:
+            rows = rows[rows["pool"] == pool]
+        arrivals[place] = len(rows)
+        ttft_s = metric_s(rows, "ttft")
+        ttft_s = ttft_s[~np.isnan(ttft_s)]
+        if len(ttft_s):
+            p50_s[place], p99_s[place] = np.quantile(ttft_s, (0.5, 0.99), overwrite_input=True)
+    return arrivals, p50_s, p99_s
+
+
+def _per(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    share = np.full(len(part), np.nan)
+    np.divide(part, whole, out=share, where=whole > 0)
+    return share

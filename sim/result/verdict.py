@@ -1,0 +1,119 @@
+"""The result in one or two sentences: does it meet the SLO, how busy is it, what does it cost, what does it hide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.result import words
+
+if TYPE_CHECKING:
+    from sim.result.timeline import Columns
+
+PROMISES = {
+    "ttft": "get their first token within {}",
+    "tpot": "get their tokens {} apart or faster",
+    "e2e": "are answered within {}",
+    "queue_wait": "wait at most {} in the queue",
+}
+"""What an SLO promises, by metric; `{}` is its limit."""
+
+
+def verdict(summary: dict[str, Any], timeline: Columns) -> str:
+    """One or two plain sentences (a third when the queue runs away), with the numbers that carry them."""
+    if summary["requests"]["arrived"] == 0:
+        return f"No request arrived in the measured {words.duration(summary['measured_s'])}. {fleet_sentence(summary)}"
+    sentences = (service_sentence(summary), fleet_sentence(summary), peak_sentence(summary, timeline))
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def service_sentence(summary: dict[str, Any]) -> str:
+    """Whether the SLO is met, target by target; without an SLO, the latency that people feel."""
+    lost = _losses(summary["requests"])
+    missed = [target for target in summary["slo"] if target["met"] is False]
+    if missed:
+        return f"Misses the SLO: {_and([_attainment(target) for target in missed])}{lost}."
+    if summary["slo"]:
+        return f"Meets the SLO: {_and([_attainment(target) for target in summary['slo']])}{lost}."
+    # An answer that comes whole has no first token of its own.
+    ttft, e2e = summary["latency"]["ttft_s"], summary["latency"]["e2e_s"]
+    if e2e["p50"] is None:
+        return f"None of {words.plural(summary['requests']['arrived'], 'request')} was completed{lost}."
+    metric, told = ("answered", e2e) if ttft == e2e else ("given their first token", ttft)
+    half, tail = words.duration(told["p50"]), words.duration(told["p99"])
+    return f"Half of the requests are {metric} within {half}, 99% within {tail}{lost}."
+
+
+def fleet_sentence(summary: dict[str, Any]) -> str:
+    """How many replicas, how busy, for how much."""
+    replicas, cost = summary["replicas"], summary["cost"]
+    if replicas["min"] == replicas["max"]:
+        fleet = words.plural(replicas["max"], "replica")
+    else:
+        fleet = f"{words.count(replicas['mean'])} replicas on average ({replicas['min']} to {replicas['max']})"
+    one = replicas["min"] == replicas["max"] == 1
+    busy = summary["utilization"]["busy_share"]
+    said = f"{fleet} {'is' if one else 'are'} busy {words.share(busy)} of the time"
+    if busy is None:
+        said = f"{fleet} {'was' if one else 'were'} ready"
+    if cost["usd_per_day"] is not None:
+        said += f" and {'costs' if one else 'cost'} {words.usd(cost['usd_per_day'])} a day"
+        if cost["usd_per_request"] is not None:
+            said += f", {words.usd(cost['usd_per_request'])} a request"
+    return said[0].upper() + said[1:] + "."
+
+
+def peak_sentence(summary: dict[str, Any], timeline: Columns) -> str:
+    """What happens when most requests wait, if the queue grows to more than a passing crowd; else nothing."""
+    waiting, replicas = timeline["waiting"], timeline["replicas"]
+    if not np.isfinite(waiting).any():
+        return ""
+    peak = int(np.nanargmax(waiting))
+    if not runs_away(waiting, replicas):
+        return ""
+    crowd = words.plural(round(waiting[peak]), "request")
+    tail = _worst_tail(timeline, peak)
+    until = f", and those who come then get their first token after up to {words.duration(tail)} (p99)" if tail else ""
+    if waiting[-1] > 0.95 * waiting[peak]:
+        return f"The queue is still growing at the end, with {crowd} waiting{until}."
+    return f"At the worst, {words.duration(timeline['start_s'][peak])} into the run, {crowd} wait{until}."
+
+
+def runs_away(waiting: NDArray[np.float64], replicas: NDArray[np.float64]) -> bool:
+    """Whether the longest queue is worth a word: ten requests, one a replica, and far above the usual."""
+    if not np.isfinite(waiting).any():
+        return False
+    peak = int(np.nanargmax(waiting))
+    usual = float(np.nanmedian(waiting))
+    fleet = replicas[peak] if np.isfinite(replicas[peak]) else 0.0
+    return bool(waiting[peak] >= max(10.0, fleet) and waiting[peak] > 3 * usual)
+
+
+def _worst_tail(timeline: Columns, peak: int) -> float | None:
+    near = timeline["ttft_s_p99"][max(0, peak - 1) : peak + 2]
+    return float(np.nanmax(near)) if np.isfinite(near).any() else None
+
+
+def _attainment(target: dict[str, Any]) -> str:
+    attained = words.share_beside(target["attained"], target["share"])
+    only = "only " if target["met"] is False else ""
+    promise = PROMISES[target["metric"]].format(words.duration(target["under_s"]))
+    return f"{only}{attained} of requests {promise} (target {words.percent(target['share'])})"
+
+
+def _losses(requests: dict[str, int]) -> str:
+    """Requests that were not served, in words; empty when all were."""
+    names = {"rejected": "rejected", "abandoned": "given up", "timed_out": "timed out", "failed": "failed"}
+    names["unfinished"] = "unfinished"
+    lost = [
+        f"{words.share(requests[outcome] / requests['arrived'])} {text}"
+        for outcome, text in names.items()
+        if requests[outcome]
+    ]
+    return f"; of all requests {_and(lost)}" if lost else ""
+
+
+def _and(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,387 @@
+"""What a scenario file may say, as frozen models; loading one, writing one, and its JSON Schema.
+
+A `Scenario` that exists is right: every name is resolved, every pool has its latency law and memory, every stream its
+pool.
+Attributes carry their unit (`horizon_s`); the key in the file does not (`horizon: 24h`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from sim.autoscaling import AnyPolicy
+from sim.config import catalogue
+from sim.config.dump import to_yaml
+from sim.config.reading import Rules, read, validated
+from sim.config.references import Reference
+from sim.config.said import said, said_all
+from sim.config.units import COUNT, DURATION, Count, Duration, PositiveCount, PositiveDuration, PositiveShare
+from sim.hardware import GpuSheet, Latency, ModelSheet, Price, kv_capacity_tokens
+from sim.workload import AnyWorkload
+
+RULES = Rules(
+    scenario_folder=catalogue.SCENARIOS,
+    references=(
+        Reference(("workload",), catalogue.WORKLOADS, "workload"),
+        Reference(("pools", "*", "model"), catalogue.MODELS, "model"),
+        Reference(("pools", "*", "gpu"), catalogue.GPUS, "GPU"),
+    ),
+    user_named=(("pools",), ("workload", "streams")),
+    data_paths_under=("workload",),
+    data_path_keys=frozenset({"trace", "file"}),
+)
+"""Where a scenario may refer to other files."""
+
+_YEAR_S = 366 * 86_400
+
+_CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+def _kind_or(default: str) -> Callable[[Any], str]:
+    """Tells the members of a union by `kind`; a mapping without one is the default's."""
+
+    def kind(value: Any) -> str:
+        found = value.get("kind", default) if isinstance(value, Mapping) else getattr(value, "kind", default)
+        return str(found)
+
+    return kind
+
+
+def is_name(text: str) -> bool:
+    """Whether this can name a scenario, and so a folder: nothing in it that a file system objects to."""
+    return re.fullmatch(r"[^\W_][\w .+-]{0,79}", text) is not None and not text.endswith((" ", "."))
+
+
+def _folder_name(text: str) -> str:
+    if not is_name(text):
+        raise said(
+            "must start with a letter or digit and hold only letters, digits, spaces and . _ + - (80 at most); "
+            f"got '{text[:90]}'"
+        )
+    return text
+
+
+def _pool_name(text: str) -> str:
+    """A pool's name is a step of dotted paths (`pools.chat.replica`), so it holds no dot."""
+    if not re.fullmatch(r"[\w-]{1,60}", text):
+        raise said(f"a pool's name may hold letters, digits, '_' and '-' (at most 60 characters); got '{text[:70]}'")
+    return text
+
+
+class Slots(BaseModel):
+    """A replica that serves a fixed number of requests at once, each for its own service time."""
+
+    model_config = _CLOSED
+
+    kind: Literal["slots"] = "slots"
+    concurrency: Annotated[PositiveCount, Field(description="Requests served at once.")] = 1
+
+    @property
+    def seats(self) -> int:
+        """Requests that can run at once."""
+        return self.concurrency
+
+
+class Batching(BaseModel):
+    """A replica with continuous batching: every iteration serves all running sequences one token, and prefills."""
+
+    model_config = _CLOSED
+
+    kind: Literal["batching"] = "batching"
+    max_num_seqs: Annotated[PositiveCount, Field(description="Sequences in the batch at once.")] = 256
+    max_batched_tokens: Annotated[PositiveCount, Field(description="Tokens an iteration may process.")] = 8192
+    chunked_prefill: Annotated[
+        bool, Field(description="Whether a prompt may be prefilled over several iterations.")
+    ] = True
+
+    @property
+    def seats(self) -> int:
+        """Requests that can run at once."""
+        return self.max_num_seqs
+
+    @model_validator(mode="after")
+    def _budget_covers_batch(self) -> Self:
+        if self.max_num_seqs > self.max_batched_tokens:
+            raise said(
+                f"must not be above max_batched_tokens ({self.max_batched_tokens}): an iteration gives every sequence "
+                f"a token; got {self.max_num_seqs}",
+                "max_num_seqs",
+            )
+        return self
+
+
+AnyReplica = Annotated[
+    Annotated[Slots, Tag("slots")] | Annotated[Batching, Tag("batching")], Discriminator(_kind_or("batching"))
+]
+
+Router = Literal["round_robin", "random", "least_outstanding", "power_of_two", "least_tokens", "least_kv"]
+_MaxWaiting = Annotated[
+    Count | None, Field(description="Requests that may wait; one more is rejected. Left out: no limit.")
+]
+
+
+class PerReplica(BaseModel):
+    """Each replica has its own queue; a router picks the replica when a request arrives."""
+
+    model_config = _CLOSED
+
+    kind: Literal["per_replica"] = "per_replica"
+    router: Annotated[Router, Field(description="How the replica of a new request is picked.")] = "least_outstanding"
+    max_waiting: _MaxWaiting = None
+
+
+class Central(BaseModel):
+    """One queue for the pool, first come first served; a replica takes the next request when it has room."""
+
+    model_config = ConfigDict(**_CLOSED, json_schema_extra={"required": ["kind"]})
+
+    kind: Literal["central"] = "central"
+    max_waiting: _MaxWaiting = None
+
+
+AnyQueue = Annotated[
+    Annotated[PerReplica, Tag("per_replica")] | Annotated[Central, Tag("central")],
+    Discriminator(_kind_or("per_replica")),
+]
+
+
+class Target(BaseModel):
+    """One service-level objective: this share of requests is to have this metric under this limit."""
+
+    model_config = _CLOSED
+
+    metric: Annotated[Literal["ttft", "tpot", "e2e", "queue_wait"], Field(description="The latency that is meant.")]
+    under_s: Annotated[PositiveDuration, Field(alias="under", description="The limit.")]
+    share: Annotated[PositiveShare, Field(description="Share of requests that must be within the limit.")]
+
+
+class Pool(BaseModel):
+    """Replicas of one kind, behind one queue."""
+
+    model_config = _CLOSED
+
+    model: Annotated[ModelSheet | None, Field(description="The model served: a name, a path or a sheet inline.")] = None
+    gpu: Annotated[GpuSheet | None, Field(description="The GPU: a name, a path or a sheet inline.")] = None
+    gpus_per_replica: Annotated[PositiveCount, Field(description="GPUs that serve one replica together.")] = 1
+    replica: Annotated[AnyReplica, Field(description="How a replica serves requests.")] = Batching()
+    latency: Annotated[
+        Latency | None, Field(description="Iteration time, given directly; goes before the model's own.")
+    ] = None
+    kv_capacity_tokens: Annotated[
+        PositiveCount | None, Field(description="KV memory of a replica, given directly; goes before model and GPU.")
+    ] = None
+    queue: Annotated[AnyQueue, Field(description="Where requests wait.")] = PerReplica()
+    autoscaler: Annotated[AnyPolicy, Field(description="How many replicas there are.")]
+    price: Annotated[Price | None, Field(description="What a GPU costs; left out: the GPU's list price.")] = None
+
+    @property
+    def law(self) -> Latency:
+        """The iteration time of a batching replica: given, else the model's for this GPU and number of GPUs."""
+        law = self._law_or_why()
+        assert isinstance(law, Latency), law
+        return law
+
+    @property
+    def kv_tokens(self) -> int:
+        """Tokens of KV cache on a batching replica: given, else what memory leaves beside the weights."""
+        tokens = self._kv_tokens_or_why()
+        assert isinstance(tokens, int), tokens
+        return tokens
+
+    @property
+    def priced(self) -> bool:
+        """Whether a price is known."""
+        return self._price is not None
+
+    @property
+    def usd_per_replica_hour(self) -> float:
+        """USD for an hour of one replica; 0 when no price is known (see `priced`)."""
+        return self.gpus_per_replica * self._price.on_demand if self._price is not None else 0.0
+
+    @property
+    def _price(self) -> Price | None:
+        return self.price or (self.gpu.price if self.gpu is not None else None)
+
+    def _law_or_why(self) -> Latency | str:
+        """The law, or why there is none."""
+        if self.latency is not None:
+            return self.latency
+        if self.model is None or self.gpu is None:
+            return "a batching pool needs 'latency', or a 'model' and a 'gpu' that it is calibrated for"
+        law = self.model.latency_on(self.gpu.name, self.gpus_per_replica)
+        if law is not None:
+            return law
+        known = ", ".join(f"{row.gpus_per_replica} x {row.gpu}" for row in self.model.coefficients)
+        return (
+            f"the model '{self.model.name}' has no coefficients for {self.gpus_per_replica} x {self.gpu.name} "
+            f"a replica; there are: {known or 'none'}; or give 'latency'"
+        )
+
+    def _kv_tokens_or_why(self) -> int | str:
+        """The KV capacity, or why there is none."""
+        if self.kv_capacity_tokens is not None:
+            return self.kv_capacity_tokens
+        if self.model is None or self.gpu is None:
+            return "a batching pool needs 'kv_capacity_tokens', or a 'model' and a 'gpu'"
+        tokens = kv_capacity_tokens(self.model, self.gpu, self.gpus_per_replica)
+        if tokens > 0:
+            return tokens
+        weights_gb = self.model.parameters * self.model.bytes_per_parameter / 1e9
+        return (
+            f"the weights of '{self.model.name}' ({weights_gb:.0f} GB) leave no memory for KV cache on "
+            f"{self.gpus_per_replica} x {self.gpu.name}; more gpus_per_replica, or give 'kv_capacity_tokens'"
+        )
+
+    @model_validator(mode="after")
+    def _resolves(self) -> Self:
+        problems: list[tuple[tuple[str, ...], str]] = []
+        if isinstance(self.replica, Batching):
+            problems = [((), why) for why in (self._law_or_why(), self._kv_tokens_or_why()) if isinstance(why, str)]
+        else:
+            unused = [key for key in ("latency", "model", "kv_capacity_tokens") if getattr(self, key) is not None]
+            remedy = "says nothing for replicas of kind slots, which serve by the stream's 'service'; remove it"
+            problems = [((key,), remedy) for key in unused]
+        if problems:
+            raise said_all(problems)
+        return self
+
+
+class Scenario(BaseModel):
+    """One question to the simulator: this traffic, on these pools, for this long."""
+
+    model_config = ConfigDict(**_CLOSED, title="fleetcast scenario")
+
+    name: Annotated[str, AfterValidator(_folder_name), Field(description="Names the output folder.")]
+    description: Annotated[str, Field(description="The question it answers, in a line; free text after that.")] = ""
+    seed: Annotated[
+        Annotated[int, COUNT.between(0, 2**63 - 1)], Field(description="Same scenario, same seed: same result.")
+    ] = 0
+    horizon_s: Annotated[
+        Annotated[float, DURATION.between(0, 100 * _YEAR_S).positive()] | None,
+        Field(alias="horizon", description="Arrivals stop here; requests in flight are then served to the end."),
+    ] = None
+    warmup_s: Annotated[
+        Duration, Field(alias="warmup", description="Requests that arrive before this are simulated, not measured.")
+    ] = 0.0
+    calendar: Annotated[
+        Literal["auto", "simpy", "compiled"],
+        Field(description="Who calls the model: readable, fast, or by size of run."),
+    ] = "auto"
+    workload: Annotated[AnyWorkload, Field(description="The traffic: a name, a path, or inline.")]
+    pools: Annotated[
+        dict[Annotated[str, AfterValidator(_pool_name)], Pool], Field(description="The fleet, by name of pool.")
+    ]
+    slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
+
+    @property
+    def stream_pools(self) -> tuple[str, ...]:
+        """The pool that each stream goes to, in the order of `workload.stream_names`."""
+        pools = [self._pool_or_why(stream) for stream in self.workload.stream_names]
+        assert all(isinstance(pool, str) for pool in pools)
+        return tuple(str(pool) for pool in pools)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the resolved scenario, in hexadecimal."""
+        return hashlib.sha256(self.to_yaml().encode()).hexdigest()
+
+    def to_yaml(self) -> str:
+        """The resolved scenario as YAML: nothing is referred to but data files; loads to an equal scenario anywhere."""
+        return to_yaml(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+    def __eq__(self, other: object) -> bool:
+        """Scenarios are equal when they say the same, whatever their laws have cached since."""
+        return self.to_yaml() == other.to_yaml() if isinstance(other, Scenario) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.to_yaml())
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        problems = [*self._window_problems(), *self._stream_problems()]
+        if problems:
+            raise said_all(problems)
+        return self
+
+    def _window_problems(self) -> list[tuple[tuple[str, ...], str]]:
+        if not self.pools:
+            return [(("pools",), "must hold at least one pool")]
+        if self.horizon_s is None and not self.workload.is_finite:
+            return [(("horizon",), "is missing: generated arrivals (and looping traces) go on for ever; such as 1h")]
+        if self.horizon_s is not None and self.warmup_s >= self.horizon_s:
+            return [(("warmup",), f"must be below the horizon ({self.horizon_s:g} s); got {self.warmup_s:g} s")]
+        return []
+
+    def _stream_problems(self) -> list[tuple[tuple[str, ...], str]]:
+        """What does not fit between streams and pools."""
+        problems: list[tuple[tuple[str, ...], str]] = []
+        names = self.workload.stream_names
+        for stream in names if self.pools else ():
+            at = ("workload",) if len(names) == 1 and stream == "requests" else ("workload", "streams", stream)
+            name = self._pool_or_why(stream)
+            if isinstance(name, tuple):
+                problems.append(((*at, *name[0]), name[1]))
+                continue
+            replica = self.pools[name].replica
+            if isinstance(replica, Slots) and not self.workload.has_service(stream):
+                problems.append((at, f"needs 'service': the replicas of pool '{name}' are slots"))
+            if isinstance(replica, Batching) and not self.workload.has_tokens(stream):
+                problems.append(
+                    (at, f"needs 'prompt_tokens' and 'output_tokens': the replicas of pool '{name}' are batching")
+                )
+        return problems
+
+    def _pool_or_why(self, stream: str) -> str | tuple[tuple[str, ...], str]:
+        """The pool of a stream; or a key below the stream and why there is none."""
+        wanted, pools = self.workload.stream_pool(stream), list(self.pools)
+        if wanted is not None:
+            return (
+                wanted
+                if wanted in pools
+                else (("pool",), f"no pool is called '{wanted}'{catalogue.did_you_mean(wanted, pools)}")
+            )
+        if len(pools) == 1:
+            return pools[0]
+        if stream in pools:
+            return stream
+        return (
+            (),
+            f"needs 'pool', one of {', '.join(pools)}: with several pools, it is not clear where this stream goes",
+        )
+
+
+def load(source: str | Path | Mapping[str, Any] | Scenario, sets: Sequence[str] = ()) -> Scenario:
+    """A scenario from a file (its path, or its name in the catalogue) or a mapping, with `KEY=VALUE` changes applied.
+
+    Raises `ConfigError` with every problem found, each at its place in the file.
+    """
+    return validated(read(source, sets, RULES), Scenario)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a scenario file, references allowed where a name or a path may stand."""
+    schema = Scenario.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    definitions = schema["$defs"]
+    for properties, key, folder in (
+        (schema["properties"], "workload", catalogue.WORKLOADS),
+        (definitions["Pool"]["properties"], "model", catalogue.MODELS),
+        (definitions["Pool"]["properties"], "gpu", catalogue.GPUS),
+    ):
+        described = properties[key]
+        about = {name: described.pop(name) for name in ("title", "description", "default") if name in described}
+        by_name = {"type": "string", "description": "A name or a path.", "examples": list(catalogue.names(folder))}
+        changed = {
+            "type": "object",
+            "description": "What `from` names, with the other keys changed.",
+            "properties": {"from": by_name},
+            "required": ["from"],
+        }
+        properties[key] = {**about, "anyOf": [by_name, changed, described]}
+    return schema

@@ -1,0 +1,163 @@
+"""What every workload is: streams of requests, each drawn by itself, merged into one `Demand`."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from sim.config.errors import ConfigError
+from sim.workload.demand import Demand
+from sim.workload.randomness import RngOf, rngs_of
+from sim.workload.rates import check_size
+
+__all__ = ["Columns", "Floats", "Stream", "Tokens", "Workload"]
+
+Floats = NDArray[np.float64]
+Tokens = NDArray[np.int32]
+UNNAMED = "requests"
+"""The name of a workload's only stream."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The requests of one stream, in arrival order; all of shape (n,)."""
+
+    arrival_s: Floats
+    prompt_tokens: Tokens
+    output_tokens: Tokens
+    service_s: Floats
+    first_service_s: Floats
+    notes: tuple[str, ...] = ()
+
+
+class Workload(BaseModel):
+    """What may stand under `workload:`; each shape says what its streams are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @abstractmethod
+    def by_name(self) -> dict[str, Stream]:
+        """The streams, in order."""
+
+    @property
+    def stream_names(self) -> tuple[str, ...]:
+        return tuple(self.by_name())
+
+    def stream_pool(self, name: str) -> str | None:
+        """The pool the stream names, if it names one."""
+        return self.by_name()[name].pool
+
+    def has_service(self, name: str) -> bool:
+        """Whether the stream's requests bring a service time (for `slots` replicas)."""
+        return self.by_name()[name].brings_service
+
+    def has_tokens(self, name: str) -> bool:
+        """Whether the stream's requests bring prompt and output tokens (for `batching` replicas)."""
+        return self.by_name()[name].brings_tokens
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every stream ends by itself, so that a horizon is not needed."""
+        return all(stream.ends for stream in self.by_name().values())
+
+    def expected_requests(self, horizon_s: float | None) -> float:
+        """About how many requests will arrive; cheap. Raises DataError if a file it rests on is wrong."""
+        return math.fsum(stream.expected(horizon_s) for stream in self.by_name().values())
+
+    def demand(self, seed: int, replication: int, horizon_s: float | None) -> Demand:
+        """Draw every request that arrives in [0, horizon_s), all streams merged by time.
+
+        Without a horizon every stream must be finite. Raises ConfigError if the demand cannot be drawn, DataError if a
+        file is wrong.
+        """
+        assert horizon_s is None or 0 < horizon_s < math.inf, f"horizon_s must be above 0, got {horizon_s}"
+        if horizon_s is not None:
+            try:
+                check_size(self.expected_requests(horizon_s))
+            except ConfigError as error:
+                raise _below("workload", error) from None
+        parts, tickets = [], []
+        for name, stream in self.by_name().items():
+            rng_of = rngs_of(seed, replication, name)
+            try:
+                parts.append(stream.columns(rng_of, horizon_s))
+            except ConfigError as error:
+                raise _below(self.place_of(name), error) from None
+            tickets.append(rng_of("ticket").random(len(parts[-1].arrival_s)))
+        return _merged(self.stream_names, parts, tickets)
+
+    def place_of(self, name: str) -> str:
+        """Dotted path of a stream in the scenario."""
+        return "workload"
+
+
+def _below(place: str, error: ConfigError) -> ConfigError:
+    """The same problems, their paths told from the scenario's top."""
+    return ConfigError(
+        replace(problem, path=".".join(filter(None, (place, problem.path)))) for problem in error.problems
+    )
+
+
+def _merged(names: tuple[str, ...], parts: list[Columns], tickets: list[Floats]) -> Demand:
+    """One table from the streams' own; requests that arrive together keep the order of the streams."""
+    empty = (
+        f"stream {name}: no request arrives" for name, part in zip(names, parts, strict=True) if not len(part.arrival_s)
+    )
+    notes = (*(note for part in parts for note in part.notes), *empty)
+    counts = [len(part.arrival_s) for part in parts]
+    check_size(sum(counts))
+    stream = np.repeat(np.arange(len(parts), dtype=np.int16), counts)
+    if len(parts) == 1:
+        (one,), (ticket,) = parts, tickets
+        tokens, service = (one.prompt_tokens, one.output_tokens), (one.service_s, one.first_service_s)
+        return Demand(one.arrival_s, stream, *tokens, *service, ticket, names, notes)
+    arrival_s = np.concatenate([part.arrival_s for part in parts])
+    order = np.argsort(arrival_s, kind="stable")
+
+    def sorted_(column: Callable[[Columns], Any]) -> Any:
+        return np.concatenate([column(part) for part in parts])[order]
+
+    prompt_tokens, output_tokens = sorted_(lambda part: part.prompt_tokens), sorted_(lambda part: part.output_tokens)
+    service_s = sorted_(lambda part: part.service_s)
+    whole = all(part.first_service_s is part.service_s for part in parts)
+    first_service_s = service_s if whole else sorted_(lambda part: part.first_service_s)
+    tokens, service = (prompt_tokens, output_tokens), (service_s, first_service_s)
+    ticket = np.concatenate(tickets)[order]
+    return Demand(arrival_s[order], stream[order], *tokens, *service, ticket, names, notes)
+
+
+class Stream(Workload):
+    """Requests of one kind; by itself, a whole workload."""
+
+    pool: Annotated[
+        str | None, Field(description="Pool that serves it; default: the only pool, or the one of the same name.")
+    ] = None
+
+    def by_name(self) -> dict[str, Stream]:
+        return {UNNAMED: self}
+
+    @property
+    @abstractmethod
+    def brings_service(self) -> bool: ...
+
+    @property
+    @abstractmethod
+    def brings_tokens(self) -> bool: ...
+
+    @property
+    @abstractmethod
+    def ends(self) -> bool: ...
+
+    @abstractmethod
+    def expected(self, horizon_s: float | None) -> float: ...
+
+    @abstractmethod
+    def columns(self, rng_of: RngOf, horizon_s: float | None) -> Columns:
+        """The requests that arrive in [0, horizon_s)."""

@@ -1,0 +1,34 @@
+"""What a workload becomes: columns, one row a request, in arrival order. All randomness of demand ends here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Demand:
+    """The requests of one run, one row each, in arrival order (ties keep the order of the streams)."""
+
+    arrival_s: NDArray[np.float64]
+    """Shape (n,), non-decreasing, in [0, horizon)."""
+    stream: NDArray[np.int16]
+    """Shape (n,), index into `streams`."""
+    prompt_tokens: NDArray[np.int32]
+    """Shape (n,), at least 0 (0: nothing to prefill)."""
+    output_tokens: NDArray[np.int32]
+    """Shape (n,), at least 1."""
+    service_s: NDArray[np.float64]
+    """Shape (n,): service time on a `slots` replica; 0 where the stream declares no service law."""
+    first_service_s: NDArray[np.float64]
+    """Shape (n,): the part of `service_s` after which the first token is out; equal to it if the answer comes whole."""
+    ticket: NDArray[np.float64]
+    """Shape (n,), uniform in [0, 1): the request's own random number, used by routers that draw lots."""
+    streams: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What was left out or changed on the way, counted, in plain words."""
+
+    def __len__(self) -> int:
+        return len(self.arrival_s)

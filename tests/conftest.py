@@ -1,0 +1,49 @@
+"""For every test: the helpers of this folder under their own names, and the invariants checked after every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+
+@contextmanager
+def checked_runs() -> Iterator[None]:
+    """Check the invariants of every run that `simulate` makes in here."""
+    import sim.engine
+    from sim.model import state
+    from tests.invariants import check
+
+    tables: list[Any] = []
+
+    def build(*args: Any) -> Any:
+        tables[:] = [state.build(*args)]
+        return tables[0]
+
+    class Remembering:
+        """The module `sim.model.state`, as the engine sees it: whatever it builds is looked at after the run."""
+
+        def __getattr__(self, name: str) -> Any:
+            return build if name == "build" else getattr(state, name)
+
+    result = sim.engine.Result
+
+    def checked(scenario: Any, log: Any) -> Any:
+        check(scenario, log, *tables)
+        return result(scenario, log)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sim.engine, "Result", checked)
+        patch.setattr(sim.engine, "state", Remembering())
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    # Around the whole test, so that runs made by fixtures are checked too; measurements of speed are left alone.
+    if item.get_closest_marker("bench") is not None:
+        return (yield)
+    with checked_runs():
+        return (yield)

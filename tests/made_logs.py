@@ -1,0 +1,131 @@
+"""Run logs made by hand and scenarios that stand in for real ones, for the tests of results, reports and `run`."""
+
+from __future__ import annotations
+
+import hashlib
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from sim.model.tables import COMPLETED, NONE, OUTCOMES, REJECTED, REQUEST, UNFINISHED
+from sim.result import DecisionRow, RunLog
+from sim.result.log import SAMPLE, SPAN
+
+NAN = float("nan")
+
+
+def target(metric: str, under_s: float, share: float) -> Any:
+    return SimpleNamespace(metric=metric, under_s=under_s, share=share)
+
+
+def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> Any:
+    """A stand-in with the attributes of a scenario that results read. Pools: gpus_per_replica, USD a replica-hour."""
+    pools = {"main": {}} if pools is None else pools
+    made = {}
+    for name, given in pools.items():
+        usd = given.get("usd_per_replica_hour")
+        made[name] = SimpleNamespace(
+            gpus_per_replica=given.get("gpus_per_replica", 1), usd_per_replica_hour=usd or 0.0, priced=usd is not None
+        )
+    values = {
+        "name": "made",
+        "seed": 1,
+        "horizon_s": 10.0,
+        "warmup_s": 0.0,
+        "slo": (),
+        "pools": made,
+        "description": "",
+    }
+    values |= changes
+    text = "".join(f"{key}: {value!r}\n" for key, value in values.items())
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return SimpleNamespace(**values, digest=digest, to_yaml=lambda: text)
+
+
+def requests(*rows: dict[str, Any]) -> np.ndarray:
+    """Request rows from what differs from a completed one-token request."""
+    table = np.zeros(len(rows), REQUEST)
+    table["next"] = NONE
+    for place, given in enumerate(rows):
+        values = {"start_s": NAN, "first_token_s": NAN, "finish_s": NAN, "prompt_tokens": 1, "output_tokens": 1} | given
+        outcome = values.pop("outcome", "completed")
+        for name, value in values.items():
+            table[place][name] = value
+        table[place]["outcome"] = OUTCOMES.index(outcome)
+    return table
+
+
+def log(
+    table: np.ndarray,
+    edges_s: list[float],
+    spans: list[tuple[int, int, float, float]],
+    samples: list[tuple[float, ...]] | None = None,
+    **changes: Any,
+) -> RunLog:
+    """A log around request rows. Spans are (pool, replica, ready_s, gone_s); samples the rows of `SAMPLE`."""
+    made = np.array([(pool, replica, ready_s, ready_s, gone_s) for pool, replica, ready_s, gone_s in spans], SPAN)
+    if samples is None:
+        samples = [
+            (at_s, pool, 1, at_s, at_s / 2, at_s, 2 * at_s, 30 * at_s, 100 * at_s)
+            for at_s in sorted({*edges_s, changes.pop("warmup_s", 0.0)})
+            for pool in range(len(changes.get("pools", ("main",))))
+        ]
+    values: dict[str, Any] = {
+        "calendar": "simpy",
+        "streams": ("requests",),
+        "pools": ("main",),
+        "decisions": (DecisionRow(0.0, "main", 0, 1, "fixed at 1"),),
+        "notes": (),
+        "end_s": edges_s[-1],
+        "events": 2 * len(table),
+        "preemptions": 0,
+        "wall_s": 0.5,
+        "engine_s": 0.25,
+    }
+    values |= changes
+    return RunLog(requests=table, samples=np.array(samples, SAMPLE), edges_s=np.array(edges_s), spans=made, **values)
+
+
+def queue_log(
+    count: int, horizon_s: float, bins: int, servers: int, seed: int = 1, load: float = 0.9, rejected: float = 0.01
+) -> RunLog:
+    """A large log that looks like a run: random waits and services, some rejected, samples of a fixed fleet."""
+    rng = np.random.default_rng(seed)
+    table = np.zeros(count, REQUEST)
+    table["arrival_s"] = np.sort(rng.uniform(0, horizon_s, count))
+    table["prompt_tokens"] = rng.integers(1, 2000, count)
+    table["output_tokens"] = rng.integers(1, 100, count)
+    table["replica"] = rng.integers(0, servers, count)
+    service_s = rng.exponential(load * servers * horizon_s / count, count)
+    swell = 1 + 40 * np.exp(-(((table["arrival_s"] / horizon_s - 0.6) / 0.06) ** 2))
+    table["start_s"] = table["arrival_s"] + rng.exponential(0.05, count) * swell * (rng.random(count) < 0.8)
+    table["first_token_s"] = table["start_s"] + service_s * 0.1
+    table["finish_s"] = table["start_s"] + service_s
+    table["outcome"] = COMPLETED
+    out = rng.random(count) < rejected
+    for name in ("start_s", "first_token_s", "finish_s"):
+        table[name][out] = NAN
+    table["outcome"][out], table["replica"][out] = REJECTED, NONE
+    edges_s = np.linspace(0, horizon_s, bins + 1)
+    samples = np.zeros(bins + 1, SAMPLE)
+    samples["at_s"] = edges_s
+    samples["ready"] = servers
+    samples["ready_s"] = servers * edges_s
+    samples["busy_s"] = np.concatenate(
+        ([0], np.cumsum(servers * np.diff(edges_s) * (load + 0.1 * np.sin(np.linspace(0, 6, bins)))))
+    )
+    samples["running_s"] = samples["busy_s"] * 4
+    samples["seats_s"] = samples["ready_s"] * 8
+    samples["kv_tokens_s"] = samples["busy_s"] * 1000
+    samples["kv_capacity_s"] = samples["ready_s"] * 2000
+    spans = np.zeros(servers, SPAN)
+    spans["replica"], spans["gone_s"] = np.arange(servers), np.inf
+    end_s = max(horizon_s, float(np.nanmax(table["finish_s"])))
+    return RunLog(
+        "compiled", table, samples, edges_s, spans, (DecisionRow(0.0, "main", 0, servers, f"fixed at {servers}"),),
+        ("requests",), ("main",), (), end_s, 3 * count, 0, 1.0, 0.8,
+    )  # fmt: skip
+
+
+__all__ = ["NAN", "UNFINISHED", "log", "queue_log", "requests", "scenario", "target"]

@@ -1,0 +1,95 @@
+"""The two calendars agree bit for bit: every request row, every replica row, every sample, every decision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.engine import CompiledCalendar, SimpyCalendar
+from sim.fleet.clock import Clock
+from sim.fleet.sampling import Sampler
+from sim.model import state, transitions
+from sim.model.state import PoolSpec
+from sim.model.tables import State
+from tests import runs
+from tests.oracle import Job
+from tests.property.test_oracle import random_case
+
+
+def late_openings(seed: int, count: int, ties: bool) -> list[float]:
+    """When each replica opens: about half at zero, the rest during the run, on the grid of the arrivals or off it."""
+    rng = np.random.default_rng(seed)
+    at_s = np.where(rng.random(count) < 0.5, 0.0, rng.uniform(0, 3, count))
+    return (np.round(at_s * 32) / 32 if ties else at_s).tolist()
+
+
+def outcome(calendar: type, specs: list[PoolSpec], jobs: list[Job], opens_s: list[float]) -> dict[str, bytes]:
+    """Everything that a run leaves behind, as bytes."""
+    requests = runs.table(jobs)
+    tables = state.build(specs, requests)
+    clock = Clock()
+    for row, at_s in enumerate(opens_s):
+        clock.process(open_at(clock, tables, row, at_s))
+    sampler = Sampler(clock, tables, np.arange(0, 128) / 32)
+    calendar(clock, tables).run()
+    return {
+        "requests": requests.tobytes(),
+        "replicas": tables.replicas.tobytes(),
+        "pools": tables.pools.tobytes(),
+        "queues": tables.queues.tobytes(),
+        "samples": sampler.rows().tobytes(),
+    }
+
+
+def open_at(clock: Clock, tables: State, row: int, at_s: float) -> Iterator[Any]:
+    yield clock.at(at_s)
+    transitions.open_replica(tables, row, at_s)
+
+
+def compare(seed: int, ties: bool) -> None:
+    specs, jobs = random_case(seed, ties)
+    opens_s = late_openings(seed, sum(spec.replicas for spec in specs), ties)
+    one = outcome(SimpyCalendar, specs, jobs, opens_s)
+    other = outcome(CompiledCalendar, specs, jobs, opens_s)
+    differing = [name for name in one if one[name] != other[name]]
+    assert not differing, f"the calendars differ in {differing} (seed {seed}, ties {ties})"
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_bit_identical_on_200_random_fleets(block: int) -> None:
+    for seed in range(20 * block, 20 * block + 20):
+        compare(seed, ties=False)
+
+
+@pytest.mark.parametrize("block", range(5))
+def test_bit_identical_on_100_grids_where_all_times_tie(block: int) -> None:
+    for seed in range(1000 + 20 * block, 1020 + 20 * block):
+        compare(seed, ties=True)
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), ties=st.booleans())
+def test_bit_identical_wherever_hypothesis_looks(seed: int, ties: bool) -> None:
+    compare(seed, ties)
+
+
+def test_ranks_are_what_makes_ties_agree() -> None:
+    """The order at one instant is completion, control, arrival: seen on one replica where all three meet at 1 s."""
+    jobs = [Job(0.0, service_s=1.0), Job(1.0, service_s=1.0)]
+    spec = PoolSpec(batching=False, replicas=1, seats=1, max_waiting=0)
+    for calendar in (SimpyCalendar, CompiledCalendar):
+        requests = runs.table(jobs)
+        tables = state.build([spec], requests)
+        clock = Clock()
+        clock.process(open_at(clock, tables, 0, 0.0))
+        sampler = Sampler(clock, tables, np.array([1.0]))
+        calendar(clock, tables).run()
+        assert requests["finish_s"].tolist() == [1.0, 2.0], "the first left before the second came: nobody is rejected"
+        assert sampler.rows()["running_s"][0] == 1.0
+        assert tables.replicas["wake_s"][0] == math.inf

@@ -1,0 +1,105 @@
+"""The transitions against the naive oracle: the same times to 1e-9, on random fleets and on grids where times tie."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.model.state import PoolSpec
+from sim.model.tables import REJECTED
+from tests import runs
+from tests.oracle import Job, Naive
+
+ROUTERS = ["round_robin", "random", "power_of_two", "least_outstanding", "least_tokens", "least_kv"]
+
+
+def random_case(seed: int, ties: bool) -> tuple[list[PoolSpec], list[Job]]:
+    """A fleet of one or two small pools and 5 to 120 jobs. With ties, every time is a multiple of 1/1024 second."""
+    rng = np.random.default_rng(seed)
+    specs = []
+    for _ in range(int(rng.integers(1, 3))):
+        batching = bool(rng.random() < 0.75)
+        common = {
+            "batching": batching,
+            "replicas": int(rng.integers(1, 5)),
+            "central": bool(rng.random() < 0.4),
+            "router": str(rng.choice(ROUTERS)),
+            "max_waiting": None if rng.random() < 0.6 else int(rng.integers(0, 6)),
+        }
+        if batching:
+            seats = int(rng.integers(1, 9))
+            chunked = bool(rng.random() < 0.7)
+            unit = 1 / 1024 if ties else float(rng.uniform(0.0005, 0.002))
+            specs.append(
+                PoolSpec(
+                    **common,
+                    seats=seats,
+                    chunked=chunked,
+                    max_batched_tokens=int(rng.integers(80, 200)) if not chunked else int(rng.integers(seats, 90)),
+                    kv_capacity_tokens=int(rng.integers(72, 220)),
+                    base_s=16 * unit,
+                    prefill_s_per_token=unit * float(rng.choice([0, 1])),
+                    decode_s_per_seq=unit * float(rng.choice([0, 1])),
+                    attention_s_per_token=unit * float(rng.choice([0, 1])) / (1 if ties else 7),
+                    prefill_s_per_token_sq=unit * float(rng.choice([0, 0, 1])) / (1 if ties else 50),
+                    overhead_s=float(rng.choice([0, 1 / 128])),
+                )
+            )
+        else:
+            specs.append(PoolSpec(**common, seats=int(rng.integers(1, 4))))
+    count = int(rng.integers(5, 120))
+    gaps = rng.exponential(float(rng.uniform(0.01, 0.4)), count)
+    service = rng.exponential(0.5, count)
+    if ties:
+        gaps, service = np.round(gaps * 32) / 32, np.round(service * 32) / 32
+    longest = int(rng.integers(1, 40))
+    jobs = [
+        Job(
+            arrival_s=float(at),
+            prompt=int(rng.integers(0 if rng.random() < 0.2 else 1, 41)),
+            output=int(rng.integers(1, longest + 1)),
+            service_s=float(service[i]),
+            ticket=float(rng.random()),
+            pool=int(rng.integers(0, len(specs))),
+        )
+        for i, at in enumerate(np.cumsum(gaps))
+    ]
+    return specs, jobs
+
+
+def compare(specs: list[PoolSpec], jobs: list[Job]) -> int:
+    """Run both; every column must agree. Returns the preemptions seen, so that a test can ask for some."""
+    rows = runs.table(jobs)
+    state = runs.run(specs, rows)
+    naive = Naive(specs, jobs)
+    naive.run()
+    for name, value in (
+        ("start_s", lambda job: job.start_s),
+        ("finish_s", lambda job: job.finish_s),
+        ("replica", lambda job: job.replica),
+    ):
+        np.testing.assert_allclose(rows[name], [value(job) for job in jobs], rtol=1e-9, atol=1e-9, err_msg=name)
+    np.testing.assert_array_equal(rows["outcome"] == REJECTED, [job.rejected for job in jobs])
+    batching = np.array([specs[job.pool].batching for job in jobs])
+    first = np.array([job.first_token_s for job in jobs])
+    np.testing.assert_allclose(rows["first_token_s"][batching], first[batching], rtol=1e-9, atol=1e-9)
+    for replica, machine in zip(state.replicas, naive.machines, strict=True):
+        if specs[machine.pool].batching:
+            assert replica["preemptions"] == machine.preemptions
+            assert replica["busy_s"] == pytest.approx(machine.busy_s, rel=1e-9, abs=1e-9)
+            assert replica["running_s"] == pytest.approx(machine.running_s, rel=1e-9, abs=1e-9)
+            assert replica["kv_s"] == pytest.approx(machine.kv_s, rel=1e-9, abs=1e-9)
+    return int(state.replicas["preemptions"].sum())
+
+
+@settings(max_examples=300, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), ties=st.booleans())
+def test_transitions_agree_with_the_naive_oracle(seed: int, ties: bool) -> None:
+    compare(*random_case(seed, ties))
+
+
+def test_the_comparison_covers_preemption() -> None:
+    """Random fleets small enough in memory that the comparison above has met preemption many times."""
+    assert sum(compare(*random_case(seed, ties=seed % 2 == 0)) for seed in range(60)) > 50

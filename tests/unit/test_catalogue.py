@@ -1,0 +1,101 @@
+"""What ships is found by name, whole, and cannot be escaped from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sim.config import catalogue
+from sim.config.errors import ConfigError
+from sim.scenario import load
+
+
+@pytest.mark.parametrize("name", catalogue.names(catalogue.SCENARIOS))
+def test_every_shipped_scenario_loads_and_asks_a_question(name: str) -> None:
+    if name == "trace-replay":
+        with pytest.raises(ConfigError, match=r"workload.trace: .*--set workload.trace=PATH"):
+            load(name)
+        return
+    scenario = load(name)
+    assert scenario.name == name
+    assert scenario.description.partition("\n")[0].endswith("?")
+
+
+def test_trace_replay_takes_a_trace(tmp_path: Path) -> None:
+    trace = tmp_path / "t.csv"
+    trace.write_text("arrival_s,prompt_tokens,output_tokens\n0,10,5\n1.5,20,5\n")
+    assert load("trace-replay", [f"workload.trace={trace}"]).workload.is_finite
+
+
+@pytest.mark.parametrize("model", catalogue.names(catalogue.MODELS))
+def test_every_shipped_model_runs_on_the_gpus_it_names(model: str) -> None:
+    base = {
+        "name": "x",
+        "horizon": 1,
+        "workload": {
+            "arrivals": {"kind": "poisson", "rate": 1},
+            "prompt_tokens": {"kind": "constant", "value": 1},
+            "output_tokens": {"kind": "constant", "value": 1},
+        },
+        "pools": {"p": {"model": model, "gpu": "h200", "gpus_per_replica": 1, "autoscaler": {"replicas": 1}}},
+    }
+    with pytest.raises(ConfigError, match="no coefficients for 7 x h200"):
+        load(base, ["pools.p.gpus_per_replica=7"])
+    gpus = {"llama-3-8b": 1}.get(model, 4)
+    sheet = load(base, [f"pools.p.gpus_per_replica={gpus}"]).pools["p"].model
+    assert sheet is not None
+    assert sheet.name == model
+    assert sheet.hidden == sheet.heads * sheet.head_dim
+    assert sheet.coefficients
+    for row in sheet.coefficients:
+        pool = load(base, [f"pools.p.gpu={row.gpu}", f"pools.p.gpus_per_replica={row.gpus_per_replica}"]).pools["p"]
+        assert pool.law == row.law
+        assert pool.kv_tokens > 10_000
+        assert row.source
+
+
+@pytest.mark.parametrize("gpu", catalogue.names(catalogue.GPUS))
+def test_every_shipped_gpu_has_figures_and_a_dated_price(gpu: str) -> None:
+    slots = {
+        "name": "x",
+        "horizon": 1,
+        "workload": {"arrivals": {"kind": "poisson", "rate": 1}, "service": {"kind": "constant", "value": 1}},
+        "pools": {"p": {"gpu": gpu, "replica": {"kind": "slots"}, "autoscaler": {"replicas": 1}}},
+    }
+    sheet = load(slots).pools["p"].gpu
+    assert sheet is not None
+    assert sheet.name == gpu
+    assert sheet.source
+    assert sheet.price is not None
+    assert sheet.price.source
+    assert len(sheet.price.as_of) == len("2026-08-26")
+
+
+@pytest.mark.parametrize("name", ["../pyproject", "..", ".", "", "gpus/h200", "mmc\0", "/etc/passwd", "MMC"])
+def test_a_name_cannot_lead_out(name: str) -> None:
+    assert catalogue.find(catalogue.SCENARIOS, name) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "best"),
+    [
+        ("h100", "h100-sxm"),
+        ("H200", "h200"),
+        ("a100_80gb", "a100-80gb"),
+        ("a100", "a100-80gb"),
+        ("xyz", None),
+        ("", None),
+    ],
+)
+def test_nearest(word: str, best: str | None) -> None:
+    assert catalogue.nearest(word, catalogue.names(catalogue.GPUS)) == best
+
+
+def test_the_installed_catalogue_goes_before_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data" / "configs").mkdir(parents=True)
+    (tmp_path / "data" / "configs" / "mine.yaml").write_text("name: mine\n")
+    monkeypatch.setattr(catalogue, "_PACKAGE", tmp_path)
+    assert catalogue.names(catalogue.SCENARIOS) == ("mine",)
+    monkeypatch.setattr(catalogue, "_PACKAGE", tmp_path / "data")
+    assert catalogue.names(catalogue.SCENARIOS) == ()
