@@ -14,14 +14,17 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from sim.version import VERSION
+
 if TYPE_CHECKING:
     from sim.engine import simulate
     from sim.result import Result
     from sim.scenario import Scenario, load
 
-__all__ = ["Result", "Scenario", "load", "simulate"]
+__all__ = ["Result", "Scenario", "__version__", "load", "simulate"]
 
-__version__ = "0.1.0"
+
+__version__ = VERSION
 
 _HOME = {"Result": "sim.result", "Scenario": "sim.scenario", "load": "sim.scenario", "simulate": "sim.engine"}
 

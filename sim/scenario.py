@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from sim.autoscaling import AnyPolicy
 from sim.config import catalogue
@@ -23,6 +23,7 @@ from sim.config.references import Reference
 from sim.config.said import said, said_all
 from sim.config.units import COUNT, DURATION, Count, Duration, PositiveCount, PositiveDuration, PositiveShare
 from sim.hardware import GpuSheet, Latency, ModelSheet, Price, kv_capacity_tokens
+from sim.model.routing import ROUTERS
 from sim.workload import AnyWorkload
 
 RULES = Rules(
@@ -120,7 +121,15 @@ AnyReplica = Annotated[
     Annotated[Slots, Tag("slots")] | Annotated[Batching, Tag("batching")], Discriminator(_kind_or("batching"))
 ]
 
-Router = Literal["round_robin", "random", "least_outstanding", "power_of_two", "least_tokens", "least_kv"]
+
+def _known_router(name: str) -> str:
+    if name not in ROUTERS:
+        raise said(f"'{name}' is not one of {', '.join(ROUTERS)}{catalogue.did_you_mean(name, ROUTERS)}")
+    return name
+
+
+# the routers are those of the model's union: nothing to add here when one is added there
+Router = Annotated[str, AfterValidator(_known_router), WithJsonSchema({"type": "string", "enum": list(ROUTERS)})]
 _MaxWaiting = Annotated[
     Count | None, Field(description="Requests that may wait; one more is rejected. Left out: no limit.")
 ]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 _NEGLIGIBLE = math.log(1e-18)
 """A state this rare, with all beyond it rarer still, ends the sum over states."""
-_MOST_STATES = 2_000_000
+_MOST_STATES = 1_000_000
 
 
 def erlang_b(servers: int, load: float) -> float:
@@ -185,7 +185,7 @@ class BirthDeath:
             if self.room is None and len(logs) > self.seats and step < 0 and log - top < _NEGLIGIBLE + math.log(-step):
                 break
             if len(logs) > _MOST_STATES:
-                raise ValueError("no steady state within two million requests: the load is at or beyond capacity")
+                raise ValueError("no steady state within a million requests: the load is at or beyond capacity")
         weights: NDArray[np.float64] = np.exp(np.array(logs) - top)
         weights /= weights.sum()
         return weights

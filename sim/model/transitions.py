@@ -110,9 +110,11 @@ def wake(s: State, row: int, now_s: float) -> None:
     touch(s, row)
 
 
-@compiled
 def open_replica(s: State, row: int, now_s: float) -> None:
-    """Replica `row` is ready: it takes requests, first those that wait in its pool's central queue."""
+    """Replica `row` is ready: it takes requests, first those that wait in its pool's central queue.
+
+    Not compiled by itself: it is rare, and made of transitions that are; a user would wait seconds for it.
+    """
     replica = s.replicas[row]
     pool_row = int(replica["pool"])
     pool = s.pools[pool_row]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
+from sim.version import VERSION
+
 
 def version() -> str:
     """The version of fleetcast."""
-    from sim import __version__
-
-    return __version__
+    return VERSION
 
 
 def software() -> dict[str, str]:

@@ -26,6 +26,7 @@ LAYERS = [
     {"autoscaling", "workload", "model", "hardware"},
     {"theory"},
     {"config"},
+    {"version"},
 ]
 LEVEL = {part: len(LAYERS) - index for index, parts in enumerate(LAYERS) for part in parts}
 

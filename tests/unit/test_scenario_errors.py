@@ -86,7 +86,7 @@ slo:
         "s.yaml:14:31: pools.chat.replica.max_num_seq: no such key; did you mean 'max_num_seqs'?",
         "s.yaml:14:66: pools.chat.replica.chunked_prefill: must be true or false; got 7",
         "s.yaml:15:40: pools.chat.queue.router: 'least_oustanding' is not one of round_robin, random, "
-        "least_outstanding, power_of_two, least_tokens, least_kv; did you mean 'least_outstanding'?",
+        "power_of_two, least_outstanding, least_tokens, least_kv; did you mean 'least_outstanding'?",
         "s.yaml:15:71: pools.chat.queue.max_waiting: must be a whole number, got 1.5",
         "s.yaml:16:24: pools.chat.autoscaler.kind: 'fixd' is not one of fixed; did you mean 'fixed'?",
         "s.yaml:16:30: pools.chat.autoscaler.max_replica: no such key; did you mean 'replicas'?",
