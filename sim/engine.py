@@ -62,7 +62,8 @@ def simulate(
     streams, notes = demand.streams, demand.notes
     del demand  # its columns are in the table now: at 11 million requests they weigh half a gigabyte
 
-    tables = state.build(specs, requests)
+    held = setup.most_in_flight(scenario)
+    tables = state.build(specs, requests, held)
     clock = Clock()
     names = tuple(scenario.pools)
     controls = [
@@ -74,6 +75,9 @@ def simulate(
     run = SimpyCalendar if calendar == "simpy" else CompiledCalendar
     events = run(clock, tables, progress).run()
     engine_s = time.perf_counter() - started
+    if any(most is not None for most in held):
+        # a client that holds requests back decides when they arrive: each stream keeps its order, all of them may not
+        requests = requests[np.argsort(requests["arrival_s"], kind="stable")]
 
     log = RunLog(
         calendar=calendar,
@@ -133,7 +137,7 @@ class SimpyCalendar:
     def _look(self) -> None:
         """Tell the replicas whose plan has changed, all but the one that has just run."""
         touched = self.tables.run["touched"]
-        for row in self.tables.touched[: touched[0]].tolist():
+        for row in self.tables.lists[len(self.replicas) :][: touched[0]].tolist():
             self.tables.replicas["touched"][row] = 0
             if row != self.awake:
                 self.replicas[row].interrupt()

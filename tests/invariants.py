@@ -166,15 +166,11 @@ def lower_bounds(part: Part) -> None:
     if part.is_slots:
         return
     rows = part.rows[part.rows["outcome"] == COMPLETED]
-    law, replica = part.pool.law, part.pool.replica
     prompt, more = rows["prompt_tokens"].astype(float), rows["output_tokens"] - 1.0
-    first_s = law.base_s * np.ceil(prompt / replica.max_batched_tokens) + law.prefill_s_per_token * prompt
-    first_s[prompt == 0] = law.base_s + law.decode_s_per_seq  # nothing to prefill: the first token is decoded
-    context = more * prompt + more * (more + 1) / 2
-    decode_s = more * (law.base_s + law.decode_s_per_seq) + law.attention_s_per_token * context
+    first_s, decode_s = alone_s(part.pool, prompt, rows["cached_tokens"].astype(float), more)
     ttft_s, decoding_s = rows["first_token_s"] - rows["arrival_s"], rows["finish_s"] - rows["first_token_s"]
     error_s = TINY * (rows["finish_s"] + 1)
-    assert (ttft_s >= law.overhead_s + first_s - error_s).all(), "a first token came faster than alone"
+    assert (ttft_s >= part.overhead_s + first_s - error_s).all(), "a first token came faster than alone"
     # a prefill that recomputes also makes a token, and may do so faster than a decode step
     whole = rows["done_tokens"] == 0
     assert (decoding_s >= decode_s - error_s)[whole].all(), "tokens came faster than alone"
@@ -183,9 +179,28 @@ def lower_bounds(part: Part) -> None:
     before_s = np.append(-math.inf, np.maximum.accumulate(finish_s)[:-1])[: len(rows)]
     after_s = np.append(rows["arrival_s"][1:], math.inf)[: len(rows)]
     alone = (before_s < rows["arrival_s"]) & (after_s > finish_s)
-    whole_s = law.overhead_s + first_s + decode_s
+    whole_s = part.overhead_s + first_s + decode_s
     slower_s = ttft_s + decoding_s - whole_s
     assert (np.abs(slower_s) <= error_s)[alone].all(), "a request that was alone was held up"
+
+
+def alone_s(
+    pool: Pool, prompt: NDArray[Any], cached: NDArray[Any], more: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Seconds from admission to the first token and from there to the last, of requests alone on a replica."""
+    law, budget = pool.law, pool.replica.max_batched_tokens
+    left = prompt - cached
+    full, rest = np.divmod(left, budget)
+    chunks = full + (rest > 0)
+
+    def tokens_s(count: Any) -> Any:
+        return law.tokens_s[np.minimum(count, len(law.tokens_s) - 1).astype(int)]
+
+    first_s = chunks * (law.seqs_s[0] + law.mixed_s) + full * tokens_s(budget) + np.where(rest > 0, tokens_s(rest), 0.0)
+    first_s += law.prefill_s_per_token * left + law.square_s * (prompt**2 - cached**2)
+    step_s = law.seqs_s[1] + tokens_s(1)
+    first_s[left == 0] = step_s  # nothing to prefill: the first token is decoded
+    return first_s, more * step_s + law.attention_s_per_token * (more * prompt + more * (more + 1) / 2)
 
 
 # -- sums and sweeps --------------------------------------------------------------------------------------------------
@@ -315,14 +330,14 @@ def tokens(state: State) -> None:
     assert run["in_system"] == 0
     assert run["finished"] == run["arrivals"] == run["next_arrival"] == len(state.requests)
     assert not state.queues["length"].any()
-    assert not state.queues["tokens"].any()
-    for name in ("seated", "running", "outstanding", "tokens", "context", "kv", "planned"):
+    assert not state.queues["blocks"].any()
+    for name in ("seated", "running", "outstanding", "tokens", "context", "kv", "blocks", "planned"):
         assert not state.replicas[name].any(), f"{name} left at the end"
     completed = state.requests[state.requests["outcome"] == COMPLETED]
     for row in np.flatnonzero(state.pools["batching"]):
         own, replicas = completed[completed["pool"] == row], state.replicas[state.replicas["pool"] == row]
         total = {name: int(replicas[name].sum()) for name in ("prefilled", "recomputed", "decoded", "preemptions")}
-        kept = int((own["prompt_tokens"].astype(np.int64) + own["done_tokens"]).sum())
+        kept = int((own["prompt_tokens"].astype(np.int64) + own["done_tokens"] - own["cached_tokens"]).sum())
         assert total["prefilled"] == kept + total["recomputed"], f"prefilled {total}, kept {kept}"
         # every prefill that comes to its end gives one token, every decode step one
         prefills = int(own["output_tokens"].astype(np.int64).sum()) - total["decoded"]

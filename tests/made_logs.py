@@ -26,7 +26,10 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
     for name, given in pools.items():
         usd = given.get("usd_per_replica_hour")
         made[name] = SimpleNamespace(
-            gpus_per_replica=given.get("gpus_per_replica", 1), usd_per_replica_hour=usd or 0.0, priced=usd is not None
+            gpus_per_replica=given.get("gpus_per_replica", 1),
+            usd_per_replica_hour=usd or 0.0,
+            priced=usd is not None,
+            law_facts=given.get("law_facts"),
         )
     values = {
         "name": "made",

@@ -18,24 +18,32 @@ class Job:
 
     arrival_s: float
     prompt: int = 0
+    cached: int = 0
     output: int = 1
     service_s: float = 0.0
     ticket: float = 0.0
     pool: int = 0
+    stream: int = 0
     start_s: float = math.nan
     first_token_s: float = math.nan
     finish_s: float = math.nan
     rejected: bool = False
+    row: int = 0
     replica: int = -1
     made: int = 0  # output tokens so far
     recompute: int = 0  # output tokens that the next prefill recomputes
     left: int = 0  # prefill tokens still to do
+    begun: bool = False  # an iteration serves it
     prefilling: bool = False
 
     @property
     def context(self) -> int:
         """KV tokens it holds: all of its prefill while that lasts, then everything before the token being made."""
         return self.prompt + (self.recompute if self.prefilling else self.made)
+
+
+def blocks(tokens: int, size: int) -> int:
+    return math.ceil(tokens / size)
 
 
 @dataclass(eq=False)
@@ -47,7 +55,7 @@ class Machine:
     ends_s: float = math.inf  # of the iteration under way
     decoding: list[Job] = field(default_factory=list)
     changed: bool = False  # somebody joined or left since the last plan
-    noted_kv: int = 0  # when the batch last changed
+    noted_blocks: int = 0  # when the batch last changed
     busy_s: float = 0.0
     running_s: float = 0.0
     kv_s: float = 0.0
@@ -56,6 +64,9 @@ class Machine:
     def kv(self) -> int:
         return sum(job.context for job in self.batch)
 
+    def blocks(self, size: int) -> int:
+        return sum(blocks(job.context, size) for job in self.batch)
+
     def outstanding(self) -> int:
         return len(self.batch) + len(self.waiting)
 
@@ -63,14 +74,20 @@ class Machine:
 class Naive:
     """The fleet, run by `run()`; afterwards the jobs hold their times."""
 
-    def __init__(self, specs: list[PoolSpec], jobs: list[Job]) -> None:
+    def __init__(self, specs: list[PoolSpec], jobs: list[Job], most_in_flight: list[int | None] | None = None) -> None:
         self.specs = specs
         self.jobs = jobs
+        for row, job in enumerate(jobs):
+            job.row = row
         self.machines: list[Machine] = []
         for pool, spec in enumerate(specs):
             for _ in range(spec.replicas):
                 self.machines.append(Machine(len(self.machines), pool))
         self.central: list[list[Job]] = [[] for _ in specs]
+        self.most_in_flight = most_in_flight or [None]
+        self.in_flight = [0 for _ in self.most_in_flight]
+        self.held: list[list[Job]] = [[] for _ in self.most_in_flight]
+        self.released: list[Job] = []
         self.cursor = [0 for _ in specs]
 
     def run(self) -> None:
@@ -84,7 +101,25 @@ class Naive:
             if now_s <= arrival_s:
                 self.complete(machine, now_s)
             else:
-                self.arrive(pending.pop(0), arrival_s)
+                job = pending.pop(0)
+                now_s = arrival_s
+                most = self.most_in_flight[job.stream]
+                if most is not None and self.in_flight[job.stream] >= most:
+                    self.held[job.stream].append(job)
+                    continue
+                self.in_flight[job.stream] += 1
+                self.arrive(job, now_s)
+            while self.released:
+                job = self.released.pop(0)
+                job.arrival_s = now_s
+                self.arrive(job, now_s)
+
+    def ended(self, job: Job) -> None:
+        """Its client has heard, and may send one that it held back."""
+        if self.held[job.stream]:
+            self.released.append(self.held[job.stream].pop(0))
+        else:
+            self.in_flight[job.stream] -= 1
 
     def next_s(self, machine: Machine) -> float:
         if self.specs[machine.pool].batching:
@@ -101,6 +136,7 @@ class Naive:
             if self.central[job.pool] or best is None or (spec.batching and not self.fits(best, job)):
                 if len(self.central[job.pool]) >= (math.inf if spec.max_waiting is None else spec.max_waiting):
                     job.rejected = True
+                    self.ended(job)
                 else:
                     self.central[job.pool].append(job)
                 return
@@ -111,6 +147,7 @@ class Naive:
         limit = math.inf if spec.max_waiting is None else spec.max_waiting
         if not room and len(machine.waiting) >= limit:
             job.rejected = True
+            self.ended(job)
             return
         job.replica = machine.row
         if spec.batching:
@@ -127,8 +164,9 @@ class Naive:
         spec = self.specs[machine.pool]
         if machine.outstanding() >= spec.seats:
             return False
-        waiting = sum(other.prompt + other.recompute for other in machine.waiting)
-        return machine.kv() + waiting + job.prompt <= spec.kv_capacity_tokens
+        size = spec.block_tokens
+        waiting = sum(blocks(other.prompt + other.recompute, size) for other in machine.waiting)
+        return machine.blocks(size) + waiting + blocks(job.prompt, size) <= spec.kv_capacity_tokens // size
 
     def offer(self, pool: int) -> Machine | None:
         """Who would get the head of the central queue: a free seat, and the fewest requests or prompt tokens."""
@@ -171,7 +209,10 @@ class Naive:
         if router == "least_tokens":
             return min(pool, key=lambda m: (sum(j.prompt for j in m.batch + m.waiting), m.row))
         assert router == "least_kv"
-        return min(pool, key=lambda m: (m.noted_kv + sum(j.prompt + j.recompute for j in m.waiting), m.row))
+        size = self.specs[job.pool].block_tokens
+        return min(
+            pool, key=lambda m: (m.noted_blocks + sum(blocks(j.prompt + j.recompute, size) for j in m.waiting), m.row)
+        )
 
     # -- slots ------------------------------------------------------------------------------------------------------
 
@@ -188,7 +229,11 @@ class Naive:
                 self.dispatch(machine, now_s)
             self.plan(machine, now_s)
             return
-        machine.batch = [job for job in machine.batch if job.finish_s > now_s]
+        for job in [
+            job for job in sorted(machine.batch, key=lambda job: (job.finish_s, job.row)) if job.finish_s <= now_s
+        ]:
+            machine.batch.remove(job)
+            self.ended(job)
         while len(machine.batch) < spec.seats and (machine.waiting or (spec.central and self.central[machine.pool])):
             job = machine.waiting.pop(0) if machine.waiting else self.central[machine.pool].pop(0)
             job.replica = machine.row
@@ -201,22 +246,27 @@ class Naive:
         client_s = now_s + spec.overhead_s
         for job in machine.decoding:
             job.made += 1
+        decoded = {job.row for job in machine.decoding}
         for job in machine.batch:
-            if job.prefilling and job.left == 0:
+            if job.prefilling and job.begun and job.left == 0:
                 job.prefilling = False
                 machine.changed = True
                 job.made += 1
                 if math.isnan(job.first_token_s):
                     job.first_token_s = client_s
-        for job in [job for job in machine.batch if not job.prefilling and job.made == job.output]:
+        done = [job for job in machine.batch if not job.prefilling and job.made == job.output]
+        # answers go out in this order: those of one token, as admitted; then the others, by request
+        for job in sorted(done, key=lambda job: job.row if job.row in decoded else -1):
             job.finish_s = client_s
             machine.batch.remove(job)
             machine.changed = True
+            self.ended(job)
 
     def plan(self, machine: Machine, now_s: float) -> None:
         spec = self.specs[machine.pool]
         changed, machine.changed = machine.changed, False
-        while machine.kv() > spec.kv_capacity_tokens:
+        size = spec.block_tokens
+        while machine.blocks(size) > spec.kv_capacity_tokens // size:
             job = machine.batch.pop()
             job.prefilling = False
             job.recompute = job.made
@@ -225,38 +275,44 @@ class Naive:
             machine.preemptions += 1
         machine.decoding = [job for job in machine.batch if not job.prefilling]
         context = sum(job.context for job in machine.decoding)
+        ahead = spec.lookahead == 1 and len(machine.batch) > 0
         budget = spec.max_batched_tokens - len(machine.decoding)
-        prompt_tokens, squares = 0, 0.0
-        for job in machine.batch:
-            if job.prefilling:
-                chunk = min(job.left, budget)
-                squares += chunk * (2 * (job.prompt + job.recompute - job.left) + chunk)
-                job.left -= chunk
-                budget -= chunk
-                prompt_tokens += chunk
-        whole = 0
-        while budget > 0 and len(machine.batch) < spec.seats and machine.waiting:
+        admitted = [job for job in machine.batch if job.prefilling]
+        while machine.waiting and len(machine.batch) < spec.seats:
             job = machine.waiting[0]
             tokens = job.prompt + job.recompute
-            if machine.kv() + tokens > spec.kv_capacity_tokens or (not spec.chunked and tokens > budget):
+            if machine.blocks(size) + blocks(tokens, size) > spec.kv_capacity_tokens // size:
+                break
+            planned = sum(max(other.left, 1) for other in admitted)
+            room = spec.max_batched_tokens if ahead else budget - planned
+            if not ahead and (room <= 0 or (not spec.chunked and tokens - job.cached > room)):
+                break
+            if ahead and not spec.chunked and tokens - job.cached > room:
                 break
             machine.waiting.pop(0)
             job.prefilling = True
-            job.left = tokens
+            job.left = tokens - job.cached
+            job.begun = False
             if math.isnan(job.start_s):
                 job.start_s = now_s
             machine.batch.append(job)
-            chunk = min(tokens, budget)
-            squares += chunk * chunk
-            job.left -= chunk
-            prompt_tokens += chunk
-            if tokens == 0:
-                whole += 1  # nothing to prefill: its first token is a decode step
-                budget -= 1
-            budget -= chunk
             changed = True
+            if not ahead:
+                admitted.append(job)
+        prompt_tokens, squares, whole = 0, 0.0, 0
+        for job in admitted:
+            if budget <= 0 or (not spec.chunked and job.left > budget):
+                break
+            job.begun = True
+            chunk = min(job.left, budget)
+            before = job.prompt + job.recompute - job.left
+            squares += chunk * (2 * before + chunk)
+            whole += chunk == 0  # nothing to prefill: its first token is a decode step
+            job.left -= chunk
+            budget -= max(chunk, 1)
+            prompt_tokens += chunk
         if changed:
-            machine.noted_kv = machine.kv()
+            machine.noted_blocks = machine.blocks(size)
         if not machine.batch:
             machine.ends_s = math.inf
             return
@@ -267,6 +323,9 @@ class Naive:
             + spec.decode_s_per_seq * decoding
             + spec.attention_s_per_token * context
             + spec.prefill_s_per_token_sq * squares
+            + spec.tokens_s[min(prompt_tokens + decoding, len(spec.tokens_s) - 1)]
+            + (spec.mixed_s if prompt_tokens else 0.0)
+            + (0.0 if spec.seqs_s is None else spec.seqs_s[decoding])
         )
         machine.ends_s = now_s + duration_s
         machine.busy_s += duration_s

@@ -27,12 +27,14 @@ def table(jobs: list[Job]) -> NDArray[Any]:
         row["service_s"] = row["first_service_s"] = job.service_s
         row["ticket"] = job.ticket
         row["pool"] = job.pool
+        row["stream"] = job.stream
+        row["cached_tokens"] = job.cached
     return rows
 
 
-def run(specs: list[PoolSpec], requests: NDArray[Any]) -> State:
+def run(specs: list[PoolSpec], requests: NDArray[Any], most_in_flight: list[int | None] | None = None) -> State:
     """Every replica ready at zero, then every event to the end."""
-    s = state.build(specs, requests)
+    s = state.build(specs, requests, most_in_flight or [None])
     wakes = tournament.build(len(s.replicas))
     for row in range(len(s.replicas)):
         transitions.open_replica(s, row, 0.0)

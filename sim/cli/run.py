@@ -84,19 +84,20 @@ def _show(result: Result, folder: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from sim.report.tables import tables
+    from sim.report.tables import law_notes, tables
 
     console = Console(highlight=False)
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
-    for sheet in tables(result.summary()):
+    summary = result.summary()
+    for sheet in tables(summary):
         table = Table(title=sheet.caption, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
         for i, head in enumerate(sheet.heading):
             table.add_column(head, justify="left" if i == 0 else "right")
         for row in sheet.rows:
             table.add_row(*row)
         console.print(table)
-    for note in result.log.notes:
-        console.print(f"note: {note}", markup=False)
+    for note in [*result.log.notes, *law_notes(summary)]:
+        console.print(f"note: {note}", markup=False, soft_wrap=True)
     if folder is not None:
         console.print(f"written to {folder}", markup=False, soft_wrap=True)
         if result.log.requests.size and not (folder / "requests.parquet").exists():

@@ -1,4 +1,4 @@
-"""The files that ship with fleetcast, found by name: scenarios, workloads, GPU sheets, model sheets.
+"""The files that ship with fleetcast, found by name: scenarios, workloads, sheets of GPUs, models and engines.
 
 They are `configs/` and `workloads/` beside the package in a checkout, and `sim/data/` in an installed wheel.
 """
@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-SCENARIOS, WORKLOADS, GPUS, MODELS = "configs", "workloads", "configs/gpus", "configs/models"
+SCENARIOS, WORKLOADS = "configs", "workloads"
+GPUS, MODELS, ENGINES = "configs/gpus", "configs/models", "configs/engines"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -43,7 +44,9 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most like this one, if any is like it at all."""
     spelt = {_folded(item): item for item in known}
     word = _folded(word)
-    longer = [item for item in spelt if len(word) >= 3 and item.startswith(word)]  # h100: h100-sxm rather than h200
+    # h100: h100-sxm rather than h200; the shortest of several, and the larger of two sizes
+    longer = sorted((item for item in spelt if len(word) >= 3 and item.startswith(word)), reverse=True)
+    longer.sort(key=len)
     close = longer[:1] or difflib.get_close_matches(word, spelt, n=1, cutoff=0.6)
     return spelt[close[0]] if close else None
 

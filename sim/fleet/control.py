@@ -48,14 +48,14 @@ class Control:
         replicas = self.state.replicas[rows]
         lengths = self.state.queues["length"]
         waiting = lengths[self.row] + lengths[len(self.state.pools) :][rows].sum()
-        capacity = int(pool["kv_capacity"]) * int(pool["ready"])
+        capacity = int(pool["kv_blocks"]) * int(pool["ready"])
         return Observation(
             at_s=self.clock.now,
             ready=int(pool["ready"]),
             ordered=0,
             num_requests_waiting=int(waiting),
             num_requests_running=int(replicas["seated"].sum()),
-            kv_cache_usage_share=float(replicas["kv"].sum() / capacity) if capacity else 0.0,
+            kv_cache_usage_share=float(replicas["blocks"].sum() / capacity) if capacity else 0.0,
         )
 
     def _scale_to(self, wanted: int) -> None:

@@ -50,7 +50,7 @@ class Sampler:
                     running_s,
                     ready_s * int(pool["seats"]),
                     kv_s,
-                    ready_s * int(pool["kv_capacity"]),
+                    ready_s * int(pool["kv_blocks"] * pool["block_tokens"]),
                 )
 
     def rows(self) -> NDArray[Any]:

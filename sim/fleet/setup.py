@@ -16,6 +16,10 @@ from sim.workload.demand import Demand
 from sim.workload.replayed import Replayed
 
 
+BLOCK_TOKENS = 16
+"""Tokens of a block of KV memory, as vLLM has them; a capacity given directly is meant to the token."""
+
+
 def horizon_s(scenario: Scenario, demand: Demand) -> float:
     """The horizon given, or (finite traces only) the first whole second after the last arrival."""
     if scenario.horizon_s is not None:
@@ -46,12 +50,21 @@ def _pool_spec(pool: Pool) -> PoolSpec:
         max_batched_tokens=pool.replica.max_batched_tokens,
         chunked=pool.replica.chunked_prefill,
         kv_capacity_tokens=pool.kv_tokens,
-        base_s=law.base_s,
+        block_tokens=BLOCK_TOKENS if pool.kv_capacity_tokens is None else 1,
+        tokens_s=law.tokens_s,
+        seqs_s=law.seqs_s,
         prefill_s_per_token=law.prefill_s_per_token,
-        decode_s_per_seq=law.decode_s_per_seq,
+        prefill_s_per_token_sq=law.square_s,
         attention_s_per_token=law.attention_s_per_token,
+        mixed_s=law.mixed_s,
+        lookahead=law.lookahead,
         overhead_s=law.overhead_s,
     )
+
+
+def most_in_flight(scenario: Scenario) -> list[int | None]:
+    """How many requests the clients of each stream have under way at once; None: any number."""
+    return [scenario.workload.most_in_flight(name) for name in scenario.workload.stream_names]
 
 
 def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:
@@ -59,7 +72,9 @@ def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:
     names = list(scenario.pools)
     pool_of = np.array([names.index(pool) for pool in scenario.stream_pools], np.int16)
     requests = np.zeros(len(demand), REQUEST)
-    for name in ("arrival_s", "service_s", "first_service_s", "ticket", "prompt_tokens", "output_tokens", "stream"):
+    for name in ("arrival_s", "service_s", "first_service_s", "ticket", "stream"):
+        requests[name] = getattr(demand, name)
+    for name in ("prompt_tokens", "output_tokens", "cached_tokens"):
         requests[name] = getattr(demand, name)
     for name in ("start_s", "first_token_s", "finish_s"):
         requests[name] = np.nan
@@ -74,7 +89,8 @@ def check_servable(scenario: Scenario, specs: list[PoolSpec], requests: NDArray[
         if not spec.batching or not len(requests):
             continue
         need = np.where(requests["pool"] == row, requests["prompt_tokens"] + requests["output_tokens"] - 1, 0)
-        limits = [(spec.kv_capacity_tokens, "KV memory of a replica holds", "more GPU memory or gpus_per_replica")]
+        whole = spec.kv_capacity_tokens // spec.block_tokens * spec.block_tokens
+        limits = [(whole, "KV memory of a replica holds", "more GPU memory or gpus_per_replica")]
         if not spec.chunked:
             limits.append((spec.max_batched_tokens, "max_batched_tokens unchunked is", "chunked_prefill: true"))
         for limit, what, remedy in limits:

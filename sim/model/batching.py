@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model import heaps, outcomes, queues, seats
+from sim.model import heaps, memory, outcomes, queues, seats
 from sim.model.compiled import compiled
 from sim.model.tables import NONE, State
 
@@ -59,8 +59,8 @@ def kv_integral(replica: Any, k: int) -> float:
 
 
 @compiled
-def has_room(s: State, row: int, tokens: int, now_s: float, at_now: bool) -> bool:
-    """Whether a seat and KV memory for this many tokens are free now, after all that wait at the replica already.
+def has_room(s: State, row: int, blocks: int, now_s: float, at_now: bool) -> bool:
+    """Whether a seat and this many blocks of KV memory are free now, after all that wait at the replica already.
 
     `at_now` tells whether an iteration of this replica that ends exactly now is over: it is when an arrival asks (a
     completion goes before an arrival), it is not when a replica of a lower row asks (completions go by row).
@@ -70,10 +70,11 @@ def has_room(s: State, row: int, tokens: int, now_s: float, at_now: bool) -> boo
     waiting = s.queues[len(s.pools) + row]
     if replica["seated"] + waiting["length"] >= pool["seats"]:
         return False
-    spare = int(pool["kv_capacity"] - replica["kv"] - waiting["tokens"]) - tokens
-    if spare < 0 or replica["planned"] == 0 or spare >= replica["planned"] * replica["running"]:
+    spare = int(pool["kv_blocks"] - replica["blocks"] - waiting["blocks"]) - blocks
+    most = (replica["planned"] // pool["block_tokens"] + 1) * replica["running"]
+    if spare < 0 or replica["planned"] == 0 or spare >= most:
         return spare >= 0
-    return bool(spare >= iterations_by(replica, now_s, at_now) * replica["running"])
+    return spare >= memory.taken(s, replica, iterations_by(replica, now_s, at_now))
 
 
 @compiled
@@ -100,13 +101,14 @@ def advance(s: State, row: int, now_s: float) -> None:
     replica["decoded"] += grown
     replica["context"] += grown
     replica["kv"] += grown
+    replica["blocks"] += memory.taken(s, replica, k)
     replica["tick"] += k
     replica["boundary_s"] = now_s
     replica["planned"] = 0
     client_s = now_s + pool["overhead_s"]
 
     seat = int(replica["prefill"])
-    while seat != NONE and s.seats[seat]["left"] == 0:
+    while seat != NONE and s.seats[seat]["begun"] == 1 and s.seats[seat]["left"] == 0:
         newer = int(s.seats[seat]["newer"])
         prefilled(s, row, seat, client_s)
         seat = newer
@@ -114,10 +116,7 @@ def advance(s: State, row: int, now_s: float) -> None:
 
     while heaps.next_stop(s.heaps, s.seats, replica) <= replica["tick"]:
         seat = heaps.pop(s.heaps, replica)
-        context = int(s.seats[seat]["offset"] + replica["tick"])
-        replica["running"] -= 1
-        replica["context"] -= context
-        replica["kv"] -= context
+        stop_decoding(s, replica, s.seats[seat])
         answered(s, row, seat, client_s)
 
 
@@ -133,16 +132,33 @@ def prefilled(s: State, row: int, seat: int, client_s: float) -> None:
     replica["changed"] = 1
     more = int(request["output_tokens"]) - int(request["done_tokens"]) - 1
     prompt = int(place["prompt"])
+    replica["kv"] -= prompt
+    replica["blocks"] -= memory.blocks_of(pool, prompt)
     if more == 0:
-        replica["kv"] -= prompt
         answered(s, row, seat, client_s)
         return
-    place["offset"] = prompt + 1 - int(replica["tick"])
+    context = prompt + 1
+    place["offset"] = context - int(replica["tick"])
     place["stop"] = replica["tick"] + more
     replica["running"] += 1
-    replica["context"] += prompt + 1
-    replica["kv"] += 1
-    heaps.push(s.heaps, s.seats, replica, heaps.SPARE * int(pool["seats"]), float(place["stop"]), seat)
+    replica["context"] += context
+    replica["kv"] += context
+    replica["blocks"] += memory.blocks_of(pool, context)
+    s.lists[memory.phase(pool, replica, place)] += 1
+    heaps.push(s.heaps, s.seats, replica, heaps.SPARE * int(pool["seats"]), seat)
+
+
+@compiled
+def stop_decoding(s: State, replica: Any, place: Any) -> int:
+    """A sequence leaves the decoding batch and its memory. Returns the tokens that it held."""
+    pool = s.pools[replica["pool"]]
+    context = int(place["offset"] + replica["tick"])
+    replica["running"] -= 1
+    replica["context"] -= context
+    replica["kv"] -= context
+    replica["blocks"] -= memory.blocks_of(pool, context)
+    s.lists[memory.phase(pool, replica, place)] -= 1
+    return context
 
 
 @compiled
@@ -161,28 +177,25 @@ def answered(s: State, row: int, seat: int, client_s: float) -> None:
 def preempt(s: State, row: int) -> None:
     """The most recently admitted gives its memory back and goes to the head of the queue, to be recomputed."""
     replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
     seat = int(replica["newest"])
     place = s.seats[seat]
     r = int(place["request"])
     request = s.requests[r]
     prompt = int(place["prompt"])
+    replica["recomputed"] += prompt - int(request["cached_tokens"]) - int(place["left"])
     if place["stop"] < 0:
         replica["kv"] -= prompt
-        replica["recomputed"] += prompt - int(place["left"])
+        replica["blocks"] -= memory.blocks_of(pool, prompt)
         if replica["prefill"] == seat:
             replica["prefill"] = NONE
     else:
-        context = int(place["offset"] + replica["tick"])
-        replica["running"] -= 1
-        replica["context"] -= context
-        replica["kv"] -= context
-        replica["recomputed"] += prompt
-        request["done_tokens"] += context - prompt
+        request["done_tokens"] += stop_decoding(s, replica, place) - prompt
     seats.leave(s.seats, replica, seat)
     replica["preemptions"] += 1
     replica["changed"] = 1
-    tokens = int(request["prompt_tokens"]) + int(request["done_tokens"])
-    queues.push_front(s.queues, s.requests, len(s.pools) + row, r, tokens)
+    blocks = memory.blocks_of(pool, int(request["prompt_tokens"]) + int(request["done_tokens"]))
+    queues.push_front(s.queues, s.requests, len(s.pools) + row, r, blocks)
 
 
 @compiled
@@ -191,58 +204,71 @@ def plan(s: State, row: int, now_s: float) -> None:
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
     replica["boundary_s"] = now_s
-    while replica["kv"] > pool["kv_capacity"]:
+    while replica["blocks"] > pool["kv_blocks"]:
         preempt(s, row)
 
+    # scheduled ahead: an iteration was decided before this boundary, and who is admitted now joins the one after it
+    ahead = pool["lookahead"] == 1 and replica["seated"] > 0
     budget = int(pool["max_batched_tokens"] - replica["running"])
     prompt_tokens = 0
     squares = 0.0
-    seat = int(replica["prefill"])
-    if seat != NONE:
-        # at most one prefill is under way at a boundary: admission stops where the budget ends
-        prompt_tokens, squares = give(s, seat, budget)
-        budget -= prompt_tokens
     whole = 0
-    admitted = True
-    while admitted and budget > 0:
-        admitted, tokens, square = admit(s, row, budget, now_s)
+    seat = int(replica["prefill"])
+    while seat != NONE and budget > 0 and (pool["chunked"] == 1 or s.seats[seat]["left"] <= budget):
+        tokens, square = give(s, seat, budget)
         prompt_tokens += tokens
         squares += square
-        budget -= tokens
-        if admitted and tokens == 0:
-            whole += 1
-            budget -= 1
+        whole += tokens == 0
+        budget -= max(tokens, 1)
+        seat = int(s.seats[seat]["newer"])
+    while ahead or budget > 0:
+        seat = admit(s, row, int(pool["max_batched_tokens"]) if ahead else budget, now_s)
+        if seat == NONE:
+            break
+        if not ahead:
+            tokens, square = give(s, seat, budget)
+            prompt_tokens += tokens
+            squares += square
+            whole += tokens == 0
+            budget -= max(tokens, 1)
     replica["prefilled"] += prompt_tokens
 
     if replica["changed"] == 1:
         replica["changed"] = 0
-        replica["noted_kv"] = replica["kv"]
+        replica["noted_blocks"] = replica["blocks"]
     if replica["seated"] == 0:
         replica["wake_s"] = math.inf
         return
     decoding = int(replica["running"]) + whole
     law = s.laws[pool["law0"] + decoding]
-    replica["step_s"] = (
+    step_s = (
         law["fixed_s"]
         + pool["prefill_s_per_token"] * prompt_tokens
         + law["attention_s_per_token"] * replica["context"]
         + pool["prefill_s_per_token_sq"] * squares
+        + s.laws[pool["law0"] + min(prompt_tokens + decoding, int(pool["most_tokens"]))]["tokens_s"]
     )
+    if prompt_tokens > 0:
+        step_s += pool["mixed_s"]
+    replica["step_s"] = step_s
     if replica["prefill"] != NONE:
         replica["grow_s"] = 0.0
         replica["planned"] = 1
     else:
         replica["grow_s"] = law["attention_s_per_token"] * decoding
         ends = int(heaps.next_stop(s.heaps, s.seats, replica) - replica["tick"])
-        fits = int((pool["kv_capacity"] - replica["kv"]) // decoding) + 1
-        replica["planned"] = min(ends, fits)
+        replica["planned"] = min(ends, memory.fitting(s, replica, int(pool["kv_blocks"] - replica["blocks"])))
     replica["wake_s"] = now_s + span_s(replica, int(replica["planned"]))
 
 
 @compiled
 def give(s: State, seat: int, budget: int) -> tuple[int, float]:
-    """Give a prefilling seat up to `budget` tokens of the next iteration: (tokens, square term of their attention)."""
+    """Give a seat in prefill up to `budget` tokens of the next iteration: (tokens, square term of their attention).
+
+    A seat with nothing to prefill gets no token here: its first token is a decode step.
+    """
     place = s.seats[seat]
+    place["begun"] = 1
     tokens = min(int(place["left"]), budget)
     before = float(place["prompt"] - place["left"])
     place["left"] -= tokens
@@ -250,31 +276,34 @@ def give(s: State, seat: int, budget: int) -> tuple[int, float]:
 
 
 @compiled
-def admit(s: State, row: int, budget: int, now_s: float) -> tuple[bool, int, float]:
-    """Admit the head of the queue if seat, KV memory and token budget allow: (admitted, tokens, square term)."""
+def admit(s: State, row: int, budget: int, now_s: float) -> int:
+    """Admit the head of the queue if seat, KV memory and (whole prompts) token budget allow. Its seat, or NONE."""
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
     line = len(s.pools) + row
     if s.queues[line]["length"] == 0 or replica["seated"] == pool["seats"]:
-        return False, 0, 0.0
+        return NONE
     r = int(s.queues[line]["head"])
     request = s.requests[r]
     prompt = int(request["prompt_tokens"]) + int(request["done_tokens"])
-    if replica["kv"] + prompt > pool["kv_capacity"] or (pool["chunked"] == 0 and prompt > budget):
-        return False, 0, 0.0
-    queues.pop_front(s.queues, s.requests, line, prompt)
+    blocks = memory.blocks_of(pool, prompt)
+    left = prompt - int(request["cached_tokens"])
+    if replica["blocks"] + blocks > pool["kv_blocks"] or (pool["chunked"] == 0 and left > budget):
+        return NONE
+    queues.pop_front(s.queues, s.requests, line, blocks)
     seat = seats.sit(s.seats, replica, r)
     place = s.seats[seat]
     place["prompt"] = prompt
-    place["left"] = prompt
+    place["left"] = left
+    place["begun"] = 0
     replica["kv"] += prompt
+    replica["blocks"] += blocks
     replica["changed"] = 1
     if replica["prefill"] == NONE:
         replica["prefill"] = seat
     if math.isnan(request["start_s"]):
         request["start_s"] = now_s
-    tokens, square = give(s, seat, budget)
-    return True, tokens, square
+    return seat
 
 
 @compiled

@@ -1,6 +1,6 @@
 """A replica's heap of finishes: who of its batch ends next, found without looking at the whole batch.
 
-A binary heap by (key, seat). A preempted sequence leaves its entry behind; an entry counts only while its seat still
+A binary heap by (key, request). A preempted sequence leaves its entry behind; an entry counts only while its seat still
 stops at that key. When the heap is full of leftovers it is swept, which costs nothing per request on average.
 """
 
@@ -16,42 +16,63 @@ SPARE = 2
 
 
 @compiled
-def push(heaps: Any, seats: Any, replica: Any, capacity: int, key: float, seat: int) -> None:
-    """Add an entry; sweep the heap first if leftovers fill it."""
+def before(heaps: Any, place: int, key: float, request: int) -> bool:
+    """Whether the entry at `place` goes before one with this key and request."""
+    entry = heaps[place]
+    return bool(entry["key"] < key or (entry["key"] == key and entry["request"] < request))
+
+
+@compiled
+def put(heaps: Any, place: int, key: float, request: int, seat: int) -> None:
+    """Write an entry."""
+    entry = heaps[place]
+    entry["key"] = key
+    entry["request"] = request
+    entry["seat"] = seat
+
+
+@compiled
+def move(heaps: Any, place: int, source: int) -> None:
+    """Copy an entry from `source` to `place`."""
+    entry = heaps[source]
+    put(heaps, place, entry["key"], entry["request"], entry["seat"])
+
+
+@compiled
+def push(heaps: Any, seats: Any, replica: Any, capacity: int, seat: int) -> None:
+    """Add the entry of a seat that has its `stop`; sweep the heap first if leftovers fill it."""
     if replica["heap"] == capacity:
         sweep(heaps, seats, replica)
-    first = replica["heap0"]
-    place = replica["heap"]
+    key = float(seats[seat]["stop"])
+    request = int(seats[seat]["request"])
+    first = int(replica["heap0"])
+    place = int(replica["heap"])
     replica["heap"] += 1
     while place > 0:
         parent = (place - 1) >> 1
-        above = heaps[first + parent]
-        if above["key"] < key or (above["key"] == key and above["seat"] < seat):
+        if before(heaps, first + parent, key, request):
             break
-        heaps[first + place]["key"] = above["key"]
-        heaps[first + place]["seat"] = above["seat"]
+        move(heaps, first + place, first + parent)
         place = parent
-    heaps[first + place]["key"] = key
-    heaps[first + place]["seat"] = seat
+    put(heaps, first + place, key, request, seat)
 
 
 @compiled
 def pop(heaps: Any, replica: Any) -> int:
     """Remove the least entry and return its seat."""
-    first = replica["heap0"]
-    seat = heaps[first]["seat"]
+    first = int(replica["heap0"])
+    seat = int(heaps[first]["seat"])
     replica["heap"] -= 1
-    size = replica["heap"]
-    last_key = heaps[first + size]["key"]
-    last_seat = heaps[first + size]["seat"]
-    _sift_down(heaps, first, size, 0, last_key, last_seat)
-    return int(seat)
+    size = int(replica["heap"])
+    last = heaps[first + size]
+    sift_down(heaps, first, size, 0, last["key"], last["request"], last["seat"])
+    return seat
 
 
 @compiled
 def next_stop(heaps: Any, seats: Any, replica: Any) -> float:
     """Key of the next finish, leftovers dropped on the way; inf when nobody is left."""
-    first = replica["heap0"]
+    first = int(replica["heap0"])
     while replica["heap"] > 0:
         key = heaps[first]["key"]
         if seats[heaps[first]["seat"]]["stop"] == key:
@@ -63,40 +84,37 @@ def next_stop(heaps: Any, seats: Any, replica: Any) -> float:
 @compiled
 def sweep(heaps: Any, seats: Any, replica: Any) -> None:
     """Drop every leftover and order the rest again."""
-    first = replica["heap0"]
+    first = int(replica["heap0"])
     kept = 0
     for place in range(replica["heap"]):
-        key = heaps[first + place]["key"]
-        seat = heaps[first + place]["seat"]
-        if seats[seat]["stop"] == key:
+        entry = heaps[first + place]
+        seat = entry["seat"]
+        if seats[seat]["stop"] == entry["key"]:
             seats[seat]["stop"] = -1.0  # a leftover that equals a kept entry is dropped too
-            heaps[first + kept]["key"] = key
-            heaps[first + kept]["seat"] = seat
+            move(heaps, first + kept, first + place)
             kept += 1
     replica["heap"] = kept
     for place in range(kept):
         seats[heaps[first + place]["seat"]]["stop"] = heaps[first + place]["key"]
     for place in range((kept >> 1) - 1, -1, -1):
-        _sift_down(heaps, first, kept, place, heaps[first + place]["key"], heaps[first + place]["seat"])
+        entry = heaps[first + place]
+        sift_down(heaps, first, kept, place, entry["key"], entry["request"], entry["seat"])
 
 
 @compiled
-def _sift_down(heaps: Any, first: int, size: int, place: int, key: float, seat: int) -> None:
+def sift_down(heaps: Any, first: int, size: int, place: int, key: float, request: int, seat: int) -> None:
+    """Put an entry where it belongs at or below `place`, in a heap of `size`."""
     while True:
         child = 2 * place + 1
         if child >= size:
             break
         if child + 1 < size:
-            left = heaps[first + child]
             right = heaps[first + child + 1]
-            if right["key"] < left["key"] or (right["key"] == left["key"] and right["seat"] < left["seat"]):
+            if not before(heaps, first + child, right["key"], right["request"]):
                 child += 1
-        below = heaps[first + child]
-        if key < below["key"] or (key == below["key"] and seat < below["seat"]):
+        if not before(heaps, first + child, key, request):
             break
-        heaps[first + place]["key"] = below["key"]
-        heaps[first + place]["seat"] = below["seat"]
+        move(heaps, first + place, first + child)
         place = child
     if size > 0:
-        heaps[first + place]["key"] = key
-        heaps[first + place]["seat"] = seat
+        put(heaps, first + place, key, request, seat)

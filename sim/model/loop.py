@@ -19,7 +19,7 @@ def look(s: State, wakes: Any) -> None:
     """Copy the `wake_s` of touched replicas into the tournament of wake-ups."""
     run = s.run[0]
     for i in range(run["touched"]):
-        row = int(s.touched[i])
+        row = int(s.lists[len(s.replicas) + i])
         s.replicas[row]["touched"] = 0
         tournament.update(wakes, 0, len(wakes) >> 1, row, float(s.replicas[row]["wake_s"]))
     run["touched"] = 0

@@ -1,7 +1,8 @@
-"""How a request ends. Every request ends once, and is counted where it ends."""
+"""How a request ends. Every request ends once, and is counted where it ends; its client may then send the next."""
 
 from __future__ import annotations
 
+from sim.model import queues
 from sim.model.compiled import compiled
 from sim.model.tables import COMPLETED, REJECTED, State
 
@@ -16,6 +17,7 @@ def finish(s: State, r: int, client_s: float) -> None:
     run["in_system"] -= 1
     run["finished"] += 1
     run["last_finish_s"] = max(run["last_finish_s"], client_s)
+    answer(s, r)
 
 
 @compiled
@@ -25,3 +27,16 @@ def reject(s: State, r: int) -> None:
     run = s.run[0]
     run["in_system"] -= 1
     run["finished"] += 1
+    answer(s, r)
+
+
+@compiled
+def answer(s: State, r: int) -> None:
+    """The client of request r has heard: one less in flight, and the next one that it held back may go."""
+    stream = int(s.requests[r]["stream"])
+    line = len(s.pools) + len(s.replicas) + stream
+    client = s.queues[line]
+    if client["length"] == 0:
+        client["in_flight"] -= 1
+    else:
+        queues.push_back(s.queues, s.requests, len(s.queues) - 1, queues.pop_front(s.queues, s.requests, line, 0), 0)

@@ -9,8 +9,8 @@ from sim.model.tables import NONE
 
 
 @compiled
-def push_back(queues: Any, requests: Any, line: int, r: int, tokens: int) -> None:
-    """Request r joins the end of the line, bringing `tokens` to prefill."""
+def push_back(queues: Any, requests: Any, line: int, r: int, blocks: int) -> None:
+    """Request r joins the end of the line; it will need this many blocks of KV memory."""
     queue = queues[line]
     requests[r]["next"] = NONE
     if queue["length"] == 0:
@@ -19,11 +19,11 @@ def push_back(queues: Any, requests: Any, line: int, r: int, tokens: int) -> Non
         requests[queue["tail"]]["next"] = r
     queue["tail"] = r
     queue["length"] += 1
-    queue["tokens"] += tokens
+    queue["blocks"] += blocks
 
 
 @compiled
-def push_front(queues: Any, requests: Any, line: int, r: int, tokens: int) -> None:
+def push_front(queues: Any, requests: Any, line: int, r: int, blocks: int) -> None:
     """Request r goes to the head of the line: it was served before and was preempted."""
     queue = queues[line]
     if queue["length"] == 0:
@@ -33,15 +33,15 @@ def push_front(queues: Any, requests: Any, line: int, r: int, tokens: int) -> No
         requests[r]["next"] = queue["head"]
     queue["head"] = r
     queue["length"] += 1
-    queue["tokens"] += tokens
+    queue["blocks"] += blocks
 
 
 @compiled
-def pop_front(queues: Any, requests: Any, line: int, tokens: int) -> int:
-    """The head of the line leaves it, with its `tokens`."""
+def pop_front(queues: Any, requests: Any, line: int, blocks: int) -> int:
+    """The head of the line leaves it, and takes its blocks along."""
     queue = queues[line]
     r = queue["head"]
     queue["head"] = requests[r]["next"]
     queue["length"] -= 1
-    queue["tokens"] -= tokens
+    queue["blocks"] -= blocks
     return int(r)

@@ -40,10 +40,10 @@ def choose(s: State, pool_row: int, ticket: float) -> int:
         return least(pool, s.routes)
     first = int(pool["replica0"])
     if router == ROUND_ROBIN:
-        return round_robin(pool, s.members, first, ready)
+        return round_robin(pool, s.lists, first, ready)
     if router == RANDOM:
-        return int(s.members[first + min(int(ticket * ready), ready - 1)])
-    return power_of_two(s.members, s.replicas, first, ready, ticket)
+        return int(s.lists[first + min(int(ticket * ready), ready - 1)])
+    return power_of_two(s.lists, s.replicas, first, ready, ticket)
 
 
 @compiled
@@ -56,25 +56,25 @@ def least(pool: Any, routes: Any) -> int:
 
 
 @compiled
-def round_robin(pool: Any, members: Any, first: int, ready: int) -> int:
+def round_robin(pool: Any, ready_rows: Any, first: int, ready: int) -> int:
     """Each ready replica in turn."""
     place = int(pool["cursor"]) % ready
     pool["cursor"] = place + 1
-    return int(members[first + place])
+    return int(ready_rows[first + place])
 
 
 @compiled
-def power_of_two(members: Any, replicas: Any, first: int, ready: int, ticket: float) -> int:
+def power_of_two(ready_rows: Any, replicas: Any, first: int, ready: int, ticket: float) -> int:
     """Two different replicas drawn by lot, the one with fewer outstanding requests wins (Mitzenmacher 2001)."""
     scaled = ticket * ready
     one = min(int(scaled), ready - 1)
     if ready == 1:
-        return int(members[first])
+        return int(ready_rows[first])
     other = min(int((scaled - one) * (ready - 1)), ready - 2)
     if other >= one:
         other += 1
-    a = int(members[first + one])
-    b = int(members[first + other])
+    a = int(ready_rows[first + one])
+    b = int(ready_rows[first + other])
     if replicas[b]["outstanding"] < replicas[a]["outstanding"]:
         return b
     return a
@@ -96,7 +96,7 @@ def refresh(s: State, row: int) -> None:
             key = float(replica["tokens"])
         elif router == LEAST_KV:
             # in use when the batch last changed (a router reads a metric, not the engine's mind), and on its way
-            key = float(replica["noted_kv"] + s.queues[len(s.pools) + row]["tokens"])
+            key = float(replica["noted_blocks"] + s.queues[len(s.pools) + row]["blocks"])
         elif replica["outstanding"] < pool["seats"]:
             # a central queue's head goes to a replica with a free seat: the one with fewest requests or prompt tokens
             key = float(replica["outstanding"] if router == FREE_SLOT else replica["tokens"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.model import heaps, outcomes, queues, seats
+from sim.model import heaps, memory, outcomes, queues, seats
 from sim.model.compiled import compiled
 from sim.model.tables import State
 
@@ -26,10 +26,9 @@ def take(s: State, row: int, r: int, now_s: float) -> None:
     pool = s.pools[replica["pool"]]
     request = s.requests[r]
     seat = seats.sit(s.seats, replica, r)
-    end_s = now_s + request["service_s"]
-    s.seats[seat]["stop"] = end_s
+    s.seats[seat]["stop"] = now_s + request["service_s"]
     replica["running"] += 1
-    heaps.push(s.heaps, s.seats, replica, heaps.SPARE * int(pool["seats"]), end_s, seat)
+    heaps.push(s.heaps, s.seats, replica, heaps.SPARE * int(pool["seats"]), seat)
     request["start_s"] = now_s
     request["first_token_s"] = now_s + request["first_service_s"] + pool["overhead_s"]
     replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)
@@ -68,12 +67,11 @@ def fill(s: State, row: int, now_s: float) -> None:
         else:
             break
         r = int(s.queues[line]["head"])
-        tokens = int(s.requests[r]["prompt_tokens"])
-        queues.pop_front(s.queues, s.requests, line, tokens)
+        queues.pop_front(s.queues, s.requests, line, memory.blocks_of(pool, int(s.requests[r]["prompt_tokens"])))
         if line == pool_row:
             s.requests[r]["replica"] = row
             replica["outstanding"] += 1
-            replica["tokens"] += tokens
+            replica["tokens"] += s.requests[r]["prompt_tokens"]
         take(s, row, r, now_s)
 
 

@@ -32,21 +32,33 @@ class PoolSpec:
     max_batched_tokens: int = 0
     chunked: bool = True
     kv_capacity_tokens: int = 0
+    block_tokens: int = 1
     base_s: float = 0.0
     prefill_s_per_token: float = 0.0
     decode_s_per_seq: float = 0.0
     attention_s_per_token: float = 0.0
     prefill_s_per_token_sq: float = 0.0
+    mixed_s: float = 0.0
+    """Added to an iteration that prefills."""
+    tokens_s: tuple[float, ...] | NDArray[np.float64] = (0.0,)
+    """Device time by the tokens of an iteration, prefill and decode together; the last entry holds beyond the end."""
+    seqs_s: tuple[float, ...] | NDArray[np.float64] | None = None
+    """Time by the number of decoding sequences, shape (seats + 1,); added to `base_s` and `decode_s_per_seq`."""
+    lookahead: int = 0
+    """1: the next iteration is decided before this one ends, so who is admitted joins one iteration later."""
     overhead_s: float = 0.0
 
 
-def build(specs: Sequence[PoolSpec], requests: NDArray[Any]) -> State:
-    """Tables for pools with no replica ready yet, and requests (rows of `REQUEST`, in arrival order) still to come."""
+def build(specs: Sequence[PoolSpec], requests: NDArray[Any], most_in_flight: Sequence[int | None] = (None,)) -> State:
+    """Tables for pools with no replica ready yet, and requests (rows of `REQUEST`, in arrival order) still to come.
+
+    `most_in_flight` has an entry a stream: how many requests its client has under way at once (None: any number).
+    """
     pools = np.zeros(len(specs), POOL)
     replicas = np.zeros(sum(spec.replicas for spec in specs), REPLICA)
     trees: list[NDArray[Any]] = []
     laws: list[NDArray[Any]] = []
-    replica0 = seat0 = heap0 = tree0 = law0 = 0
+    replica0 = seat0 = heap0 = phase0 = tree0 = law0 = 0
     for row, spec in enumerate(specs):
         tree = tournament.build(spec.replicas)
         law = _law(spec)
@@ -60,21 +72,27 @@ def build(specs: Sequence[PoolSpec], requests: NDArray[Any]) -> State:
         pool["seats"] = spec.seats
         pool["max_batched_tokens"] = spec.max_batched_tokens
         pool["chunked"] = spec.chunked
-        pool["kv_capacity"] = spec.kv_capacity_tokens
+        pool["block_tokens"] = spec.block_tokens
+        pool["kv_blocks"] = spec.kv_capacity_tokens // spec.block_tokens
+        pool["lookahead"] = spec.lookahead
         pool["law0"] = law0
+        pool["most_tokens"] = len(spec.tokens_s) - 1
         pool["tree0"] = tree0
         pool["leaves"] = tournament.leaves(spec.replicas)
         pool["prefill_s_per_token"] = spec.prefill_s_per_token
         pool["prefill_s_per_token_sq"] = spec.prefill_s_per_token_sq
+        pool["mixed_s"] = spec.mixed_s
         pool["overhead_s"] = spec.overhead_s
         own = replicas[replica0 : replica0 + spec.replicas]
         places = np.arange(spec.replicas)
         own["pool"] = row
-        own["seat0"] = seat0 + places * spec.seats
+        own["free"] = seat0 + places * spec.seats
+        own["phase0"] = 2 * len(replicas) + phase0 + places * spec.block_tokens
         own["heap0"] = heap0 + places * spec.seats * heaps.SPARE
         replica0 += spec.replicas
         seat0 += spec.replicas * spec.seats
         heap0 += spec.replicas * spec.seats * heaps.SPARE
+        phase0 += spec.replicas * spec.block_tokens
         tree0 += len(tree)
         law0 += len(law)
         trees.append(tree)
@@ -82,14 +100,12 @@ def build(specs: Sequence[PoolSpec], requests: NDArray[Any]) -> State:
     replicas["wake_s"] = math.inf
     replicas["newest"] = NONE
     replicas["prefill"] = NONE
-    replicas["free"] = replicas["seat0"]
     return State(
         run=_run(len(requests)),
         pools=pools,
         replicas=replicas,
-        members=np.full(len(replicas), NONE, np.int64),
-        touched=np.zeros(len(replicas), np.int64),
-        queues=np.zeros(len(pools) + len(replicas), QUEUE),
+        lists=np.zeros(2 * len(replicas) + phase0, np.int64),
+        queues=_queues(len(pools) + len(replicas), most_in_flight),
         seats=_seats(seat0),
         heaps=np.zeros(heap0, FINISH),
         routes=np.concatenate(trees),
@@ -102,6 +118,12 @@ def _router(spec: PoolSpec) -> int:
     if spec.central:
         return routing.FREE_MEMORY if spec.batching else routing.FREE_SLOT
     return routing.ROUTERS[spec.router]
+
+
+def _queues(fleet: int, most_in_flight: Sequence[int | None]) -> NDArray[Any]:
+    queues = np.zeros(fleet + len(most_in_flight) + 1, QUEUE)
+    queues["most_in_flight"][fleet:-1] = [UNLIMITED if most is None else most for most in most_in_flight]
+    return queues
 
 
 def _run(arrivals: int) -> NDArray[Any]:
@@ -119,8 +141,11 @@ def _seats(count: int) -> NDArray[Any]:
 
 
 def _law(spec: PoolSpec) -> NDArray[Any]:
-    """Iteration time by the number of decoding sequences, 0 to a full batch."""
-    law = np.zeros(spec.seats + 1 if spec.batching else 1, LAW)
+    """Iteration time by the number of decoding sequences, and by the number of tokens; the longer table decides."""
+    law = np.zeros(max(spec.seats + 1, len(spec.tokens_s)) if spec.batching else 1, LAW)
     law["fixed_s"] = spec.base_s + spec.decode_s_per_seq * np.arange(len(law))
+    if spec.seqs_s is not None:
+        law["fixed_s"][: len(spec.seqs_s)] += np.asarray(spec.seqs_s)
     law["attention_s_per_token"] = spec.attention_s_per_token
+    law["tokens_s"][: len(spec.tokens_s)] = np.asarray(spec.tokens_s)[: len(law)]
     return law

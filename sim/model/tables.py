@@ -30,6 +30,7 @@ REQUEST = np.dtype(
         ("ticket", "f8"),  # uniform in [0, 1), for routers that draw lots
         ("prompt_tokens", "i4"),
         ("output_tokens", "i4"),
+        ("cached_tokens", "i4"),  # of the prompt, found in the prefix cache: in memory, not prefilled
         ("done_tokens", "i4"),  # output tokens made before the last preemption
         ("next", "i4"),  # the request behind this one in its queue
         ("replica", "i4"),  # row in the replica table; NONE until one is chosen
@@ -40,67 +41,81 @@ REQUEST = np.dtype(
     align=True,
 )
 
-QUEUE = np.dtype([("head", "i8"), ("tail", "i8"), ("length", "i8"), ("tokens", "i8")])
+QUEUE = np.dtype(
+    [
+        ("head", "i8"),
+        ("tail", "i8"),
+        ("length", "i8"),
+        ("blocks", "i8"),  # of KV memory that they will need
+        ("in_flight", "i8"),  # clients: requests sent and not answered
+        ("most_in_flight", "i8"),  # clients: while there are as many, the next ones wait here
+    ]
+)
 """A first-come-first-served line of requests, linked through their `next`.
 
-Row p is pool p's central queue; the queues of the replicas follow.
+Row p is pool p's central queue; the queues of the replicas follow, those of the clients (one a stream), and last
+the line of those whose clients may send them now, because others have ended.
 """
 
 SEAT = np.dtype(
     [
-        ("request", "i8"),
-        ("older", "i8"),  # neighbours in order of admission
-        ("newer", "i8"),  # in a free seat: the next free seat
-        ("prompt", "i8"),  # tokens to prefill at this admission: prompt, plus what a preemption made it recompute
-        ("left", "i8"),  # of these, not yet given to an iteration
+        ("request", "i4"),
+        ("older", "i4"),  # neighbours in order of admission
+        ("newer", "i4"),  # in a free seat: the next free seat
+        ("prompt", "i4"),  # tokens to prefill at this admission: prompt, plus what a preemption made it recompute
+        ("left", "i4"),  # of these, not yet given to an iteration
+        ("begun", "i4"),  # 1 once an iteration serves it (one that is scheduled ahead does not yet)
         ("offset", "i8"),  # decoding: context tokens at tick t are offset + t
         ("stop", "f8"),  # batching: tick of the last token; slots: time of the end; -1 when neither
-    ]
+    ],
+    align=True,
 )
 """A place in a replica's batch (or a slot): what is known of the request that sits there."""
 
-FINISH = np.dtype([("key", "f8"), ("seat", "i8")])
-"""An entry of a replica's heap of finishes: by tick (batching) or by time (slots)."""
+FINISH = np.dtype([("key", "f8"), ("request", "i4"), ("seat", "i4")])
+"""An entry of a replica's heap of finishes: by tick (batching) or by time (slots), then by request."""
 
 NODE = np.dtype([("key", "f8"), ("row", "i8")])
 """A node of a tournament tree: the least key below it and whose it is."""
 
-LAW = np.dtype([("fixed_s", "f8"), ("attention_s_per_token", "f8")])
-"""Iteration time by batch size: row n is for n decoding sequences."""
+LAW = np.dtype([("fixed_s", "f8"), ("attention_s_per_token", "f8"), ("tokens_s", "f8")])
+"""Iteration time. Row n: `fixed_s` and attention for n decoding sequences; `tokens_s` for n tokens, prefill included."""
 
 REPLICA = np.dtype(
     [
+        # what every event touches comes first, and is small: with a thousand replicas the processor's cache decides
         ("wake_s", "f8"),  # next attention; inf when idle
         ("boundary_s", "f8"),  # where the planned iterations begin; slots: last change
         ("step_s", "f8"),  # duration of the first planned iteration
         ("grow_s", "f8"),  # each next one is this much longer
         ("planned", "i8"),  # iterations until wake_s
         ("tick", "f8"),  # iterations done, ever
-        ("running", "i8"),  # decoding sequences; slots: busy slots
-        ("seated", "i8"),  # seats taken: running and in prefill
-        ("outstanding", "i8"),  # seated and waiting here
+        ("pool", "i4"),
+        ("running", "i4"),  # decoding sequences; slots: busy slots
+        ("seated", "i4"),  # seats taken: running and in prefill
+        ("outstanding", "i4"),  # seated and waiting here
         ("context", "i8"),  # tokens that decoding sequences attend to in the next iteration
-        ("kv", "i8"),  # KV tokens that the next iteration needs
-        ("noted_kv", "i8"),  # the same when its batch last changed: what a router reads
-        ("changed", "i8"),  # somebody joined or left since
-        ("touched", "i8"),  # already in the list of touched replicas
-        ("prefill", "i8"),  # oldest seat in prefill: the prefilling seats are the newest of the batch
-        ("newest", "i8"),  # seat of the most recently admitted
-        ("free", "i8"),  # first free seat
-        ("seat0", "i8"),  # first row in the seat table
-        ("heap0", "i8"),  # first row in the heap table
-        ("heap", "i8"),  # entries in the heap, stale ones included
+        ("kv", "i8"),  # tokens in KV memory in the next iteration
+        ("blocks", "i8"),  # blocks of KV memory that they take
+        ("noted_blocks", "i8"),  # the same when its batch last changed: what a router reads
         ("tokens", "i8"),  # prompt tokens of all outstanding requests
-        ("pool", "i8"),
-        ("ready", "i8"),  # 1 while it takes requests
-        ("ready_s", "f8"),  # since when
+        ("prefill", "i4"),  # oldest seat in prefill: the prefilling seats are the newest of the batch
+        ("newest", "i4"),  # seat of the most recently admitted
+        ("free", "i4"),  # first free seat
+        ("ready", "i4"),  # 1 while it takes requests
+        ("changed", "i4"),  # somebody joined or left since the last plan
+        ("touched", "i4"),  # already in the list of touched replicas
+        ("heap", "i8"),  # entries in the heap, stale ones included
+        ("heap0", "i8"),  # first row in the heap table
+        ("phase0", "i8"),  # first place of its phases in the lists
         ("busy_s", "f8"),  # integrals up to boundary_s: time with a running batch
         ("running_s", "f8"),  # seats taken
         ("kv_s", "f8"),  # KV tokens in use
         ("prefilled", "i8"),  # prompt tokens processed
-        ("recomputed", "i8"),  # of these, lost to preemption
         ("decoded", "i8"),  # decode steps of single sequences
+        ("recomputed", "i8"),  # of the prompt tokens processed, lost to preemption
         ("preemptions", "i8"),
+        ("ready_s", "f8"),  # since when it is ready
     ]
 )
 
@@ -117,12 +132,16 @@ POOL = np.dtype(
         ("seats", "i8"),  # a replica
         ("max_batched_tokens", "i8"),
         ("chunked", "i8"),
-        ("kv_capacity", "i8"),
+        ("block_tokens", "i8"),
+        ("kv_blocks", "i8"),
+        ("lookahead", "i8"),  # 1: the next iteration is decided before this one ends (asynchronous scheduling)
         ("law0", "i8"),  # first row in the law table
+        ("most_tokens", "i8"),  # last row of its `tokens_s`: it holds for more tokens too
         ("tree0", "i8"),  # first node of the routing tournament
         ("leaves", "i8"),
         ("prefill_s_per_token", "f8"),
         ("prefill_s_per_token_sq", "f8"),
+        ("mixed_s", "f8"),  # added to an iteration that prefills
         ("overhead_s", "f8"),
     ]
 )
@@ -147,10 +166,12 @@ class State(NamedTuple):
     """One row of `RUN`."""
     pools: NDArray[Any]
     replicas: NDArray[Any]
-    members: NDArray[Any]
-    """Rows of ready replicas, pool by pool from `replica0`, for routers that draw or rotate."""
-    touched: NDArray[Any]
-    """Rows of the replicas whose plan the last transition changed: a calendar looks at their `wake_s`."""
+    lists: NDArray[np.int64]
+    """Three lists in one, because each table costs the SimPy calendar 0.1 us a call. First, pool by pool from its
+    `replica0`, the rows of ready replicas, for routers that draw or rotate. Then the rows of the replicas whose plan
+    the last transition changed: a calendar looks at their `wake_s`. Then, from each replica's `phase0`, its decoding
+    sequences counted by when they take their next block of KV memory.
+    """
     queues: NDArray[Any]
     seats: NDArray[Any]
     heaps: NDArray[Any]

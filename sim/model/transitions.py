@@ -6,48 +6,75 @@ There is no clock here, no randomness and no I/O.
 
 from __future__ import annotations
 
-from sim.model import batching, outcomes, queues, routing, slots
+from sim.model import batching, memory, outcomes, queues, routing, slots
 from sim.model.compiled import compiled
 from sim.model.tables import NONE, State
 
 
 @compiled
 def arrive(s: State, r: int, now_s: float) -> None:
-    """Request r arrives: it is routed, queued, started or rejected."""
+    """Request r is due: its client sends it, or holds it back while it has too many in flight."""
+    stream = int(s.requests[r]["stream"])
+    line = len(s.pools) + len(s.replicas) + stream
+    client = s.queues[line]
+    if client["in_flight"] >= client["most_in_flight"]:
+        queues.push_back(s.queues, s.requests, line, r, 0)
+        return
+    client["in_flight"] += 1
+    enter(s, r, len(s.replicas), now_s)
+    release(s, len(s.replicas), now_s)
+
+
+@compiled
+def release(s: State, over_row: int, now_s: float) -> None:
+    """Send what clients held back and may send now; from now on, now is when it arrived."""
+    line = len(s.queues) - 1
+    while s.queues[line]["length"] > 0:
+        r = queues.pop_front(s.queues, s.requests, line, 0)
+        s.requests[r]["arrival_s"] = now_s
+        enter(s, r, over_row, now_s)
+
+
+@compiled
+def enter(s: State, r: int, over_row: int, now_s: float) -> None:
+    """Request r reaches its pool: it is routed, queued, started or rejected.
+
+    Iterations that end exactly now are over for replicas up to `over_row`.
+    """
     request = s.requests[r]
     pool_row = int(request["pool"])
     pool = s.pools[pool_row]
-    tokens = int(request["prompt_tokens"])
+    blocks = memory.blocks_of(pool, int(request["prompt_tokens"]))
     s.run[0]["in_system"] += 1
     if pool["central"] == 0:
         row = routing.choose(s, pool_row, request["ticket"])
         if row == NONE:
             outcomes.reject(s, r)
         else:
-            enqueue(s, row, r, now_s)
+            enqueue(s, row, r, over_row, now_s)
         return
     if s.queues[pool_row]["length"] == 0:
         row = routing.choose(s, pool_row, request["ticket"])
-        if row != NONE and (pool["batching"] == 0 or batching.has_room(s, row, tokens, now_s, True)):
-            enqueue(s, row, r, now_s)
+        if row != NONE and (pool["batching"] == 0 or batching.has_room(s, row, blocks, now_s, row <= over_row)):
+            enqueue(s, row, r, over_row, now_s)
             return
     if s.queues[pool_row]["length"] >= pool["max_waiting"]:
         outcomes.reject(s, r)
     else:
-        queues.push_back(s.queues, s.requests, pool_row, r, tokens)
+        queues.push_back(s.queues, s.requests, pool_row, r, blocks)
 
 
 @compiled
-def enqueue(s: State, row: int, r: int, now_s: float) -> None:
+def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
     """Request r joins replica `row`, or is rejected when it finds no room and a full queue."""
     request = s.requests[r]
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
     line = len(s.pools) + row
     waiting = int(s.queues[line]["length"])
-    tokens = int(request["prompt_tokens"])
+    blocks = memory.blocks_of(pool, int(request["prompt_tokens"]))
     if pool["batching"] == 1:
-        room = batching.has_room(s, row, tokens, now_s, True)
+        room = batching.has_room(s, row, blocks, now_s, row <= over_row)
     else:
         room = bool(replica["seated"] < pool["seats"])
     if not room and waiting >= pool["max_waiting"]:
@@ -55,15 +82,15 @@ def enqueue(s: State, row: int, r: int, now_s: float) -> None:
         return
     request["replica"] = row
     replica["outstanding"] += 1
-    replica["tokens"] += tokens
+    replica["tokens"] += request["prompt_tokens"]
     if pool["batching"] == 0 and room:
         slots.settle(replica, now_s)
         slots.take(s, row, r, now_s)
         touch(s, row)
     else:
-        queues.push_back(s.queues, s.requests, line, r, tokens)
+        queues.push_back(s.queues, s.requests, line, r, blocks)
         if pool["batching"] == 1 and room and waiting == 0:
-            batching.attend(s, row, now_s, True)
+            batching.attend(s, row, now_s, row <= over_row)
             touch(s, row)
     routing.refresh(s, row)
 
@@ -78,16 +105,16 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
     queue = s.queues[pool_row]
     while queue["length"] > 0:
         r = int(queue["head"])
-        tokens = int(s.requests[r]["prompt_tokens"])
+        blocks = memory.blocks_of(s.pools[pool_row], int(s.requests[r]["prompt_tokens"]))
         row = routing.choose(s, pool_row, s.requests[r]["ticket"])
-        if row == NONE or not batching.has_room(s, row, tokens, now_s, row <= over_row):
+        if row == NONE or not batching.has_room(s, row, blocks, now_s, row <= over_row):
             return
-        queues.pop_front(s.queues, s.requests, pool_row, tokens)
+        queues.pop_front(s.queues, s.requests, pool_row, blocks)
         replica = s.replicas[row]
         s.requests[r]["replica"] = row
         replica["outstanding"] += 1
-        replica["tokens"] += tokens
-        queues.push_back(s.queues, s.requests, len(s.pools) + row, r, tokens)
+        replica["tokens"] += s.requests[r]["prompt_tokens"]
+        queues.push_back(s.queues, s.requests, len(s.pools) + row, r, blocks)
         routing.refresh(s, row)
         if row != at_row:
             batching.attend(s, row, now_s, row <= over_row)
@@ -108,6 +135,7 @@ def wake(s: State, row: int, now_s: float) -> None:
         slots.wake(s, row, now_s)
     routing.refresh(s, row)
     touch(s, row)
+    release(s, row, now_s)
 
 
 def open_replica(s: State, row: int, now_s: float) -> None:
@@ -121,7 +149,7 @@ def open_replica(s: State, row: int, now_s: float) -> None:
     replica["ready"] = 1
     replica["ready_s"] = now_s
     replica["boundary_s"] = now_s
-    s.members[pool["replica0"] + pool["ready"]] = row
+    s.lists[pool["replica0"] + pool["ready"]] = row
     pool["ready"] += 1
     routing.refresh(s, row)
     if pool["batching"] == 1:
@@ -140,7 +168,7 @@ def touch(s: State, row: int) -> None:
     if s.replicas[row]["touched"] == 0:
         s.replicas[row]["touched"] = 1
         run = s.run[0]
-        s.touched[run["touched"]] = row
+        s.lists[len(s.replicas) + run["touched"]] = row
         run["touched"] += 1
 
 

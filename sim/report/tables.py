@@ -16,6 +16,13 @@ METRIC_NAMES = {
     "e2e": "whole answer (E2E)",
 }
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
+LAW_SOURCES = {
+    "given": "given",
+    "calibrated": "calibrated on measured runs",
+    "operators": "from operator times",
+    "roofline": "from data sheets",
+    None: words.MISSING,
+}
 MET = {True: "met", False: "missed", None: words.MISSING}
 
 
@@ -88,15 +95,33 @@ def fleet_table(summary: dict[str, Any]) -> Table:
         "cost a month (30 days)": lambda block: words.usd(block["cost"]["usd_per_month"]),
         "cost a request": lambda block: words.usd(block["cost"]["usd_per_request"]),
         "cost a million output tokens": lambda block: words.usd(block["cost"]["usd_per_million_output_tokens"]),
+        "iteration times": lambda block: LAW_SOURCES[(block.get("law") or {}).get("source")],
     }
     rows = [(name, *(say(block) for block in columns.values())) for name, say in lines.items()]
     said = tuple(row for row in rows if any(value != words.MISSING for value in row[1:]))
     return Table("Fleet and cost", ("", *columns), said)
 
 
+def law_notes(summary: dict[str, Any]) -> list[str]:
+    """Where each pool's iteration times come from, and how far to trust times that nobody measured."""
+    notes = []
+    for name, block in summary["pools"].items():
+        law = block.get("law") or {"source": "given"}
+        if law["source"] == "given":
+            continue
+        note = f"Iteration times of pool {name} come from {law['about']}, with the host times of {law['engine']}."
+        if law["source"] == "calibrated":
+            note = f"Iteration times of pool {name} are {law['about']}."
+        elif law["source"] == "roofline":
+            note += " They are computed, not measured: up to 20 % off where that was checked, more on new GPUs."
+        notes.append(note)
+    return notes
+
+
 def _columns(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
     if len(summary["pools"]) == 1:
-        return {"": summary}
+        (only,) = summary["pools"].values()
+        return {"": {**summary, "law": only.get("law")}}
     return {"all": summary} | {f"pool {name}": block for name, block in summary["pools"].items()}
 
 

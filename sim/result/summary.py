@@ -36,7 +36,10 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
     latency = latency_and_slo(log.requests, window, scenario.slo, groups)
     blocks = {group: _blocks(scenario, log, window, group, *latency[group]) for group in groups}
     # One pool is the whole fleet: the same numbers, computed once.
-    pools = {name: blocks[place if len(names) > 1 else None] for place, name in enumerate(names)}
+    pools = {
+        name: {**blocks[place if len(names) > 1 else None], "law": scenario.pools[name].law_facts}
+        for place, name in enumerate(names)
+    }
     return {
         "schema_version": SCHEMA_VERSION,
         "name": scenario.name,

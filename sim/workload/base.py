@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from sim.config.errors import ConfigError
+from sim.config.units import Share
+from sim.workload.clients import Clients
 from sim.workload.demand import Demand
 from sim.workload.randomness import RngOf, rngs_of
 from sim.workload.rates import check_size
@@ -62,6 +64,11 @@ class Workload(BaseModel):
         """Whether the stream's requests bring prompt and output tokens (for `batching` replicas)."""
         return self.by_name()[name].brings_tokens
 
+    def most_in_flight(self, name: str) -> int | None:
+        """How many of the stream's requests its clients have under way at once; None: any number."""
+        clients = self.by_name()[name].clients
+        return None if clients is None else clients.max_in_flight
+
     @property
     def is_finite(self) -> bool:
         """Whether every stream ends by itself, so that a horizon is not needed."""
@@ -91,7 +98,7 @@ class Workload(BaseModel):
             except ConfigError as error:
                 raise _below(self.place_of(name), error) from None
             tickets.append(rng_of("ticket").random(len(parts[-1].arrival_s)))
-        return _merged(self.stream_names, parts, tickets)
+        return _merged(self.by_name(), parts, tickets)
 
     def place_of(self, name: str) -> str:
         """Dotted path of a stream in the scenario."""
@@ -105,8 +112,21 @@ def _below(place: str, error: ConfigError) -> ConfigError:
     )
 
 
-def _merged(names: tuple[str, ...], parts: list[Columns], tickets: list[Floats]) -> Demand:
+def _cached(streams: Mapping[str, Stream], prompts: list[Tokens]) -> Tokens:
+    """Tokens of each prompt that the prefix cache holds: the stream's share, and never the last token of a prompt."""
+    cached = np.zeros(sum(map(len, prompts)), np.int32)
+    at = 0
+    for stream, prompt in zip(streams.values(), prompts, strict=True):
+        if stream.cached_share:
+            part = cached[at : at + len(prompt)]
+            np.minimum(np.floor(stream.cached_share * prompt), np.maximum(prompt - 1, 0), out=part, casting="unsafe")
+        at += len(prompt)
+    return cached
+
+
+def _merged(streams: Mapping[str, Stream], parts: list[Columns], tickets: list[Floats]) -> Demand:
     """One table from the streams' own; requests that arrive together keep the order of the streams."""
+    names = tuple(streams)
     empty = (
         f"stream {name}: no request arrives" for name, part in zip(names, parts, strict=True) if not len(part.arrival_s)
     )
@@ -117,20 +137,21 @@ def _merged(names: tuple[str, ...], parts: list[Columns], tickets: list[Floats])
     if len(parts) == 1:
         (one,), (ticket,) = parts, tickets
         tokens, service = (one.prompt_tokens, one.output_tokens), (one.service_s, one.first_service_s)
-        return Demand(one.arrival_s, stream, *tokens, *service, ticket, names, notes)
+        return Demand(one.arrival_s, stream, *tokens, *service, _cached(streams, [one.prompt_tokens]), ticket, names, notes)
     arrival_s = np.concatenate([part.arrival_s for part in parts])
     order = np.argsort(arrival_s, kind="stable")
 
     def sorted_(column: Callable[[Columns], Any]) -> Any:
         return np.concatenate([column(part) for part in parts])[order]
 
+    cached = _cached(streams, [part.prompt_tokens for part in parts])
     prompt_tokens, output_tokens = sorted_(lambda part: part.prompt_tokens), sorted_(lambda part: part.output_tokens)
     service_s = sorted_(lambda part: part.service_s)
     whole = all(part.first_service_s is part.service_s for part in parts)
     first_service_s = service_s if whole else sorted_(lambda part: part.first_service_s)
     tokens, service = (prompt_tokens, output_tokens), (service_s, first_service_s)
     ticket = np.concatenate(tickets)[order]
-    return Demand(arrival_s[order], stream[order], *tokens, *service, ticket, names, notes)
+    return Demand(arrival_s[order], stream[order], *tokens, *service, cached[order], ticket, names, notes)
 
 
 class Stream(Workload):
@@ -139,6 +160,11 @@ class Stream(Workload):
     pool: Annotated[
         str | None, Field(description="Pool that serves it; default: the only pool, or the one of the same name.")
     ] = None
+
+    cached_share: Annotated[
+        Share, Field(description="Share of prompt tokens found in the prefix cache: in memory, not prefilled.")
+    ] = 0.0
+    clients: Annotated[Clients | None, Field(description="Those who send the requests.")] = None
 
     def by_name(self) -> dict[str, Stream]:
         return {UNNAMED: self}

@@ -24,6 +24,8 @@ class Demand:
     """Shape (n,): service time on a `slots` replica; 0 where the stream declares no service law."""
     first_service_s: NDArray[np.float64]
     """Shape (n,): the part of `service_s` after which the first token is out; equal to it if the answer comes whole."""
+    cached_tokens: NDArray[np.int32]
+    """Shape (n,): the part of the prompt found in the prefix cache: in context and memory, not prefilled."""
     ticket: NDArray[np.float64]
     """Shape (n,), uniform in [0, 1): the request's own random number, used by routers that draw lots."""
     streams: tuple[str, ...]

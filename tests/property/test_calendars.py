@@ -29,10 +29,12 @@ def late_openings(seed: int, count: int, ties: bool) -> list[float]:
     return (np.round(at_s * 32) / 32 if ties else at_s).tolist()
 
 
-def outcome(calendar: type, specs: list[PoolSpec], jobs: list[Job], opens_s: list[float]) -> dict[str, bytes]:
+def outcome(
+    calendar: type, specs: list[PoolSpec], jobs: list[Job], most_in_flight: list[int | None], opens_s: list[float]
+) -> dict[str, bytes]:
     """Everything that a run leaves behind, as bytes."""
     requests = runs.table(jobs)
-    tables = state.build(specs, requests)
+    tables = state.build(specs, requests, most_in_flight)
     clock = Clock()
     for row, at_s in enumerate(opens_s):
         clock.process(open_at(clock, tables, row, at_s))
@@ -53,10 +55,10 @@ def open_at(clock: Clock, tables: State, row: int, at_s: float) -> Iterator[Any]
 
 
 def compare(seed: int, ties: bool) -> None:
-    specs, jobs = random_case(seed, ties)
+    specs, jobs, most = random_case(seed, ties)
     opens_s = late_openings(seed, sum(spec.replicas for spec in specs), ties)
-    one = outcome(SimpyCalendar, specs, jobs, opens_s)
-    other = outcome(CompiledCalendar, specs, jobs, opens_s)
+    one = outcome(SimpyCalendar, specs, jobs, most, opens_s)
+    other = outcome(CompiledCalendar, specs, jobs, most, opens_s)
     differing = [name for name in one if one[name] != other[name]]
     assert not differing, f"the calendars differ in {differing} (seed {seed}, ties {ties})"
 

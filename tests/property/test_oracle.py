@@ -15,8 +15,11 @@ from tests.oracle import Job, Naive
 ROUTERS = ["round_robin", "random", "power_of_two", "least_outstanding", "least_tokens", "least_kv"]
 
 
-def random_case(seed: int, ties: bool) -> tuple[list[PoolSpec], list[Job]]:
-    """A fleet of one or two small pools and 5 to 120 jobs. With ties, every time is a multiple of 1/1024 second."""
+def random_case(seed: int, ties: bool) -> tuple[list[PoolSpec], list[Job], list[int | None]]:
+    """A fleet of one or two small pools, 5 to 120 jobs of one or two clients, and how many a client has in flight.
+
+    With ties, every time is a multiple of 1/1024 second.
+    """
     rng = np.random.default_rng(seed)
     specs = []
     for _ in range(int(rng.integers(1, 3))):
@@ -38,13 +41,18 @@ def random_case(seed: int, ties: bool) -> tuple[list[PoolSpec], list[Job]]:
                     seats=seats,
                     chunked=chunked,
                     max_batched_tokens=int(rng.integers(80, 200)) if not chunked else int(rng.integers(seats, 90)),
-                    kv_capacity_tokens=int(rng.integers(72, 220)),
+                    kv_capacity_tokens=int(rng.integers(88, 220)),
+                    block_tokens=int(rng.choice([1, 1, 4, 16])),
                     base_s=16 * unit,
                     prefill_s_per_token=unit * float(rng.choice([0, 1])),
                     decode_s_per_seq=unit * float(rng.choice([0, 1])),
                     attention_s_per_token=unit * float(rng.choice([0, 1])) / (1 if ties else 7),
                     prefill_s_per_token_sq=unit * float(rng.choice([0, 0, 1])) / (1 if ties else 50),
                     overhead_s=float(rng.choice([0, 1 / 128])),
+                    mixed_s=float(rng.choice([0, 1 / 256])),
+                    tokens_s=(0.0,) if rng.random() < 0.5 else tuple(unit * (i // 4) for i in range(60)),
+                    seqs_s=None if rng.random() < 0.5 else tuple(unit * (i // 2) for i in range(seats + 1)),
+                    lookahead=int(rng.random() < 0.5),
                 )
             )
         else:
@@ -55,6 +63,7 @@ def random_case(seed: int, ties: bool) -> tuple[list[PoolSpec], list[Job]]:
     if ties:
         gaps, service = np.round(gaps * 32) / 32, np.round(service * 32) / 32
     longest = int(rng.integers(1, 40))
+    most_in_flight = [None if rng.random() < 0.6 else int(rng.integers(1, 12)) for _ in range(int(rng.integers(1, 3)))]
     jobs = [
         Job(
             arrival_s=float(at),
@@ -63,19 +72,24 @@ def random_case(seed: int, ties: bool) -> tuple[list[PoolSpec], list[Job]]:
             service_s=float(service[i]),
             ticket=float(rng.random()),
             pool=int(rng.integers(0, len(specs))),
+            stream=int(rng.integers(0, len(most_in_flight))),
         )
         for i, at in enumerate(np.cumsum(gaps))
     ]
-    return specs, jobs
+    for job in jobs:
+        if rng.random() < 0.2:
+            job.cached = int(rng.integers(0, max(job.prompt, 1)))
+    return specs, jobs, most_in_flight
 
 
-def compare(specs: list[PoolSpec], jobs: list[Job]) -> int:
+def compare(specs: list[PoolSpec], jobs: list[Job], most_in_flight: list[int | None]) -> int:
     """Run both; every column must agree. Returns the preemptions seen, so that a test can ask for some."""
     rows = runs.table(jobs)
-    state = runs.run(specs, rows)
-    naive = Naive(specs, jobs)
+    state = runs.run(specs, rows, most_in_flight)
+    naive = Naive(specs, jobs, most_in_flight)
     naive.run()
     for name, value in (
+        ("arrival_s", lambda job: job.arrival_s),
         ("start_s", lambda job: job.start_s),
         ("finish_s", lambda job: job.finish_s),
         ("replica", lambda job: job.replica),
@@ -102,4 +116,4 @@ def test_transitions_agree_with_the_naive_oracle(seed: int, ties: bool) -> None:
 
 def test_the_comparison_covers_preemption() -> None:
     """Random fleets small enough in memory that the comparison above has met preemption many times."""
-    assert sum(compare(*random_case(seed, ties=seed % 2 == 0)) for seed in range(60)) > 50
+    assert sum(compare(*random_case(seed, ties=seed % 2 == 0)) for seed in range(100)) > 50

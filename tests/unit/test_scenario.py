@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from sim.config import catalogue
 from sim.config.errors import ConfigError
-from sim.scenario import Batching, Central, PerReplica, Scenario, Slots, load
+from sim.hardware import default_engine, kv_capacity_tokens
+from sim.scenario import Batching, Central, PerReplica, Pool, Scenario, Slots, load
 
 
 def chat(**changes: Any) -> dict[str, Any]:
@@ -45,13 +47,21 @@ def test_defaults() -> None:
     assert scenario.stream_pools == ("chat",)
 
 
-def test_model_and_gpu_give_law_memory_and_price() -> None:
+def test_model_gpu_and_engine_give_law_memory_and_price() -> None:
     pool = load(chat()).pools["chat"]
-    assert pool.law.base_s == 0.015602
-    assert pool.law.prefill_s_per_token == 5.5809e-5
-    assert pool.law.overhead_s == 0.0051
-    weights = 70_553_706_496 * 2
-    assert pool.kv_tokens == int((4 * 80 * 2**30 * 0.9 - weights) // (2 * 80 * 8 * 128 * 2))
+    assert pool.engine == default_engine()
+    assert (pool.law.source, pool.law.lookahead, pool.law.overhead_s) == ("operators", 1, 0.0077)
+    assert pool.law.tokens_s.shape == (8193,)
+    assert pool.law.seqs_s.shape == (257,)
+    assert pool.law is pool.law, "tabulated once"
+    assert pool.kv_tokens == kv_capacity_tokens(pool.model, pool.gpu, 4)  # type: ignore[arg-type]
+    assert pool.law_facts == {
+        "source": "operators",
+        "about": "operator times of vLLM 0.19.0 (ai-dynamo/aiconfigurator)",
+        "engine": "vllm-0.15",
+        "precision": "bf16",
+        "kv_capacity_tokens": pool.kv_tokens,
+    }
     assert pool.priced
     assert pool.usd_per_replica_hour == pytest.approx(4 * 3.20)
 
@@ -62,8 +72,40 @@ def test_what_is_given_goes_before_what_is_known() -> None:
     raw = chat()
     raw["pools"]["chat"]["latency"] = given
     pool = load(raw, sets).pools["chat"]
-    assert (pool.law.base_s, pool.kv_tokens) == (1.0, 400_000)
+    assert (pool.law.source, pool.law.seqs_s[7], pool.kv_tokens) == ("given", 1.0, 400_000)
+    assert pool.engine is None
+    assert pool.law_facts == {"source": "given", "about": "the pool's own 'latency'", "kv_capacity_tokens": 400_000}
     assert pool.usd_per_replica_hour == pytest.approx(4 * 2.99)
+    # with both given, nothing is derived, so nothing about the model needs to fit
+    assert load(raw, [*sets, "pools.chat.gpus_per_replica=3"]).pools["chat"].kv_tokens == 400_000
+
+
+def test_knobs_of_the_pair() -> None:
+    base = load(chat()).pools["chat"]
+
+    def pool(*sets: str) -> Pool:
+        return load(chat(), [f"pools.chat.{text}" for text in sets]).pools["chat"]
+
+    assert pool("precision=fp8").kv_tokens > base.kv_tokens
+    assert pool("precision=fp8").law.source == "roofline"
+    assert pool("kv_precision=fp8").kv_tokens == pytest.approx(2 * base.kv_tokens, abs=1)
+    assert pool("memory_share=80%").kv_tokens < base.kv_tokens
+    assert pool("replica.max_batched_tokens=2048").kv_tokens > base.kv_tokens
+    assert pool("latency_source=roofline").law.source == "roofline"
+    assert pool("engine=vllm-0.11").law.lookahead == 0
+    slow = pool("engine={from: vllm-0.15, o1: 50us}").law
+    np.testing.assert_allclose(slow.seqs_s - base.law.seqs_s, (50e-6 - 20.4e-6) * np.arange(257), atol=1e-12)
+    inline = pool("engine={o0: 1ms, o1: 0}")
+    assert inline.law_facts is not None
+    assert (inline.law_facts["engine"], inline.law.overhead_s) == ("inline", 0.0)
+
+
+def test_a_resolved_scenario_holds_its_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = load(chat()).to_yaml()
+    assert "name: vllm-0.15" in text
+    # whatever a later version makes of its default
+    monkeypatch.setattr("sim.scenario.pool.default_engine", lambda: pytest.fail("the default is asked for again"))
+    assert load(yaml.safe_load(text)).to_yaml() == text
 
 
 def test_without_price_it_costs_nothing_and_says_so() -> None:
@@ -213,7 +255,7 @@ def test_from_lays_keys_over_what_it_names(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_options_reach_into_what_is_referred_to() -> None:
-    scenario = load(chat(), ["pools.chat.gpu.price.on_demand=1", "pools.chat.model.bytes_per_parameter=1"])
+    scenario = load(chat(), ["pools.chat.gpu.price.on_demand=1", "pools.chat.model.precision=fp8"])
     pool = scenario.pools["chat"]
     assert pool.usd_per_replica_hour == 4.0
     assert pool.kv_tokens > load(chat()).pools["chat"].kv_tokens

@@ -45,7 +45,7 @@ def changed(old: str, new: str) -> str:
 
 def test_the_good_one_is_good() -> None:
     Path("s.yaml").write_text(GOOD)
-    assert load("s.yaml").pools["chat"].law.base_s == 0.015
+    assert load("s.yaml").pools["chat"].law.seqs_s[0] == 0.015
 
 
 def test_everything_wrong_is_said_at_once_in_file_order() -> None:
@@ -230,14 +230,66 @@ pools:
     ]
 
 
-def test_model_that_does_not_fit_the_gpus() -> None:
-    text = changed("    kv_capacity_tokens: 400k\n", "    model: llama-3-70b\n    gpu: h100-sxm\n")
-    text = text.replace("    latency:", "    # latency:")
+def derived(keys: str) -> str:
+    """A pool that leaves its law and memory to model and GPU."""
+    text = changed("    kv_capacity_tokens: 400k\n", keys)
+    return text.replace("    latency:", "    # latency:")
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (
+            "    model: llama-3-70b\n    gpu: h100-sxm\n",
+            "s.yaml:8:3: pools.chat: 'llama-3-70b' does not fit on 1 x h100-sxm: 131.4 GiB of bf16 weights and 2.7 GiB "
+            "of reserve a GPU leave nothing of 72.0 GiB (memory_share 0.9) for KV cache; what fits: "
+            "gpus_per_replica: 2, or gpu: b200 or gb200 or mi300x",
+        ),
+        (
+            "    model: llama-3-70b\n    gpu: h100-sxm\n    gpus_per_replica: 3\n",
+            "s.yaml:12:23: pools.chat.gpus_per_replica: must divide the 64 attention heads of 'llama-3-70b'; got 3; "
+            "such as 2 or 4",
+        ),
+        (
+            "    model: llama-3-8b\n",
+            "s.yaml:8:3: pools.chat: a batching pool needs 'latency', or a 'model' and a 'gpu'",
+        ),
+        (
+            "    model: llama-3-8b\n    gpu: h200\n    engine: vllm-0.16\n",
+            "s.yaml:12:13: pools.chat.engine: no engine is called 'vllm-0.16'; did you mean 'vllm-0.15'?",
+        ),
+        (
+            "    model: llama-3-8b\n    gpu: h200\n    engine: {o1: 20us}\n",
+            "s.yaml:12:5: pools.chat.engine.o0: is missing: host seconds that every iteration costs",
+        ),
+        (
+            "    model: llama-3-8b\n    gpu: h200\n    precision: int4\n",
+            "s.yaml:12:16: pools.chat.precision: 'int4' is not one of bf16, fp16, fp8, mxfp4",
+        ),
+        (
+            "    model: llama-3-8b\n    gpu: h200\n    latency_source: calibrated\n",
+            "s.yaml:12:21: pools.chat.latency_source: there are no measured runs of 'llama-3-8b' in bf16 on 1 x h200 "
+            "with engine 'vllm-0.15'",
+        ),
+        (
+            "    model: {from: llama-3-8b, kv_heads: 5}\n    gpu: h200\n",
+            "s.yaml:10:41: pools.chat.model.kv_heads: must divide heads (32): each serves as many heads; got 5",
+        ),
+        (
+            "    model: llama-3-8b\n    gpu: {name: mine, memory: 80GiB}\n",
+            "s.yaml:8:3: pools.chat: the GPU sheet 'mine' lacks memory_bandwidth, bf16_flops, which iteration times "
+            "are computed from",
+        ),
+    ],
+)
+def test_what_a_pair_cannot_be(keys: str, said: str) -> None:
+    assert said in complaints(derived(keys))
+
+
+def test_engine_beside_latency_is_refused() -> None:
+    text = changed("400k\n", "400k\n    engine: vllm-0.15\n")
     assert complaints(text) == [
-        "s.yaml:8:3: pools.chat: the model 'llama-3-70b' has no coefficients for 1 x h100-sxm a replica; there are: "
-        "4 x a100-80gb, 8 x a100-80gb, 4 x h100-sxm, 8 x h100-sxm, 4 x h200, 8 x h200; or give 'latency'",
-        "s.yaml:8:3: pools.chat: the weights of 'llama-3-70b' (141 GB) leave no memory for KV cache on 1 x h100-sxm; "
-        "more gpus_per_replica, or give 'kv_capacity_tokens'",
+        "s.yaml:11:5: pools.chat.engine: says nothing beside 'latency', which gives the iteration time; remove one"
     ]
 
 

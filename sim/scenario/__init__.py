@@ -9,22 +9,36 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from sim.autoscaling import AnyPolicy
 from sim.config import catalogue
 from sim.config.dump import to_yaml
 from sim.config.reading import Rules, read, validated
 from sim.config.references import Reference
 from sim.config.said import said, said_all
-from sim.config.units import COUNT, DURATION, Count, Duration, PositiveCount, PositiveDuration, PositiveShare
-from sim.hardware import GpuSheet, Latency, ModelSheet, Price, kv_capacity_tokens
-from sim.model.routing import ROUTERS
+from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
+from sim.scenario.pool import AnyQueue, AnyReplica, Batching, Central, PerReplica, Pool, Slots
 from sim.workload import AnyWorkload
+
+__all__ = [
+    "RULES",
+    "AnyQueue",
+    "AnyReplica",
+    "Batching",
+    "Central",
+    "PerReplica",
+    "Pool",
+    "Scenario",
+    "Slots",
+    "Target",
+    "is_name",
+    "json_schema",
+    "load",
+]
 
 RULES = Rules(
     scenario_folder=catalogue.SCENARIOS,
@@ -32,6 +46,7 @@ RULES = Rules(
         Reference(("workload",), catalogue.WORKLOADS, "workload"),
         Reference(("pools", "*", "model"), catalogue.MODELS, "model"),
         Reference(("pools", "*", "gpu"), catalogue.GPUS, "GPU"),
+        Reference(("pools", "*", "engine"), catalogue.ENGINES, "engine"),
     ),
     user_named=(("pools",), ("workload", "streams")),
     data_paths_under=("workload",),
@@ -42,16 +57,6 @@ RULES = Rules(
 _YEAR_S = 366 * 86_400
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-def _kind_or(default: str) -> Callable[[Any], str]:
-    """Tells the members of a union by `kind`; a mapping without one is the default's."""
-
-    def kind(value: Any) -> str:
-        found = value.get("kind", default) if isinstance(value, Mapping) else getattr(value, "kind", default)
-        return str(found)
-
-    return kind
 
 
 def is_name(text: str) -> bool:
@@ -68,98 +73,6 @@ def _folder_name(text: str) -> str:
     return text
 
 
-def _pool_name(text: str) -> str:
-    """A pool's name is a step of dotted paths (`pools.chat.replica`), so it holds no dot."""
-    if not re.fullmatch(r"[\w-]{1,60}", text):
-        raise said(f"a pool's name may hold letters, digits, '_' and '-' (at most 60 characters); got '{text[:70]}'")
-    return text
-
-
-class Slots(BaseModel):
-    """A replica that serves a fixed number of requests at once, each for its own service time."""
-
-    model_config = _CLOSED
-
-    kind: Literal["slots"] = "slots"
-    concurrency: Annotated[PositiveCount, Field(description="Requests served at once.")] = 1
-
-    @property
-    def seats(self) -> int:
-        """Requests that can run at once."""
-        return self.concurrency
-
-
-class Batching(BaseModel):
-    """A replica with continuous batching: every iteration serves all running sequences one token, and prefills."""
-
-    model_config = _CLOSED
-
-    kind: Literal["batching"] = "batching"
-    max_num_seqs: Annotated[PositiveCount, Field(description="Sequences in the batch at once.")] = 256
-    max_batched_tokens: Annotated[PositiveCount, Field(description="Tokens an iteration may process.")] = 8192
-    chunked_prefill: Annotated[
-        bool, Field(description="Whether a prompt may be prefilled over several iterations.")
-    ] = True
-
-    @property
-    def seats(self) -> int:
-        """Requests that can run at once."""
-        return self.max_num_seqs
-
-    @model_validator(mode="after")
-    def _budget_covers_batch(self) -> Self:
-        if self.max_num_seqs > self.max_batched_tokens:
-            raise said(
-                f"must not be above max_batched_tokens ({self.max_batched_tokens}): an iteration gives every sequence "
-                f"a token; got {self.max_num_seqs}",
-                "max_num_seqs",
-            )
-        return self
-
-
-AnyReplica = Annotated[
-    Annotated[Slots, Tag("slots")] | Annotated[Batching, Tag("batching")], Discriminator(_kind_or("batching"))
-]
-
-
-def _known_router(name: str) -> str:
-    if name not in ROUTERS:
-        raise said(f"'{name}' is not one of {', '.join(ROUTERS)}{catalogue.did_you_mean(name, ROUTERS)}")
-    return name
-
-
-# the routers are those of the model's union: nothing to add here when one is added there
-Router = Annotated[str, AfterValidator(_known_router), WithJsonSchema({"type": "string", "enum": list(ROUTERS)})]
-_MaxWaiting = Annotated[
-    Count | None, Field(description="Requests that may wait; one more is rejected. Left out: no limit.")
-]
-
-
-class PerReplica(BaseModel):
-    """Each replica has its own queue; a router picks the replica when a request arrives."""
-
-    model_config = _CLOSED
-
-    kind: Literal["per_replica"] = "per_replica"
-    router: Annotated[Router, Field(description="How the replica of a new request is picked.")] = "least_outstanding"
-    max_waiting: _MaxWaiting = None
-
-
-class Central(BaseModel):
-    """One queue for the pool, first come first served; a replica takes the next request when it has room."""
-
-    model_config = ConfigDict(**_CLOSED, json_schema_extra={"required": ["kind"]})
-
-    kind: Literal["central"] = "central"
-    max_waiting: _MaxWaiting = None
-
-
-AnyQueue = Annotated[
-    Annotated[PerReplica, Tag("per_replica")] | Annotated[Central, Tag("central")],
-    Discriminator(_kind_or("per_replica")),
-]
-
-
 class Target(BaseModel):
     """One service-level objective: this share of requests is to have this metric under this limit."""
 
@@ -170,95 +83,11 @@ class Target(BaseModel):
     share: Annotated[PositiveShare, Field(description="Share of requests that must be within the limit.")]
 
 
-class Pool(BaseModel):
-    """Replicas of one kind, behind one queue."""
-
-    model_config = _CLOSED
-
-    model: Annotated[ModelSheet | None, Field(description="The model served: a name, a path or a sheet inline.")] = None
-    gpu: Annotated[GpuSheet | None, Field(description="The GPU: a name, a path or a sheet inline.")] = None
-    gpus_per_replica: Annotated[PositiveCount, Field(description="GPUs that serve one replica together.")] = 1
-    replica: Annotated[AnyReplica, Field(description="How a replica serves requests.")] = Batching()
-    latency: Annotated[
-        Latency | None, Field(description="Iteration time, given directly; goes before the model's own.")
-    ] = None
-    kv_capacity_tokens: Annotated[
-        PositiveCount | None, Field(description="KV memory of a replica, given directly; goes before model and GPU.")
-    ] = None
-    queue: Annotated[AnyQueue, Field(description="Where requests wait.")] = PerReplica()
-    autoscaler: Annotated[AnyPolicy, Field(description="How many replicas there are.")]
-    price: Annotated[Price | None, Field(description="What a GPU costs; left out: the GPU's list price.")] = None
-
-    @property
-    def law(self) -> Latency:
-        """The iteration time of a batching replica: given, else the model's for this GPU and number of GPUs."""
-        law = self._law_or_why()
-        assert isinstance(law, Latency), law
-        return law
-
-    @property
-    def kv_tokens(self) -> int:
-        """Tokens of KV cache on a batching replica: given, else what memory leaves beside the weights."""
-        tokens = self._kv_tokens_or_why()
-        assert isinstance(tokens, int), tokens
-        return tokens
-
-    @property
-    def priced(self) -> bool:
-        """Whether a price is known."""
-        return self._price is not None
-
-    @property
-    def usd_per_replica_hour(self) -> float:
-        """USD for an hour of one replica; 0 when no price is known (see `priced`)."""
-        return self.gpus_per_replica * self._price.on_demand if self._price is not None else 0.0
-
-    @property
-    def _price(self) -> Price | None:
-        return self.price or (self.gpu.price if self.gpu is not None else None)
-
-    def _law_or_why(self) -> Latency | str:
-        """The law, or why there is none."""
-        if self.latency is not None:
-            return self.latency
-        if self.model is None or self.gpu is None:
-            return "a batching pool needs 'latency', or a 'model' and a 'gpu' that it is calibrated for"
-        law = self.model.latency_on(self.gpu.name, self.gpus_per_replica)
-        if law is not None:
-            return law
-        known = ", ".join(f"{row.gpus_per_replica} x {row.gpu}" for row in self.model.coefficients)
-        return (
-            f"the model '{self.model.name}' has no coefficients for {self.gpus_per_replica} x {self.gpu.name} "
-            f"a replica; there are: {known or 'none'}; or give 'latency'"
-        )
-
-    def _kv_tokens_or_why(self) -> int | str:
-        """The KV capacity, or why there is none."""
-        if self.kv_capacity_tokens is not None:
-            return self.kv_capacity_tokens
-        if self.model is None or self.gpu is None:
-            return "a batching pool needs 'kv_capacity_tokens', or a 'model' and a 'gpu'"
-        tokens = kv_capacity_tokens(self.model, self.gpu, self.gpus_per_replica)
-        if tokens > 0:
-            return tokens
-        weights_gb = self.model.parameters * self.model.bytes_per_parameter / 1e9
-        return (
-            f"the weights of '{self.model.name}' ({weights_gb:.0f} GB) leave no memory for KV cache on "
-            f"{self.gpus_per_replica} x {self.gpu.name}; more gpus_per_replica, or give 'kv_capacity_tokens'"
-        )
-
-    @model_validator(mode="after")
-    def _resolves(self) -> Self:
-        problems: list[tuple[tuple[str, ...], str]] = []
-        if isinstance(self.replica, Batching):
-            problems = [((), why) for why in (self._law_or_why(), self._kv_tokens_or_why()) if isinstance(why, str)]
-        else:
-            unused = [key for key in ("latency", "model", "kv_capacity_tokens") if getattr(self, key) is not None]
-            remedy = "says nothing for replicas of kind slots, which serve by the stream's 'service'; remove it"
-            problems = [((key,), remedy) for key in unused]
-        if problems:
-            raise said_all(problems)
-        return self
+def _pool_name(text: str) -> str:
+    """A pool's name is a step of dotted paths (`pools.chat.replica`), so it holds no dot."""
+    if not re.fullmatch(r"[\w-]{1,60}", text):
+        raise said(f"a pool's name may hold letters, digits, '_' and '-' (at most 60 characters); got '{text[:70]}'")
+    return text
 
 
 class Scenario(BaseModel):
@@ -382,6 +211,7 @@ def json_schema() -> dict[str, Any]:
         (schema["properties"], "workload", catalogue.WORKLOADS),
         (definitions["Pool"]["properties"], "model", catalogue.MODELS),
         (definitions["Pool"]["properties"], "gpu", catalogue.GPUS),
+        (definitions["Pool"]["properties"], "engine", catalogue.ENGINES),
     ):
         described = properties[key]
         about = {name: described.pop(name) for name in ("title", "description", "default") if name in described}

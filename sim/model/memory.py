@@ -1,0 +1,53 @@
+"""KV memory of a replica, in blocks: what a sequence takes, and when the decoding ones take more.
+
+A sequence of c tokens takes ceil(c / block_tokens) blocks. While it decodes it takes one more every `block_tokens`
+iterations, at a phase of its own; `phases` counts the decoding sequences of a replica by that phase, so that memory
+after any number of iterations is known without looking at the sequences.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.model.compiled import compiled
+from sim.model.tables import State
+
+
+@compiled
+def blocks_of(pool: Any, tokens: int) -> int:
+    """Blocks of KV memory that hold this many tokens of one sequence."""
+    return int((tokens + pool["block_tokens"] - 1) // max(pool["block_tokens"], 1))
+
+
+@compiled
+def phase(pool: Any, replica: Any, place: Any) -> int:
+    """Where this decoding sequence is counted: all counted there take their next block in the same iteration."""
+    return int(replica["phase0"] + place["offset"] % pool["block_tokens"])
+
+
+@compiled
+def taken(s: State, replica: Any, k: int) -> int:
+    """Blocks that the decoding sequences take in the first k iterations from here: one every `block_tokens` each."""
+    size = int(s.pools[replica["pool"]]["block_tokens"])
+    tick = int(replica["tick"])
+    blocks = (k // size) * int(replica["running"])
+    for i in range(k % size):
+        blocks += int(s.lists[replica["phase0"] + (-(tick + i)) % size])
+    return blocks
+
+
+@compiled
+def fitting(s: State, replica: Any, spare: int) -> int:
+    """How many iterations can follow before KV memory has run out, with this many blocks to spare."""
+    size = int(s.pools[replica["pool"]]["block_tokens"])
+    tick = int(replica["tick"])
+    running = int(replica["running"])
+    cycles = spare // running
+    k = cycles * size
+    spare -= cycles * running
+    while True:
+        need = int(s.lists[replica["phase0"] + (-(tick + k)) % size])
+        k += 1
+        if need > spare:
+            return k
+        spare -= need
