@@ -11,8 +11,8 @@ from sim.result.summary import OUTCOME_ORDER
 
 METRIC_NAMES = {
     "queue_wait": "queue wait",
-    "ttft": "time to first token (TTFT)",
-    "tpot": "time per output token (TPOT)",
+    "ttft": "first token (TTFT)",
+    "tpot": "per output token (TPOT)",
     "e2e": "whole answer (E2E)",
 }
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
@@ -42,7 +42,7 @@ def latency_table(block: dict[str, Any]) -> Table:
         found = block["latency"][f"{metric}_s"]
         if found["mean"] is not None:
             rows.append((name, *(words.duration(found[statistic]) for statistic in STATISTICS)))
-    return Table("Latency", ("of completed requests", *STATISTICS), tuple(rows))
+    return Table("Latency", ("of completed", *STATISTICS), tuple(rows))
 
 
 def slo_table(block: dict[str, Any]) -> Table:
@@ -81,17 +81,27 @@ def fleet_table(summary: dict[str, Any]) -> Table:
         "requests waiting, average": lambda block: words.count(block["time_average"]["waiting"]),
         "requests running, average": lambda block: words.count(block["time_average"]["running"]),
         "requests served": lambda block: _rate(block["throughput"]["requests_per_s"]),
-        "output tokens": lambda block: _rate(block["throughput"]["output_tokens_per_s"]),
+        "output tokens": lambda block: (
+            _rate(block["throughput"]["output_tokens_per_s"]) if _counts(block) else words.MISSING
+        ),
         "GPU-hours": lambda block: words.count(block["replicas"]["gpu_hours"]),
         "cost of the run": lambda block: words.usd(block["cost"]["total_usd"]),
         "cost a day": lambda block: words.usd(block["cost"]["usd_per_day"]),
         "cost a month (30 days)": lambda block: words.usd(block["cost"]["usd_per_month"]),
         "cost a request": lambda block: words.usd(block["cost"]["usd_per_request"]),
-        "cost a million output tokens": lambda block: words.usd(block["cost"]["usd_per_million_output_tokens"]),
+        "cost a million output tokens": lambda block: (
+            words.usd(block["cost"]["usd_per_million_output_tokens"]) if _counts(block) else words.MISSING
+        ),
     }
     rows = [(name, *(say(block) for block in columns.values())) for name, say in lines.items()]
     said = tuple(row for row in rows if any(value != words.MISSING for value in row[1:]))
     return Table("Fleet and cost", ("", *columns), said)
+
+
+def _counts(block: dict[str, Any]) -> bool:
+    """Whether the answers have tokens at all: where none is drawn, each answer counts as one."""
+    throughput = block["throughput"]
+    return bool(throughput["output_tokens_per_s"] != throughput["requests_per_s"])
 
 
 def _columns(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
