@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from sim.result import Result
 
 SLO_MISSED = 99
+FILE_WIDTH = 100
+"""Columns of the tables where no terminal says how wide it is."""
 
 
 @click.command(short_help="Simulate a scenario.")
@@ -80,22 +82,25 @@ def command(
 
 def _show(result: Result, folder: Path | None) -> None:
     """The verdict, the tables, the notes, and where the rest is."""
-    from rich import box
     from rich.console import Console
     from rich.table import Table
 
     from sim.report.tables import law_notes, tables
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
     summary = result.summary()
     for sheet in tables(summary):
-        table = Table(title=sheet.caption, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         for i, head in enumerate(sheet.heading):
-            table.add_column(head, justify="left" if i == 0 else "right")
+            table.add_column(
+                f"{sheet.caption} {head}".strip() if i == 0 else head, justify="right" if i else "left", no_wrap=i > 0
+            )
         for row in sheet.rows:
             table.add_row(*row)
+        console.print()
         console.print(table)
+    console.print()
     for note in [*result.log.notes, *law_notes(summary)]:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     if folder is not None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from sim.config.complaints import complaints, in_file_order
-from sim.config.errors import ConfigError, Problem
+from sim.config.errors import ConfigError, DataError, Problem
 from sim.config.loader import read_file
 from sim.config.overrides import override
 from sim.config.references import FROM, Reference, absolute_data_paths, locate, resolve_all
@@ -70,6 +70,10 @@ def validated(found: Read, model: type[Model]) -> Model:
     try:
         valid = model.model_validate(found.root.plain())
     except ValidationError as error:
+        for detail in error.errors(include_url=False, include_input=False):
+            cause = detail.get("ctx", {}).get("error")
+            if isinstance(cause, DataError):  # a validator looked into a file, and the file is wrong, not the scenario
+                raise cause from None
         # Below a reference that could not be resolved, nothing else can be right either.
         lost = tuple(problem.path.removesuffix(f".{FROM}") for problem in problems)
         for problem in complaints(error, found.root, model):

@@ -31,8 +31,8 @@ class Control:
 
     def _tick(self) -> Generator[Any, Any, None]:
         memory: Any = None
+        yield self.clock.at(self.clock.now)
         while True:
-            yield self.clock.at(self.clock.now)
             decision, memory = self.policy.decide(self.observe(), memory)
             current = len(self.spans)
             self.decisions.append(DecisionRow(self.clock.now, self.name, current, decision.replicas, decision.reason))
@@ -40,6 +40,8 @@ class Control:
             if self.policy.period_s == math.inf:
                 return
             yield self.clock.at(self.clock.now + self.policy.period_s)
+            if self.state.run["finished"][0] == self.state.run["arrivals"][0]:
+                return  # nothing is left to decide about, and a tick that never ends would keep the run from ending
 
     def observe(self) -> Observation:
         """The pool as its policy sees it now."""

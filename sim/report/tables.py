@@ -11,8 +11,8 @@ from sim.result.summary import OUTCOME_ORDER
 
 METRIC_NAMES = {
     "queue_wait": "queue wait",
-    "ttft": "time to first token (TTFT)",
-    "tpot": "time per output token (TPOT)",
+    "ttft": "first token (TTFT)",
+    "tpot": "per output token (TPOT)",
     "e2e": "whole answer (E2E)",
 }
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
@@ -49,7 +49,7 @@ def latency_table(block: dict[str, Any]) -> Table:
         found = block["latency"][f"{metric}_s"]
         if found["mean"] is not None:
             rows.append((name, *(words.duration(found[statistic]) for statistic in STATISTICS)))
-    return Table("Latency", ("of completed requests", *STATISTICS), tuple(rows))
+    return Table("Latency", ("of completed", *STATISTICS), tuple(rows))
 
 
 def slo_table(block: dict[str, Any]) -> Table:
@@ -88,13 +88,17 @@ def fleet_table(summary: dict[str, Any]) -> Table:
         "requests waiting, average": lambda block: words.count(block["time_average"]["waiting"]),
         "requests running, average": lambda block: words.count(block["time_average"]["running"]),
         "requests served": lambda block: _rate(block["throughput"]["requests_per_s"]),
-        "output tokens": lambda block: _rate(block["throughput"]["output_tokens_per_s"]),
+        "output tokens": lambda block: (
+            _rate(block["throughput"]["output_tokens_per_s"]) if _counts(block) else words.MISSING
+        ),
         "GPU-hours": lambda block: words.count(block["replicas"]["gpu_hours"]),
         "cost of the run": lambda block: words.usd(block["cost"]["total_usd"]),
         "cost a day": lambda block: words.usd(block["cost"]["usd_per_day"]),
         "cost a month (30 days)": lambda block: words.usd(block["cost"]["usd_per_month"]),
         "cost a request": lambda block: words.usd(block["cost"]["usd_per_request"]),
-        "cost a million output tokens": lambda block: words.usd(block["cost"]["usd_per_million_output_tokens"]),
+        "cost a million output tokens": lambda block: (
+            words.usd(block["cost"]["usd_per_million_output_tokens"]) if _counts(block) else words.MISSING
+        ),
         "iteration times": lambda block: LAW_SOURCES[(block.get("law") or {}).get("source")],
     }
     rows = [(name, *(say(block) for block in columns.values())) for name, say in lines.items()]
@@ -116,6 +120,12 @@ def law_notes(summary: dict[str, Any]) -> list[str]:
             note += " They are computed, not measured: up to 20 % off where that was checked, more on new GPUs."
         notes.append(note)
     return notes
+
+
+def _counts(block: dict[str, Any]) -> bool:
+    """Whether the answers have tokens at all: where none is drawn, each answer counts as one."""
+    throughput = block["throughput"]
+    return bool(throughput["output_tokens_per_s"] != throughput["requests_per_s"])
 
 
 def _columns(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -88,7 +88,12 @@ def runs_away(waiting: NDArray[np.float64], replicas: NDArray[np.float64]) -> bo
     peak = int(np.nanargmax(waiting))
     usual = float(np.nanmedian(waiting))
     fleet = replicas[peak] if np.isfinite(replicas[peak]) else 0.0
-    return bool(waiting[peak] >= max(10.0, fleet) and waiting[peak] > 3 * usual)
+    return bool(waiting[peak] >= max(10.0, fleet) and (waiting[peak] > 3 * usual or _still_growing(waiting)))
+
+
+def _still_growing(waiting: NDArray[np.float64]) -> bool:
+    """Whether the last bin is the fullest, near enough, and well above the middle of the run: a steady overload."""
+    return bool(waiting[-1] > 0.95 * np.nanmax(waiting) and waiting[-1] > 1.5 * np.nanmedian(waiting))
 
 
 def _worst_tail(timeline: Columns, peak: int) -> float | None:

@@ -46,11 +46,11 @@ def share(value: float | None) -> str:
         return MISSING
     if value in (0.0, 1.0):
         return f"{value:.0%}"
-    for decimals in (1, 2, 3, 4):
+    for decimals in (1, 2):
         text = f"{value:.{decimals}%}"
         if 0.0 < float(text[:-1]) < 100.0 and not (0.99 <= value < 1 and decimals < 2):
             return text
-    return "<0.0001%" if value < 0.5 else ">99.9999%"
+    return "<0.01%" if value < 0.5 else ">99.99%"
 
 
 def share_beside(value: float | None, target: float) -> str:

@@ -25,7 +25,7 @@ def test_it_runs_and_serves_everybody(name: str) -> None:
 
 
 def test_chatgpt_reproduces_the_published_costs() -> None:
-    """$0.0003 a word, about a cent a reply, $100,000 a day, $3 million a month: each within 2 %; and the queue grows."""
+    """$0.0003 a word, about a cent a reply, $100,000 a day, $3 million a month, each within 2 %; the queue grows."""
     result = simulate(load("chatgpt-2023"))
     summary = result.summary()
     cost = summary["cost"]

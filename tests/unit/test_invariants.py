@@ -147,7 +147,7 @@ def test_damage_that_one_invariant_alone_must_see(
     rows = logs[name].requests.copy()
     damage(rows)
     [part] = invariants.parts(scenario(name), replace(logs[name], requests=rows), invariants.MOST_ROWS)
-    arguments = [part] if invariant in ("order", "lower_bounds") else [part, invariants.done(part.rows)]
+    arguments = [part] if invariant in ("order", "lower_bounds") else [part, part.done]
     with pytest.raises(AssertionError, match=said):
         getattr(invariants, invariant)(*arguments)
 
@@ -210,3 +210,36 @@ def test_a_token_too_many(counter: str) -> None:
 def test_tokens_are_conserved_whatever_is_preempted(seed: int) -> None:
     specs, jobs = random_case(seed, ties=seed % 2 == 0)
     tokens(runs.run(specs, runs.table(jobs)))
+
+
+def test_every_run_that_a_test_makes_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that gets one time wrong does not get past `simulate`."""
+
+    def wrong(requests: Any, **rest: Any) -> RunLog:
+        row("finish_s", 3, requests["finish_s"][3] + 1e-3)(requests)
+        return RunLog(requests=requests, **rest)
+
+    monkeypatch.setattr("sim.engine.RunLog", wrong)
+    with pytest.raises(AssertionError, match="Little at"):
+        simulate(scenario("turn"))
+
+
+def test_the_tables_of_every_run_that_a_test_makes_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does one that loses count of its tokens."""
+    import sim.engine
+
+    built = sim.engine.state.build
+
+    def remembered(*arguments: Any) -> Any:
+        tables.append(built(*arguments))
+        return tables[-1]
+
+    def wrong(**fields: Any) -> RunLog:
+        tables[-1].replicas["prefilled"][0] += 1
+        return RunLog(**fields)
+
+    tables: list[Any] = []
+    monkeypatch.setattr(sim.engine.state, "build", remembered, raising=False)
+    monkeypatch.setattr("sim.engine.RunLog", wrong)
+    with pytest.raises(AssertionError, match="prefilled"):
+        simulate(scenario("chat"))

@@ -23,6 +23,7 @@ from scipy import stats
 from sim import load, simulate
 from tests.invariants import check
 from tests.validation.measures import QUANTILE, Ratio, Run, Tail, measure, share_of
+from tests.validation.sizes import USUAL_WIDTH
 
 CHECKED_ROWS = 20_000
 """Rows of a replication that the invariants' sweeps look at here; a proof makes hundreds of millions."""
@@ -44,9 +45,6 @@ class Case:
     """Widest interval accepted (half of it, relative to the value) where that is not the usual 1 %."""
     seed: int | None = None
     """Default: from the name."""
-
-
-USUAL_WIDTH = 0.01
 
 
 @dataclass(frozen=True)

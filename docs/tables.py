@@ -1,0 +1,374 @@
+"""Tables that the reference pages hold, read from the code: scenario keys, laws, formats, results, sheets, speed."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+
+QUANTITIES = {
+    "90s": "duration",
+    "5/s": "rate",
+    "8": "whole number",
+    "1024": "number",
+    "80GiB": "size",
+    "$2.99/h": "price",
+    "95%": "share",
+    "2.039TB/s": "bandwidth",
+}
+"""What a value is, by the first example that its JSON Schema shows."""
+
+
+def schema_file(check: bool) -> list[str]:
+    """`docs/scenario.schema.json`, which the first line of a scenario points editors to."""
+    from sim.cli.schema import schema_text
+
+    path, text = DOCS / "scenario.schema.json", schema_text()
+    if check:
+        same = path.is_file() and path.read_text(encoding="utf-8") == text
+        return [] if same else ["docs/scenario.schema.json: is not the schema of this version"]
+    path.write_text(text, encoding="utf-8")
+    return []
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    from sim.scenario import json_schema
+
+    return json_schema()
+
+
+def file(path: str, language: str = "yaml") -> str:
+    """A file of the project as a fenced block."""
+    return f"```{language}\n{(ROOT / path).read_text(encoding='utf-8').strip()}\n```"
+
+
+def keys(definition: str = "") -> str:
+    """The keys of one part of a scenario file: what they take, their default, what they mean."""
+    part = _schema()["$defs"][definition] if definition else _schema()
+    lines = ["| key | value | default | meaning |", "| --- | --- | --- | --- |"]
+    for name, about in part["properties"].items():
+        if name in ("coefficients",) or about.get("const") is not None:
+            continue
+        needed = name in part.get("required", ())
+        default = "required" if needed else _default(about)
+        lines.append(f"| `{name}` | {_value(about)} | {default} | {about.get('description', '')} |")
+    return "\n".join(lines)
+
+
+def _default(about: dict[str, Any]) -> str:
+    default = about.get("default")
+    if default is None or default in ("", []):
+        return ""
+    if isinstance(default, dict):
+        return f"`{{kind: {default['kind']}}}`" if "kind" in default else ""
+    text = json.dumps(default).strip('"') if not isinstance(default, float) else f"{default:g}"
+    return f"`{text}`"
+
+
+def _value(about: dict[str, Any]) -> str:
+    """What a key takes, in a word."""
+    if "enum" in about:
+        return ", ".join(f"`{item}`" for item in about["enum"])
+    first = next(iter(about.get("examples", ())), None)
+    if first in QUANTITIES:
+        return QUANTITIES[first]
+    for several in ("anyOf", "oneOf"):
+        if several in about:
+            options = [item for item in about[several] if item.get("type") != "null"]
+            refs = [item["$ref"].rpartition("/")[2] for item in options if "$ref" in item]
+            if refs and len(refs) == len(options):
+                return " or ".join(f"`{_tag(ref)}`" for ref in refs) if len(refs) < 4 else "a law"
+            if options[0].get("description") == "A name or a path.":
+                return "name, path or mapping"
+            return _value(options[0])
+    if about.get("type") == "array":
+        return "list"
+    if about.get("type") == "object":
+        return "mapping"
+    if "$ref" in about:
+        return "mapping"
+    return {"string": "text", "boolean": "`true`, `false`", "number": "number", "integer": "whole number"}[
+        about["type"]
+    ]
+
+
+def _tag(ref: str) -> str:
+    kind = _schema()["$defs"][ref]["properties"].get("kind")
+    return str(kind["const"]) if kind else ref
+
+
+def arrival_laws() -> str:
+    """One row an arrival law, from the union."""
+    from sim.workload.arrivals import AnyArrivals
+
+    return _laws(get_args(get_args(AnyArrivals)[0]))
+
+
+def distributions() -> str:
+    """One row a distribution, from the union."""
+    from sim.workload.distributions import AnyDistribution
+
+    return _laws(get_args(AnyDistribution))
+
+
+def _laws(laws: tuple[Any, ...]) -> str:
+    lines = ["| kind | what it is | keys |", "| --- | --- | --- |"]
+    for law in laws:
+        law = getattr(law, "__origin__", law)
+        names = [name for name in law.model_fields if name not in ("kind", "min", "max")]
+        own = ", ".join(f"`{name}`" for name in names)
+        lines.append(f"| `{law.model_fields['kind'].default}` | {_first_line(law)} | {own} |")
+    return "\n".join(lines)
+
+
+def formats() -> str:
+    """One row a trace format, from the union."""
+    from sim.workload.traces import formats as known
+
+    lines = ["| format | file | columns or keys | what is particular |", "| --- | --- | --- | --- |"]
+    for form in known():
+        columns = ", ".join(f"`{name}`" for name in form.columns)
+        more = ", ".join(f"`{name}`" for name in form.optional)
+        columns += f"; and {more}" if more else ""
+        lines.append(f"| `{form.kind}` | {', '.join(form.containers)} | {columns} | {_paragraph(form)} |")
+    return "\n".join(lines)
+
+
+def policies() -> str:
+    """One row an autoscaling policy, from the union."""
+    from sim.autoscaling import AnyPolicy
+
+    members = get_args(get_args(AnyPolicy)[0]) if get_args(AnyPolicy) else (AnyPolicy,)
+    return _laws(tuple(members))
+
+
+def routers() -> str:
+    """The names of the routers."""
+    from sim.model.routing import ROUTERS
+
+    return ", ".join(f"`{name}`" for name in ROUTERS)
+
+
+def _first_line(thing: Any) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+def _paragraph(thing: Any) -> str:
+    return " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
+
+
+def gpus() -> str:
+    """The GPU sheets."""
+    import yaml
+
+    lines = ["| name | card | memory | list price, as of | source of the price |", "| --- | --- | --- | --- | --- |"]
+    for path in sorted((ROOT / "configs/gpus").glob("*.yaml")):
+        sheet = yaml.safe_load(path.read_text(encoding="utf-8"))
+        price = sheet.get("price") or {}
+        told = f"{price['on_demand']}, {price.get('as_of', '')}" if price else "none"
+        cells = (f"`{sheet['name']}`", sheet.get("description", ""), sheet["memory"], told, price.get("source", ""))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def models() -> str:
+    """The model sheets, and on what replicas their speed is known."""
+    import yaml
+
+    lines = ["| name | model | speed known on |", "| --- | --- | --- |"]
+    for path in sorted((ROOT / "configs/models").glob("*.yaml")):
+        sheet = yaml.safe_load(path.read_text(encoding="utf-8"))
+        known = ", ".join(f"{row['gpus_per_replica']} x {row['gpu']}" for row in sheet.get("coefficients", ()))
+        lines.append(f"| `{sheet['name']}` | {sheet.get('description', '')} | {known or 'give `latency`'} |")
+    return "\n".join(lines)
+
+
+# What each number of a result is. A result with a number that is not here, or the other way round, stops the builder.
+REQUESTS, TIME, RUN = "requests of the window", "time of the window", "run"
+OF_EACH = "`mean`, `p50`, `p90`, `p95`, `p99`, `max`"
+RESULTS: dict[str, tuple[str, str, str]] = {
+    "schema_version": ("", "", "1; a later number means that keys have changed meaning."),
+    "name": ("", "", "The scenario's name."),
+    "seed": ("", "", "The scenario's seed."),
+    "calendar": ("", RUN, "`simpy` or `compiled`: the one that ran."),
+    "simulated_s": ("s", RUN, "When the last request left, at least the horizon."),
+    "measured_s": ("s", TIME, "Length of the window, horizon minus warm-up."),
+    "requests.arrived": (
+        "requests",
+        REQUESTS,
+        "Requests that arrived; each ends in exactly one of the outcomes below.",
+    ),
+    "requests.completed": ("requests", REQUESTS, "Answered in full, however late (after the horizon too)."),
+    "requests.rejected": ("requests", REQUESTS, "Turned away at arrival: `max_waiting` requests waited already."),
+    "requests.abandoned": ("requests", REQUESTS, "Given up by the client. No scenario of this version does."),
+    "requests.timed_out": ("requests", REQUESTS, "Out of time. No scenario of this version does."),
+    "requests.failed": ("requests", REQUESTS, "Lost with a replica. No scenario of this version does."),
+    "requests.unfinished": ("requests", REQUESTS, "Still there when the run ended."),
+    "latency.queue_wait_s": ("s", REQUESTS, "From arrival to the first time in a batch or slot."),
+    "latency.ttft_s": ("s", REQUESTS, "Time to first token: from arrival to the first token at the client."),
+    "latency.tpot_s": (
+        "s",
+        REQUESTS,
+        "Time per output token: (finish - first token) / (output tokens - 1), for two or more.",
+    ),
+    "latency.e2e_s": ("s", REQUESTS, "From arrival to the last token at the client."),
+    "time_average.in_system": ("requests", TIME, "Requests waiting or running, averaged over time."),
+    "time_average.waiting": ("requests", TIME, "Requests that have not started."),
+    "time_average.running": ("requests", TIME, "Requests that have started and not finished."),
+    "throughput.requests_per_s": ("1/s", REQUESTS, "Completed requests over the window's length."),
+    "throughput.prompt_tokens_per_s": ("tokens/s", REQUESTS, "Their prompt tokens over the window's length."),
+    "throughput.output_tokens_per_s": ("tokens/s", REQUESTS, "Their output tokens over the window's length."),
+    "slo": (
+        "",
+        REQUESTS,
+        "One entry an objective: `metric`, `under_s`, `share` as asked; `attained`, the share of all requests that "
+        "arrived which completed within the limit (unserved ones miss; one with a single output token meets `tpot`); "
+        "`met`.",
+    ),
+    "utilization.busy_share": ("share", TIME, "Of the replicas' ready time, that with at least one running request."),
+    "utilization.batch_share": ("share", TIME, "Of the seats of ready replicas, those taken (time-weighted)."),
+    "utilization.kv_share": ("share", TIME, "Of their KV memory, that in use; null for slots, which have none."),
+    "replicas.mean": ("replicas", TIME, "Ready replicas, averaged over time."),
+    "replicas.min": ("replicas", TIME, "Fewest ready at once."),
+    "replicas.max": ("replicas", TIME, "Most ready at once."),
+    "replicas.replica_hours": ("h", TIME, "Ready time, summed over replicas."),
+    "replicas.gpu_hours": ("h", TIME, "The same times `gpus_per_replica`."),
+    "cost.total_usd": (
+        "USD",
+        TIME,
+        "Replica time at the pool's price, per second from ready to gone; null without a price.",
+    ),
+    "cost.usd_per_hour": ("USD/h", TIME, "Total over the window's hours."),
+    "cost.usd_per_request": ("USD", "both", "Total over the completed requests of the window."),
+    "cost.usd_per_million_output_tokens": ("USD", "both", "Total over their output tokens, times a million."),
+    "cost.usd_per_day": ("USD", TIME, "24 times `usd_per_hour`."),
+    "cost.usd_per_month": ("USD", TIME, "30 times `usd_per_day`."),
+    "pools": ("", "", "By name of pool: the same blocks, from `requests` to `cost`, of that pool alone."),
+    "run.wall_s": ("s", RUN, "From the first draw to the last event, on the wall clock."),
+    "run.engine_s": ("s", RUN, "Of that, inside the calendar: compiling and loading excluded."),
+    "run.requests_per_engine_s": ("1/s", RUN, "All requests of the run over `engine_s`."),
+    "run.events": ("events", RUN, "Transitions called: arrivals and wake-ups of replicas."),
+    "run.version": ("", RUN, "The version of fleetcast."),
+    "run.config_sha256": ("", RUN, "Digest of the resolved scenario."),
+}
+
+TIMELINE = {
+    "start_s": ("s", "Where the bin begins. Bins have one round width, at most 300 of them; the last may be shorter."),
+    "end_s": ("s", "Where it ends."),
+    "arrivals": ("requests", "Requests that arrive in it."),
+    "waiting": ("requests", "Requests that wait, averaged over the bin."),
+    "running": ("requests", "Requests that run, averaged over the bin."),
+    "replicas": ("replicas", "Ready replicas, averaged over the bin."),
+    "busy_share": ("share", "As `utilization.busy_share`, for the bin."),
+    "kv_share": ("share", "As `utilization.kv_share`, for the bin; empty for slots."),
+    "ttft_s_p50": ("s", "Median TTFT of the requests that arrive in the bin and are completed."),
+    "ttft_s_p99": ("s", "Their 99th percentile."),
+    "usd_per_hour": ("USD/h", "What the ready replicas cost; empty without a price."),
+}
+
+ROWS = {
+    "request": ("", "Number in arrival order, from 0."),
+    "stream": ("", "Name of its stream; `requests` when there is only one without a name."),
+    "arrival_s": ("s", "All times count from the run's start."),
+    "prompt_tokens": ("tokens", ""),
+    "output_tokens": ("tokens", ""),
+    "pool": ("", "Name of the pool that it was sent to."),
+    "replica": ("", "Index in its pool, from 0; null for one that never got to a replica."),
+    "start_s": ("s", "First time in a batch or slot; null for one that never started."),
+    "first_token_s": ("s", "First token at the client."),
+    "finish_s": ("s", "Last token at the client."),
+    "outcome": ("", "One of the outcomes above."),
+}
+
+
+@cache
+def _small_run() -> Any:
+    from sim import load, simulate
+
+    return simulate(load("mmc", ["horizon=20m"]))
+
+
+def result_keys() -> str:
+    """Every number of `summary.json`."""
+    told = list(_collapsed(_small_run().summary()))
+    assert told == list(RESULTS), f"results and their definitions differ: {set(told) ^ set(RESULTS)}"
+    lines = ["| key | unit | over | what it is |", "| --- | --- | --- | --- |"]
+    for path, (unit, window, about) in RESULTS.items():
+        lines.append(f"| `{path}` | {unit} | {window} | {about} |")
+    return "\n".join(lines)
+
+
+def _collapsed(summary: dict[str, Any]) -> Iterator[str]:
+    """The dotted paths of a summary; statistics of a latency, and the inside of pools and objectives, as one."""
+    for key, value in summary.items():
+        if not isinstance(value, dict) or key == "pools":
+            yield key
+        else:
+            yield from (f"{key}.{inner}" for inner in value)
+
+
+def timeline_columns() -> str:
+    """Every column of `timeline.csv`."""
+    return _columns(list(_small_run().timeline.columns), TIMELINE)
+
+
+def request_columns() -> str:
+    """Every column of `requests.parquet`."""
+    return _columns(list(_small_run().requests.columns), ROWS)
+
+
+def _columns(found: list[str], about: dict[str, tuple[str, str]]) -> str:
+    assert found == list(about), f"columns and their definitions differ: {set(found) ^ set(about)}"
+    lines = ["| column | unit | what it is |", "| --- | --- | --- |"]
+    return "\n".join([*lines, *(f"| `{name}` | {unit} | {text} |" for name, (unit, text) in about.items())])
+
+
+# -- speed: the numbers of one machine, measured on demand, not checked ------------------------------------------------
+
+SPEED = DOCS / "speed.txt"
+
+
+def measure() -> None:
+    """Run the benchmarks and keep the lines that they print."""
+    command = [sys.executable, "-m", "pytest", "-m", "bench", "tests/benchmarks", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+    SPEED.write_text("\n".join(_printed(done.stdout)) + "\n", encoding="utf-8")
+
+
+def _printed(output: str) -> Iterator[str]:
+    for line in output.splitlines():
+        line = line.strip().lstrip(".")
+        if re.match(r"(compiled calendar|SimPy calendar|time per request|fleetcast )", line):
+            yield line
+
+
+def row_bytes() -> int:
+    """Memory of one request row."""
+    from sim.model.tables import REQUEST
+
+    return REQUEST.itemsize
+
+
+def events_per_request() -> str:
+    """Transitions called for each request of chat-h100."""
+    from sim import load, simulate
+
+    summary = simulate(load("chat-h100")).summary()
+    return f"{summary['run']['events'] / summary['requests']['arrived']:.1f}"
+
+
+def speed() -> str:
+    """What the benchmarks printed when they were last measured."""
+    return f"```text\n{SPEED.read_text(encoding='utf-8').strip()}\n```"

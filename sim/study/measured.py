@@ -1,0 +1,163 @@
+"""What was measured on a real engine, whatever tool measured it. Times in seconds, lengths in tokens."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A latency over the requests of one operating point, in seconds; None for what the file does not say."""
+
+    mean: float | None = None
+    p50: float | None = None
+    p99: float | None = None
+
+
+NOTHING = Spread()
+
+
+@dataclass(frozen=True, eq=False)
+class Requests:
+    """The completed requests of one operating point, in order of sending; all of shape (n,)."""
+
+    prompt_tokens: Floats
+    output_tokens: Floats
+    arrival_s: Floats | None = None
+    """When each was sent, from the first; None if the file does not say."""
+    ttft_s: Floats | None = None
+    e2e_s: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class OperatingPoint:
+    """An engine under one load: what was asked of it and what came out."""
+
+    name: str
+    """For tables: the file, and its line or stage if it holds several."""
+    file: str
+    format: str
+    prompt_tokens: float
+    """Mean of the requests."""
+    output_tokens: float
+    requests: int
+    """Completed."""
+    rate_per_s: float | None = None
+    """Requested; None: as many as the cap allows."""
+    max_in_flight: int | None = None
+    """The client's cap; None: it has none, or the file does not say."""
+    gap_cv: float = 1.0
+    """Coefficient of variation of the gaps between requests: 1 Poisson, 0 even."""
+    failed: int = 0
+    achieved_per_s: float | None = None
+    """Completed requests over the whole duration."""
+    sent_per_s: float | None = None
+    """What the client managed to send, where the file tells it from what was completed."""
+    ttft: Spread = NOTHING
+    tpot: Spread = NOTHING
+    """(e2e - ttft) / (output - 1) of each request, as the tool computed it."""
+    itl: Spread = NOTHING
+    """Gaps between the chunks of a stream."""
+    e2e: Spread = NOTHING
+    model: str = ""
+    gpu: str = ""
+    gpus_per_replica: int | None = None
+    replicas: int = 1
+    cached_share: float | None = None
+    """Share of prompt tokens found in the prefix cache, where the file says so."""
+    rows: Requests | None = None
+
+    @property
+    def derived_tpot_s(self) -> float | None:
+        """(E2E - TTFT) / (output - 1) of the means: free of what the tool takes for a token."""
+        if self.e2e.mean is None or self.ttft.mean is None or self.output_tokens < 2:
+            return None
+        return (self.e2e.mean - self.ttft.mean) / (self.output_tokens - 1.0)
+
+    @property
+    def any_tpot_s(self) -> float | None:
+        """The derived time per output token, else the tool's own."""
+        return self.derived_tpot_s if self.derived_tpot_s is not None else self.tpot.mean
+
+    @property
+    def any_e2e_s(self) -> float | None:
+        """Measured, else TTFT plus the answer's tokens."""
+        if self.e2e.mean is not None or self.ttft.mean is None or self.tpot.mean is None:
+            return self.e2e.mean
+        return self.ttft.mean + self.tpot.mean * max(self.output_tokens - 1.0, 0.0)
+
+    @property
+    def load(self) -> str:
+        """The load in words."""
+        parts = [f"{self.rate_per_s:g}/s"] if self.rate_per_s is not None else []
+        parts += [f"{self.max_in_flight} in flight"] if self.max_in_flight is not None else []
+        return ", ".join(parts) or "all at once"
+
+
+@dataclass(frozen=True, eq=False)
+class Iterations:
+    """Iterations of an engine, one a row; all of shape (n,)."""
+
+    file: str
+    prefill_tokens: Floats
+    decode_seqs: Floats
+    context_tokens: Floats
+    """Of the decoding sequences, added up."""
+    seconds: Floats
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that some files hold."""
+
+    points: tuple[OperatingPoint, ...] = ()
+    iterations: tuple[Iterations, ...] = ()
+
+
+@dataclass
+class Tally:
+    """Collects the requests of one operating point as they are read, as plain columns."""
+
+    prompt: list[float] = field(default_factory=list)
+    output: list[float] = field(default_factory=list)
+    sent: list[float] = field(default_factory=list)
+    ttft: list[float] = field(default_factory=list)
+    e2e: list[float] = field(default_factory=list)
+
+    def add(self, prompt: float, output: float, sent: float, ttft: float | None, e2e: float) -> None:
+        """One completed request."""
+        self.prompt.append(prompt)
+        self.output.append(output)
+        self.sent.append(sent)
+        self.ttft.append(math.nan if ttft is None else ttft)
+        self.e2e.append(e2e)
+
+    def rows(self) -> Requests:
+        """Sorted by the time of sending."""
+        sent = np.array(self.sent)
+        order = np.argsort(sent, kind="stable")
+        columns = (np.array(column)[order] for column in (self.prompt, self.output, self.ttft, self.e2e))
+        prompt, output, ttft, e2e = columns
+        return Requests(prompt, output, sent[order] - sent.min(), ttft, e2e)
+
+
+def spread_of(values: Floats | None) -> Spread:
+    """Statistics of the values that are there."""
+    values = values[np.isfinite(values)] if values is not None else np.empty(0)
+    if not len(values):
+        return NOTHING
+    return Spread(float(values.mean()), float(np.quantile(values, 0.5)), float(np.quantile(values, 0.99)))
+
+
+def tpot_of(rows: Requests) -> Floats | None:
+    """Time per output token of each request that has two; shape (n,), NaN elsewhere."""
+    if rows.ttft_s is None or rows.e2e_s is None:
+        return None
+    gaps = np.where(rows.output_tokens > 1, rows.output_tokens - 1.0, np.nan)
+    return np.asarray((rows.e2e_s - rows.ttft_s) / gaps)

@@ -1,0 +1,201 @@
+"""The documentation says what the program does: every quoted number, command, block, picture and link."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [path for pattern in ("*.md", "docs/*.md") for path in sorted(ROOT.glob(pattern))]
+PICTURES = sorted((ROOT / "docs/img").glob("*"))
+
+NOT_RUN = [
+    "make install",
+    "make check",
+    "make validate",
+    "make bench",
+    "make docs",
+    "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/fleetcast run chatgpt-2023",
+    "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest",
+]
+"""Commands that pages show and nobody runs here: they install, or they are the test suite. There are no others."""
+
+
+@pytest.fixture(scope="module")
+def builder() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("build", ROOT / "docs/build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_page_says_what_its_runs_give() -> None:
+    """Everything at once, eight runs of eleven million requests included: about a minute."""
+    done = subprocess.run(
+        [sys.executable, "docs/build.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(done.stdout.splitlines()) == sorted(f"not run: {command}" for command in NOT_RUN)
+
+
+def built(builder: ModuleType, folder: Path, text: str) -> str:
+    """A page of this text, as the builder would have it."""
+    page = folder / "page.md"
+    page.write_text(text)
+    scratch = folder / "scratch" / "page"
+    scratch.mkdir(parents=True, exist_ok=True)
+    result: str = builder.Page(page, {"answer": 42}, scratch).built()
+    return result
+
+
+def test_a_value_is_put_in_place_and_a_wrong_one_replaced(builder: ModuleType, tmp_path: Path) -> None:
+    assert built(builder, tmp_path, "It is <!--= answer -->41<!--/-->.") == "It is <!--= answer -->42<!--/-->."
+    with pytest.raises(builder.PageError, match="must not begin a line"):
+        built(builder, tmp_path, "It is\n<!--= answer -->42<!--/-->.")
+    with pytest.raises(builder.PageError, match="no_such_name"):
+        built(builder, tmp_path, "It is <!--= no_such_name --><!--/-->.")
+
+
+def test_python_blocks_are_run_in_order(builder: ModuleType, tmp_path: Path) -> None:
+    text = "```python\nx = 2\n```\n\n```python\nx + 1\n```\n\n```text\n7\n```\n"
+    assert built(builder, tmp_path, text) == text.replace("7", "3")
+    with pytest.raises(builder.PageError, match="ZeroDivisionError"):
+        built(builder, tmp_path, "```python\n1 / 0\n```\n")
+
+
+def test_commands_are_run_and_their_exit_code_counts(builder: ModuleType, tmp_path: Path) -> None:
+    assert built(builder, tmp_path, "```console\n$ fleetcast --version\nold\n```\n").endswith("fleetcast 0.1.0\n```\n")
+    with pytest.raises(builder.PageError, match="left with 2, not 0"):
+        built(builder, tmp_path, "```console\n$ fleetcast run no-such\n```\n")
+    said = built(builder, tmp_path, "<!-- exit 2 -->\n```console\n$ fleetcast run mcc\n```\n")
+    assert "did you mean 'mmc'?" in said
+
+
+def test_yaml_blocks_are_loaded(builder: ModuleType, tmp_path: Path) -> None:
+    good = "```yaml\narrivals: {kind: poisson, rate: 5/s}\n```\n"
+    assert built(builder, tmp_path, good) == good
+    with pytest.raises(builder.PageError, match="did you mean 'poisson'"):
+        built(builder, tmp_path, good.replace("poisson", "poison"))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_link_is_dead(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path) if path else page
+        assert file.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors(file), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_name_no_machine(page: Path) -> None:
+    found = re.search(r"/(tmp|work|root|usr|var)/|(?<!\.)\.\./shared|localhost", page.read_text(encoding="utf-8"))
+    assert found is None, found
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    linked = re.findall(r"\]\((docs/[\w-]+\.md)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"} == set(linked)
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
+def test_pictures_are_small_and_shown(picture: Path) -> None:
+    assert picture.stat().st_size < 200_000
+    assert any(f"img/{picture.name}" in page.read_text(encoding="utf-8") for page in PAGES)
+
+
+def test_the_readme_has_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for command in NOT_RUN[-2:]:
+        assert f"$ {command}\n" in text
+
+
+# -- the recipes of the architecture page, applied to a copy of the project --------------------------------------------
+
+SCENARIO = """
+name: recipes
+horizon: 100s
+workload:
+  streams:
+    even:
+      arrivals: {kind: evenly, rate: 2/s}
+      prompt_tokens: {kind: constant, value: 100}
+      output_tokens: {kind: constant, value: 10}
+    log: {trace: log.csv}
+pools:
+  chat:
+    gpu: rtx-pro-6000
+    latency: {base_s: 0.01, prefill_s_per_token: 5e-5, decode_s_per_seq: 5e-5, attention_s_per_token: 3e-8}
+    kv_capacity_tokens: 100k
+    autoscaler: {kind: headroom, needed: 4, spare: 30%}
+"""
+
+LOG = "ms,tokens_in,tokens_out\n500,100,20\n1500,200,3\n"
+
+
+def recipes() -> list[str]:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    how = text[text.index("## How to add") :]
+    return re.findall(r"^```(?:py|yaml)\n(.*?)^```", how, re.MULTILINE | re.DOTALL)
+
+
+def replaced(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{file.name}: {old}"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_the_recipes_work(tmp_path: Path) -> None:
+    for part in ("sim", "configs", "workloads"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    law, form, policy, gpu = recipes()
+    sim = tmp_path / "sim"
+    replaced(sim / "workload/arrivals.py", "\n# The union is the registry", f"\n{law}\n\n# The union is the registry")
+    replaced(sim / "workload/arrivals.py", "| Spike | Cox", "| Spike | Cox | Evenly")
+    (sim / "workload/traces/gateway.py").write_text(form)
+    replaced(
+        sim / "workload/traces/__init__.py",
+        "AnyFormat = Azure",
+        "from sim.workload.traces.gateway import Gateway\nAnyFormat = Gateway | Azure",
+    )
+    (sim / "autoscaling/headroom.py").write_text(policy)
+    replaced(
+        sim / "autoscaling/__init__.py",
+        "AnyPolicy = Fixed",
+        "from typing import Annotated\nfrom pydantic import Field\nfrom sim.autoscaling.headroom import Headroom\n"
+        'AnyPolicy = Annotated[Fixed | Headroom, Field(discriminator="kind")]',
+    )
+    (tmp_path / "configs/gpus/rtx-pro-6000.yaml").write_text(gpu)
+    (tmp_path / "recipes.yaml").write_text(SCENARIO)
+    (tmp_path / "log.csv").write_text(LOG)
+    done = subprocess.run(
+        [sys.executable, "-m", "sim", "run", "recipes.yaml", "--out", "out"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    decisions = (tmp_path / "out/decisions.csv").read_text().splitlines()
+    assert decisions[1:] == ["0,chat,0,6,4 and 30% to spare"]
+    # 199 at a half second's distance, two logged
+    assert '"arrived": 201' in (tmp_path / "out/summary.json").read_text()
