@@ -34,7 +34,8 @@ def table(jobs: list[Job]) -> NDArray[Any]:
 
 def run(specs: list[PoolSpec], requests: NDArray[Any], most_in_flight: list[int | None] | None = None) -> State:
     """Every replica ready at zero, then every event to the end."""
-    s = state.build(specs, requests, most_in_flight or [None])
+    streams = int(requests["stream"].max(initial=0)) + 1
+    s = state.build(specs, requests, most_in_flight or [None] * streams)
     wakes = tournament.build(len(s.replicas))
     for row in range(len(s.replicas)):
         transitions.open_replica(s, row, 0.0)

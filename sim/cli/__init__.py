@@ -19,6 +19,8 @@ from sim.config.errors import ConfigError, DataError
 # One line a verb, here rather than in the verb's module, so that `--help` need not import any of them.
 VERBS = {
     "run": "Simulate a scenario: verdict, latency, utilization, cost.",
+    "validate": "Compare predictions with measured runs.",
+    "calibrate": "Fit the latency law to your own measurements.",
     "init": "Write a commented scenario to start from.",
     "examples": "List the scenarios that ship, or print one.",
     "schema": "Print the JSON Schema of scenario files.",

@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.config.loader import read_file
 from sim.config.units import shown
-from sim.workload.rows import csv_header, text_lines
+from sim.workload.rows import csv_header
 
 DOCUMENT_BYTES_MAX = 128 * 2**20
-LINE_CHARS_MAX = 15_000_000
+"""Of one JSON value, so of one line where each line is a value: parsing takes several times as much."""
 
 _BULKY = frozenset(
     ("generated_texts", "request", "response", "request_data", "response_data", "response_chunks", "pdf", "messages")
@@ -142,7 +142,7 @@ class Document:
     def records(self) -> Iterator[Fields]:
         """The mappings of the file: its lines, the entries of its list, or itself."""
         if self.container == "jsonl":
-            for number, text in enumerate(text_lines(self.file), start=1):
+            for number, text in enumerate(_lines(self.file), start=1):
                 if text.strip():
                     yield self._mapping(_json(text, self.file, number), number, "")
         elif isinstance(self.first, list):
@@ -159,7 +159,7 @@ class Document:
 
 def open_document(file: str) -> Document:
     """The file's container, told by its content, and its first record. Raises DataError."""
-    lines = (text for text in text_lines(file) if text.strip())
+    lines = (text for text in _lines(file) if text.strip())
     first, second = next(lines, ""), next(lines, "")
     start = first.strip()[:1]
     if not start:
@@ -179,16 +179,41 @@ def open_document(file: str) -> Document:
         raise DataError(error.problems[0]) from None
 
 
+def _lines(file: str) -> Iterator[str]:
+    """The lines of a UTF-8 file, however long up to the limit. Raises DataError with the line that is not text."""
+    number = 0
+    try:
+        with Path(file).open("rb") as opened:
+            for raw in iter(lambda: opened.readline(DOCUMENT_BYTES_MAX + 1), b""):
+                number += 1
+                if len(raw) > DOCUMENT_BYTES_MAX:
+                    raise _too_large(file)
+                yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except DataError:
+        raise
+    except UnicodeDecodeError:
+        hint = "; unpack it first" if file.endswith((".gz", ".zip", ".zst", ".bz2", ".xz")) else ""
+        raise DataError(Problem(f"not UTF-8 text{hint}", "", file, number)) from None
+    except FileNotFoundError:
+        raise DataError(Problem("no such file", "", file)) from None
+    except IsADirectoryError:
+        raise DataError(Problem("is a folder; name the files in it", "", file)) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise DataError(Problem(f"cannot be read: {getattr(error, 'strerror', None) or error}", "", file)) from None
+
+
+def _too_large(file: str) -> DataError:
+    most = DOCUMENT_BYTES_MAX // 2**20
+    return DataError(Problem(f"is larger than {most} MiB; leave out prompts and answers, or split it", "", file))
+
+
 def _whole_json(file: str) -> Any:
     text: list[str] = []
     held = 0
-    for line in text_lines(file):
+    for line in _lines(file):
         held += len(line)
         if held > DOCUMENT_BYTES_MAX:
-            most = DOCUMENT_BYTES_MAX // 2**20
-            raise DataError(
-                Problem(f"is larger than {most} MiB; leave out prompts, answers and details, or split it", "", file)
-            )
+            raise _too_large(file)
         text.append(line)
     return _json("".join(text), file, 0)
 
@@ -197,7 +222,7 @@ def _json(text: str, file: str, line: int) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_slim)
     except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip())
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         message = "ends in the middle: is it complete?" if cut else f"not JSON: {error.msg}"
         raise DataError(Problem(message, "", file, line or error.lineno, error.colno)) from None
     except (ValueError, RecursionError):

@@ -15,7 +15,6 @@ from sim.scenario import Batching, Central, PerReplica, Pool, Scenario
 from sim.workload.demand import Demand
 from sim.workload.replayed import Replayed
 
-
 BLOCK_TOKENS = 16
 """Tokens of a block of KV memory, as vLLM has them; a capacity given directly is meant to the token."""
 

@@ -79,7 +79,7 @@ NODE = np.dtype([("key", "f8"), ("row", "i8")])
 """A node of a tournament tree: the least key below it and whose it is."""
 
 LAW = np.dtype([("fixed_s", "f8"), ("attention_s_per_token", "f8"), ("tokens_s", "f8")])
-"""Iteration time. Row n: `fixed_s` and attention for n decoding sequences; `tokens_s` for n tokens, prefill included."""
+"""Iteration time. Row n: `fixed_s` and attention for n sequences that decode; `tokens_s` for n tokens, prefill too."""
 
 REPLICA = np.dtype(
     [

@@ -161,3 +161,11 @@ def tpot_of(rows: Requests) -> Floats | None:
         return None
     gaps = np.where(rows.output_tokens > 1, rows.output_tokens - 1.0, np.nan)
     return np.asarray((rows.e2e_s - rows.ttft_s) / gaps)
+
+
+def completed_per_s(rows: Requests) -> float | None:
+    """Completed requests over the time from the first sending to the last answer."""
+    if rows.arrival_s is None or rows.e2e_s is None:
+        return None
+    span_s = float(np.max(rows.arrival_s + rows.e2e_s))
+    return len(rows.e2e_s) / span_s if span_s > 0 else None

@@ -137,7 +137,9 @@ def _merged(streams: Mapping[str, Stream], parts: list[Columns], tickets: list[F
     if len(parts) == 1:
         (one,), (ticket,) = parts, tickets
         tokens, service = (one.prompt_tokens, one.output_tokens), (one.service_s, one.first_service_s)
-        return Demand(one.arrival_s, stream, *tokens, *service, _cached(streams, [one.prompt_tokens]), ticket, names, notes)
+        return Demand(
+            one.arrival_s, stream, *tokens, *service, _cached(streams, [one.prompt_tokens]), ticket, names, notes
+        )
     arrival_s = np.concatenate([part.arrival_s for part in parts])
     order = np.argsort(arrival_s, kind="stable")
 

@@ -18,5 +18,7 @@ class Clients(BaseModel):
 
     max_in_flight: Annotated[
         PositiveCount | None,
-        Field(description="Requests under way at once; more are held back by the client, and count from when it sends."),
+        Field(
+            description="Requests under way at once; more are held back by the client, and count from when it sends."
+        ),
     ] = None

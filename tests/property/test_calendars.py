@@ -19,7 +19,7 @@ from sim.model.state import PoolSpec
 from sim.model.tables import State
 from tests import runs
 from tests.oracle import Job
-from tests.property.test_oracle import random_case
+from tests.property.test_oracle import capped_case
 
 
 def late_openings(seed: int, count: int, ties: bool) -> list[float]:
@@ -55,7 +55,7 @@ def open_at(clock: Clock, tables: State, row: int, at_s: float) -> Iterator[Any]
 
 
 def compare(seed: int, ties: bool) -> None:
-    specs, jobs, most = random_case(seed, ties)
+    specs, jobs, most = capped_case(seed, ties)
     opens_s = late_openings(seed, sum(spec.replicas for spec in specs), ties)
     one = outcome(SimpyCalendar, specs, jobs, most, opens_s)
     other = outcome(CompiledCalendar, specs, jobs, most, opens_s)

@@ -108,12 +108,15 @@ def test_m4_without_a_line_one_server_more_takes_in_whoever_was_taken_in(
 
 # -- units of time -----------------------------------------------------------------------------------------------------
 
-_TIMES = ("base_s", "prefill_s_per_token", "decode_s_per_seq", "attention_s_per_token", "overhead_s")
+_TIMES = ("base_s", "prefill_s_per_token", "decode_s_per_seq", "attention_s_per_token", "mixed_s", "overhead_s")
 
 
 def scaled(spec: PoolSpec, scale: float) -> PoolSpec:
     names = [field.name for field in fields(spec) if field.name in _TIMES or field.name == "prefill_s_per_token_sq"]
-    return replace(spec, **{name: getattr(spec, name) * scale for name in names})
+    tables = {
+        name: tuple(np.asarray(getattr(spec, name)) * scale) for name in ("tokens_s", "seqs_s") if getattr(spec, name)
+    }
+    return replace(spec, **tables, **{name: getattr(spec, name) * scale for name in names})
 
 
 @patient
@@ -201,7 +204,7 @@ def test_m10_a_batch_of_one_is_a_line(case: tuple[list[PoolSpec], list[Job]]) ->
     spec, jobs = case[0][0], [replace(job, pool=0) for job in case[1]]
     assume(spec.batching)
     spec = replace(spec, seats=1, central=False, router="round_robin", max_waiting=None, overhead_s=0.0, chunked=True)
-    spec = replace(spec, kv_capacity_tokens=10**6)
+    spec = replace(spec, kv_capacity_tokens=10**6, seqs_s=spec.seqs_s and spec.seqs_s[:2])
     alone_s = []
     for job in jobs:
         [row] = ran([replace(spec, replicas=1)], [replace(job, arrival_s=0.0)])

@@ -126,7 +126,7 @@ def test_pools_have_the_same_blocks_and_add_up() -> None:
     assert [block["requests"]["arrived"] for block in found["pools"].values()] == [2, 2]
     assert found["cost"]["total_usd"] == pytest.approx(3.0 * 10 / 3600)
     assert set(found["pools"]["a"]) == {
-        "requests", "latency", "time_average", "throughput", "slo", "utilization", "replicas", "cost",
+        "requests", "latency", "time_average", "throughput", "slo", "utilization", "replicas", "cost", "law",
     }  # fmt: skip
 
 

@@ -1,0 +1,168 @@
+"""`fleetcast validate`: every measured operating point beside what the simulator says of it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sim.cli.progress import LINE_EVERY_S
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sim.study.shipped import MeasuredFile
+    from sim.study.validate import Comparison, Validation
+
+_PLAIN_WIDTH = 132
+_SHOWN = ("tpot_s_mean", "e2e_s_mean", "ttft_s_mean", "sent_per_s", "iteration_s")
+"""Columns of the table of points; the errors and the JSON hold the rest."""
+
+
+@click.command(short_help="Compare predictions with measured runs.")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--law",
+    type=click.Choice(["shipped", "held-out", "roofline"]),
+    default="shipped",
+    help="Iteration times: as shipped; fitted without the experiment that is predicted; or from data sheets alone.",
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture too, as SVG.")
+@click.option("--json", "as_json", is_flag=True, help="Print every comparison as one JSON document, and nothing else.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def command(files: tuple[Path, ...], law: str, out: Path | None, as_json: bool, quiet: bool) -> None:
+    """Replay measured operating points: those that ship, or those of FILES, and print predicted beside measured.
+
+    An error above zero means that the prediction is too large. FILES are written as those in configs/measured.
+    """
+    import json
+    from typing import cast
+
+    from sim.study.validate import Law, validate
+
+    def compiling() -> None:
+        if not quiet:
+            click.echo("compiling the engine, once on this machine (some ten seconds) ...", err=True)
+
+    found = validate(files or None, cast(Law, law), None if quiet else _Counted(), compiling)
+    if out is not None:
+        from sim.report.fidelity import picture
+
+        out.write_text(picture(found), encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps([row.plain() for row in found.rows], indent=1, allow_nan=False))
+    else:
+        _show(found, law, out)
+
+
+class _Counted:
+    """Lines on stderr for long validations: how many points are done."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() - self.last >= LINE_EVERY_S:
+            self.last = time.monotonic()
+            click.echo(f"{done} of {total} points", err=True)
+
+
+def _show(found: Validation, law: str, out: Path | None) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _PLAIN_WIDTH)  # a file or a pipe has no edge to fold at
+    for file in found.files:
+        console.print(_points(found, file))
+        for row in found.rows:
+            if row.source == file.name and row.metric == "knee_per_s":
+                console.print(_knee(row), markup=False, soft_wrap=True)
+    console.print(_errors(found, law))
+    if out is not None:
+        console.print(f"written to {out}", markup=False, soft_wrap=True)
+
+
+def _points(found: Validation, file: MeasuredFile) -> Table:
+    """One source: a row a point, predicted beside measured."""
+    from rich import box
+    from rich.table import Table
+
+    metrics = [metric for metric in _SHOWN if found.of(file.name, metric)]
+    table = Table(
+        title=f"{file.description or file.name} ({file.source})", title_justify="left", title_style="",
+        box=box.SIMPLE_HEAD, pad_edge=False,
+    )  # fmt: skip
+    table.add_column("case", overflow="fold")
+    scales = {metric: _scale(metric, found.of(file.name, metric)) for metric in metrics}
+    for metric in metrics:
+        unit = scales[metric][1]
+        for head in (f"{_word(metric)}\nmeasured {unit}", "\npredicted", "\nerror"):
+            table.add_column(head, justify="right", no_wrap=True)
+    by_case: dict[str, dict[str, Comparison]] = {}
+    for row in found.rows:
+        if row.source == file.name and row.metric in metrics:
+            by_case.setdefault(row.case, {})[row.metric] = row
+    for case, rows in by_case.items():
+        cells = [cell for metric in metrics for cell in _cells(rows.get(metric), scales[metric][0])]
+        table.add_row(case.removeprefix(f"{file.name}/"), *cells)
+    return table
+
+
+def _errors(found: Validation, law: str) -> Table:
+    """All sources: the errors of each metric."""
+    from rich import box
+    from rich.table import Table
+
+    told = {"shipped": "as shipped", "held-out": "without the experiment predicted", "roofline": "data sheets alone"}
+    table = Table(
+        title=f"Errors, iteration times {told[law]}", title_justify="left", title_style="",
+        box=box.SIMPLE_HEAD, pad_edge=False,
+    )  # fmt: skip
+    for head in ("source", "metric"):
+        table.add_column(head)
+    for head in ("points", "MAPE", "median", "bias", "worst"):
+        table.add_column(head, justify="right")
+    for file in found.files:
+        for metric in found.metrics(file.name):
+            errors = found.errors(file.name, metric)
+            if errors is None or metric == "knee_per_s":
+                continue
+            shares = (errors.mape_share, errors.median_share)
+            signed = (errors.bias_share, errors.worst_share)
+            cells = [*(f"{share:.1%}" for share in shares), *(f"{share:+.1%}" for share in signed)]
+            table.add_row(file.name, _word(metric), str(errors.points), *cells)
+    return table
+
+
+def _knee(row: Comparison) -> str:
+    measured, predicted = (
+        "sustained throughout" if rate is None else f"not sustained from {rate:g}/s on"
+        for rate in (row.measured, row.predicted)
+    )
+    return f"knee of {row.case}: measured {measured}, predicted {predicted}"
+
+
+def _word(metric: str) -> str:
+    """A metric as tables call it."""
+    name, unit, statistic = metric.partition("_s_")
+    if unit and statistic:
+        return f"{name.upper()} {statistic}"
+    return {"sent_per_s": "sent a second", "iteration_s": "iteration"}.get(metric, metric)
+
+
+def _scale(metric: str, rows: list[Comparison]) -> tuple[float, str]:
+    """What a column is multiplied by, and its unit."""
+    if metric == "sent_per_s":
+        return 1.0, "/s"
+    largest = max((row.measured or 0.0 for row in rows), default=0.0)
+    return (1.0, "s") if largest >= 1.0 else (1000.0, "ms")
+
+
+def _cells(row: Comparison | None, scale: float) -> tuple[str, str, str]:
+    if row is None:
+        return ("", "", "")
+    shown = ["none" if value is None else f"{scale * value:.4g}" for value in (row.measured, row.predicted)]
+    return shown[0], shown[1], "" if row.error_share is None else f"{row.error_share:+.1%}"

@@ -1,0 +1,130 @@
+"""inference-perf's `stage_N_lifecycle_metrics.json` and `per_request_lifecycle_metrics.json`; seconds everywhere.
+
+Its inter-token latencies count two chunks a token in some versions, so only TTFT and end-to-end times are taken.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sim.exchange.base import Format, has, named, rate_of, spread
+from sim.exchange.documents import Document, Fields
+from sim.study.measured import Measured, OperatingPoint, Spread, Tally, completed_per_s, spread_of
+
+
+class InferencePerfStage(Format):
+    """Aggregates of one stage: one operating point a file."""
+
+    kind: ClassVar[str] = "inference-perf"
+    about: ClassVar[str] = "inference-perf, stage_N_lifecycle_metrics.json"
+
+    @classmethod
+    def fits(cls, document: Document) -> bool:
+        return has(document.first, "load_summary", "successes")
+
+    @classmethod
+    def read(cls, document: Document) -> Measured:
+        return Measured(tuple(_stage(record, named(document)) for record in document.records()))
+
+
+def _stage(report: Fields, name: str) -> OperatingPoint:
+    load, good = report.child("load_summary"), report.child("successes")
+    rate = rate_of(load, "requested_rate")
+    cap = load.optional_count("concurrency", least=1)
+    if rate is None and cap is None:
+        load.refuse("is missing: a summary of several stages mixes loads; give the stage_N files", "requested_rate")
+    completed = good.count("count")
+    if completed == 0:
+        good.refuse("no request was completed", "count")
+    latency = good.child("latency")
+    failures, throughput = report.maybe("failures"), good.maybe("throughput")
+    cached = _cached_share(good)
+    return OperatingPoint(
+        name=name,
+        file=report.file,
+        format=InferencePerfStage.kind,
+        prompt_tokens=_length(good, "prompt_tokens", "prompt_len"),
+        output_tokens=_length(good, "output_tokens", "output_len"),
+        requests=completed,
+        rate_per_s=rate,
+        max_in_flight=cap,
+        gap_cv=0.0,  # its default load; Poisson is another load type, which the file does not tell
+        failed=(failures.optional_count("count") or 0) if failures is not None else 0,
+        achieved_per_s=None if throughput is None else throughput.optional("requests_per_sec"),
+        sent_per_s=load.optional("achieved_rate"),
+        ttft=_spread(latency, "time_to_first_token"),
+        itl=_spread(latency, "inter_token_latency"),
+        e2e=_spread(latency, "request_latency"),
+        cached_share=cached,
+    )
+
+
+def _spread(latency: Fields, metric: str) -> Spread:
+    return spread(latency.maybe(metric), median="median")
+
+
+def _length(good: Fields, *keys: str) -> float:
+    """Mean tokens, under the name of this version or an older one."""
+    found = next((key for key in keys if good.values.get(key) is not None), keys[0])
+    return good.child(found).number("mean")
+
+
+def _cached_share(good: Fields) -> float | None:
+    tokens = good.maybe("prompt_tokens")
+    if tokens is None or "cached" not in tokens.values:
+        return None
+    cached, total = tokens.optional("cached"), tokens.optional("total")
+    return None if cached is None or not total else min(cached / total, 1.0)
+
+
+class InferencePerfRequests(Format):
+    """Every request, with the times of its tokens: one operating point a file, replayed as it was sent."""
+
+    kind: ClassVar[str] = "inference-perf-requests"
+    about: ClassVar[str] = "inference-perf, per_request_lifecycle_metrics.json"
+
+    @classmethod
+    def fits(cls, document: Document) -> bool:
+        first = document.first
+        return isinstance(first, list) and bool(first) and has(first[0], "start_time", "end_time", "info")
+
+    @classmethod
+    def read(cls, document: Document) -> Measured:
+        tally, failed = Tally(), 0
+        for record in document.records():
+            info = record.maybe("info")
+            if record.values.get("error") is not None or info is None:
+                failed += 1
+                continue
+            answer = info.maybe("response_metrics") or info
+            times = answer.numbers("output_token_times") or []
+            output = answer.optional("output_tokens") or float(len(times))
+            if output == 0:
+                failed += 1
+                continue
+            sent, end = record.number("start_time"), record.number("end_time")
+            if end < sent:
+                record.refuse("must not be before start_time", "end_time")
+            tally.add(info.number("input_tokens"), output, sent, times[0] - sent if times else None, end - sent)
+        if not tally.prompt:
+            raise_empty(document)
+        rows = tally.rows()
+        point = OperatingPoint(
+            name=named(document),
+            file=document.file,
+            format=cls.kind,
+            prompt_tokens=float(rows.prompt_tokens.mean()),
+            output_tokens=float(rows.output_tokens.mean()),
+            requests=len(rows.prompt_tokens),
+            failed=failed,
+            achieved_per_s=completed_per_s(rows),
+            ttft=spread_of(rows.ttft_s),
+            e2e=spread_of(rows.e2e_s),
+            rows=rows,
+        )
+        return Measured((point,))
+
+
+def raise_empty(document: Document) -> None:
+    """Refuse a file without a completed request."""
+    Fields({}, document.file).refuse("no request was completed")

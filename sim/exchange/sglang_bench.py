@@ -1,0 +1,56 @@
+"""SGLang's `bench_serving`: one JSON object a line, one line a run, aggregates in milliseconds, arrays in seconds."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sim.exchange.base import Format, has, milliseconds, named, rate_of
+from sim.exchange.documents import Document, Fields
+from sim.exchange.vllm_bench import detailed, spread_or
+from sim.study.measured import Measured, OperatingPoint
+
+
+class SglangBench(Format):
+    """One operating point a line. Its rows (`--output-details`) have no times of sending."""
+
+    kind: ClassVar[str] = "sglang"
+    about: ClassVar[str] = "sglang.bench_serving --output-file"
+
+    @classmethod
+    def fits(cls, document: Document) -> bool:
+        return has(document.first, "total_output_tokens_retokenized", "mean_e2e_latency_ms")
+
+    @classmethod
+    def read(cls, document: Document) -> Measured:
+        several = document.container == "jsonl"
+        return Measured(
+            tuple(
+                _point(record, named(document, index if several else ""))
+                for index, record in enumerate(document.records(), start=1)
+            )
+        )
+
+
+def _point(run: Fields, name: str) -> OperatingPoint:
+    completed = run.count("completed")
+    if completed == 0:
+        run.refuse("no request was completed", "completed")
+    run.number("mean_e2e_latency_ms")  # always there: another tool's file, named as this one's, is not
+    rows = detailed(run)
+    return OperatingPoint(
+        name=name,
+        file=run.file,
+        format=SglangBench.kind,
+        prompt_tokens=run.number("total_input_tokens") / completed,
+        output_tokens=run.number("total_output_tokens") / completed,
+        requests=completed,
+        rate_per_s=rate_of(run, "request_rate"),
+        max_in_flight=run.optional_count("max_concurrency", least=1),
+        achieved_per_s=run.number("request_throughput"),
+        ttft=milliseconds(run, "ttft"),
+        tpot=milliseconds(run, "tpot"),
+        itl=milliseconds(run, "itl"),
+        e2e=spread_or(milliseconds(run, "e2e_latency"), rows),
+        model=run.text("model_id") or run.text("model"),
+        rows=rows,
+    )

@@ -1,0 +1,180 @@
+"""What is wrong with measurements, told before anything is fitted to them: each trap as a sentence, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from sim.hardware import IterationLaw
+from sim.study.measured import OperatingPoint
+from sim.study.rerun import Setting
+
+HALVED = (0.35, 0.65)
+"""Inter-token latency over (E2E - TTFT) / (output - 1) at which a tool counts two chunks a token."""
+OFF = (0.8, 1.25)
+CAPPED_SHARE = 0.95
+"""A client that manages less of the rate that was asked for is held back."""
+COLD_TAIL = 3.0
+"""p99 over mean of the times to first token, at light load, beyond which a cold start is in them."""
+COLD_REQUESTS = 30
+"""Fewer requests have no tail to speak of."""
+WARM_SHARE = 0.4
+"""Times to first token that grow with this share of the prefill's time, or less: prompts were cached."""
+
+
+def all_said(points: Sequence[OperatingPoint], setting: Setting, law: IterationLaw) -> list[str]:
+    """Everything that is odd about the points, before any is simulated."""
+    found = _once([chunked(point) for point in points]) + _once([held_back(point) for point in points])
+    light = lightest(points)
+    if light is not None:
+        found.append(cold(light))
+    if not setting.cached_share:
+        unsaid = [point for point in points if not point.cached_share]
+        warm = [said for point in unsaid if (said := warm_rows(point, law) or warm_level(point, law))]
+        found += _once(warm) or list(warm_points(unsaid, law))
+    models = sorted({point.model for point in points if point.model})
+    if len(models) > 1:
+        found.append(f"the files measure different models: {', '.join(models)}")
+    splits = sorted({point.gpus_per_replica for point in points if point.gpus_per_replica})
+    if splits and splits != [setting.gpus_per_replica]:
+        found.append(f"the files say {splits[0]} GPUs a replica; {setting.gpus_per_replica} were named")
+    failed = sum(point.failed for point in points)
+    if failed:
+        found.append(f"{failed} requests failed: they loaded the engine, and are left out")
+    return [said for said in found if said]
+
+
+def _once(said: list[str]) -> list[str]:
+    """The first of like sentences, and how many more there are."""
+    there = [one for one in said if one]
+    more = f" (so at {len(there) - 1} more points)" if len(there) > 1 else ""
+    return [there[0] + more] if there else []
+
+
+def lightest(points: Sequence[OperatingPoint]) -> OperatingPoint | None:
+    """The point of the lowest rate, if any tells its rate."""
+    known = [point for point in points if point.rate_per_s is not None]
+    return min(known, key=lambda point: point.rate_per_s or 0.0, default=None)
+
+
+def chunked(point: OperatingPoint) -> str:
+    """Token latencies that are those of stream chunks."""
+    derived, gap = point.derived_tpot_s, point.itl.mean
+    reference, said = (derived, "(E2E - TTFT) / (output - 1)") if derived else (point.tpot.mean, "TPOT")
+    if not reference or not gap:
+        return ""
+    ratio = gap / reference
+    if HALVED[0] <= ratio <= HALVED[1]:
+        return (
+            f"{point.name}: the inter-token latency ({gap * 1e3:.2f} ms) is half of {said} ({reference * 1e3:.2f} ms): "
+            "the tool counts two stream chunks a token; it is not used"
+        )
+    if not OFF[0] <= ratio <= OFF[1]:
+        return (
+            f"{point.name}: the inter-token latency ({gap * 1e3:.2f} ms) is {ratio:.2f} times {said}: chunks are not "
+            "tokens here; it is not used"
+        )
+    return ""
+
+
+def held_back(point: OperatingPoint) -> str:
+    """A client that sent less than it was to, by a cap that is not known."""
+    if point.max_in_flight is not None or point.rate_per_s is None or point.sent_per_s is None:
+        return ""
+    if point.sent_per_s >= CAPPED_SHARE * point.rate_per_s:
+        return ""
+    rate = min(point.sent_per_s, point.achieved_per_s or point.sent_per_s)
+    about = f" (about {rate * point.e2e.mean:.0f} by Little's law)" if point.e2e.mean else ""
+    return (
+        f"{point.name}: the client sent {point.sent_per_s:.4g}/s of the {point.rate_per_s:g}/s asked for, so a cap on "
+        f"requests in flight{about} decided the result; give it as --max-in-flight N; not used"
+    )
+
+
+def is_cold(point: OperatingPoint) -> bool:
+    """Whether the tail of the times to first token is that of a cold start."""
+    ttft = point.ttft
+    return (
+        ttft.mean is not None
+        and ttft.p99 is not None
+        and point.requests >= COLD_REQUESTS
+        and ttft.p99 > COLD_TAIL * ttft.mean
+    )
+
+
+def cold(point: OperatingPoint) -> str:
+    """A cold start in the lightest load."""
+    if not is_cold(point):
+        return ""
+    assert point.ttft.p99 is not None
+    assert point.ttft.mean is not None
+    instead = "its median is used" if point.ttft.p50 is not None else "it has no median to use instead"
+    return (
+        f"{point.name}: p99 of TTFT ({point.ttft.p99 * 1e3:.0f} ms) is {point.ttft.p99 / point.ttft.mean:.1f} times "
+        f"the mean at light load: a cold start is in it; {instead}"
+    )
+
+
+def warm_rows(point: OperatingPoint, law: IterationLaw) -> str:
+    """Requests of one run whose TTFT does not grow with their prompts."""
+    rows = point.rows
+    if rows is None or rows.ttft_s is None:
+        return ""
+    there = np.isfinite(rows.ttft_s)
+    prompt, ttft = rows.prompt_tokens[there], rows.ttft_s[there]
+    if len(prompt) < COLD_REQUESTS or prompt.std() < 0.2 * prompt.mean() or prompt.mean() < 100:
+        return ""
+    slope = float(np.cov(prompt, ttft)[0, 1] / prompt.var(ddof=1))
+    low, high = np.quantile(prompt, [0.1, 0.9])
+    return _warm(point.name, slope, (prefill_s(law, high) - prefill_s(law, low)) / max(high - low, 1.0))
+
+
+def warm_points(points: Sequence[OperatingPoint], law: IterationLaw) -> Iterator[str]:
+    """Light loads whose TTFT does not grow with the prompt length."""
+    known = sorted((p for p in points if p.ttft.mean is not None), key=lambda p: p.prompt_tokens)
+    if len(known) < 2 or known[-1].prompt_tokens < 2.0 * max(known[0].prompt_tokens, 1.0):
+        return
+    least, most = known[0], known[-1]
+    assert least.ttft.mean is not None
+    assert most.ttft.mean is not None
+    tokens = most.prompt_tokens - least.prompt_tokens
+    expected = (prefill_s(law, most.prompt_tokens) - prefill_s(law, least.prompt_tokens)) / tokens
+    if expected * tokens < 0.25 * least.ttft.mean:
+        return  # too little to see
+    said = _warm(f"{least.name}, {most.name}", (most.ttft.mean - least.ttft.mean) / tokens, expected)
+    if said:
+        yield said
+
+
+def warm_level(point: OperatingPoint, law: IterationLaw) -> str:
+    """A TTFT below what the prompt's prefill alone takes."""
+    if point.ttft.mean is None:
+        return ""
+    alone_s = prefill_s(law, point.prompt_tokens)
+    if point.ttft.mean > 0.7 * alone_s:
+        return ""
+    return (
+        f"{point.name}: TTFT ({point.ttft.mean * 1e3:.1f} ms) is below the prefill of {point.prompt_tokens:.0f} tokens "
+        f"({alone_s * 1e3:.1f} ms): the prompts seem to come from a warm prefix cache; say --cached-share"
+    )
+
+
+def prefill_s(law: IterationLaw, tokens: float) -> float:
+    """Seconds of one prompt's prefill alone."""
+    chunk = max(len(law.tokens_s) - 1, 1)
+    left, before, seconds = round(tokens), 0, 0.0
+    while left > 0:
+        now = min(left, chunk)
+        seconds += law.iteration_s(now, 0, 0.0, now * (2.0 * before + now))
+        left, before = left - now, before + now
+    return seconds
+
+
+def _warm(name: str, slope: float, expected: float) -> str:
+    if slope >= WARM_SHARE * expected:
+        return ""
+    return (
+        f"{name}: TTFT grows by {slope * 1e6:.1f} us a prompt token where prefill takes {expected * 1e6:.1f}: the "
+        "prompts seem to come from a warm prefix cache; say --cached-share"
+    )

@@ -1,0 +1,94 @@
+"""`fleetcast calibrate` from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sim.cli import main
+from tests import benchmark_files as made
+
+PAIR = ("--model", "llama-3-8b", "--gpu", "h100-sxm")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def calibrate(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["calibrate", *arguments], prog_name="fleetcast")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[str]:
+    slower = {**made.VLLM, "request_rate": 30.0, "mean_tpot_ms": 14.0, "mean_ttft_ms": 60.0, "request_throughput": 28.0}
+    return [made.write(tmp_path / "light.json", made.VLLM), made.write(tmp_path / "heavy.json", slower)]
+
+
+def test_tables_and_a_sheet(runs: list[str]) -> None:
+    done = calibrate(*runs, *PAIR, "--plot", "residuals.html")
+    assert done.exit_code == 0, done.stderr
+    for word in ("device_scale", "overhead_s", "light.json", "tpot", "holds for", "llama-3-8b-h100-sxm-x1.yaml"):
+        assert word in done.stdout
+    assert Path("llama-3-8b-h100-sxm-x1.yaml").read_text(encoding="utf-8").startswith("# llama-3-8b with a calibration")
+    page = Path("residuals.html").read_text(encoding="utf-8")
+    assert "Predicted over measured" in page
+    assert "light.json" in page
+
+
+def test_json_is_one_document(runs: list[str]) -> None:
+    done = calibrate(*runs, *PAIR, "--json", "--out", "mine.yaml")
+    assert done.exit_code == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["schema_version"] == 1
+    assert document["written"] == "mine.yaml"
+    assert [one["name"] for one in document["coefficients"]] == ["overhead_s", "device_scale", "seq_s", "iteration_s"]
+    assert {"point", "metric", "measured", "predicted", "used", "error_share"} == set(document["residuals"][0])
+    assert document["calibration"]["experiments"] == 2
+
+
+def test_nothing_is_overwritten_unless_forced(runs: list[str]) -> None:
+    Path("mine.yaml").write_text("precious", encoding="utf-8")
+    done = calibrate(*runs, *PAIR, "--out", "mine.yaml")
+    assert (done.exit_code, Path("mine.yaml").read_text(encoding="utf-8")) == (2, "precious")
+    assert "error: mine.yaml: is already there; name another file, or say --force" in done.stderr
+    assert calibrate(*runs, *PAIR, "--out", "mine.yaml", "--force").exit_code == 0
+    assert Path("mine.yaml").read_text(encoding="utf-8") != "precious"
+    assert calibrate(*runs, *PAIR, "--out", "no/such/mine.yaml").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("absent.json", *PAIR), 3, "absent.json: no such file"),
+        (
+            ("light.json", "--model", "llama-3-8", "--gpu", "h100-sxm"),
+            2,
+            "no model is called 'llama-3-8'; did you mean",
+        ),
+        (
+            ("light.json", "--model", "llama-3-8b", "--gpu", "h100"),
+            2,
+            "no GPU is called 'h100'; did you mean 'h100-sxm'?",
+        ),
+        (
+            ("light.json", "--model", "llama-3-70b", "--gpu", "h100-sxm"),
+            2,
+            "'llama-3-70b' does not fit on 1 x h100-sxm",
+        ),
+        (("light.json", *PAIR, "--gpus-per-replica", "3"), 2, "must divide the 32 attention heads"),
+        (("light.json", *PAIR, "--format", "vlm"), 2, "'vlm' is not a format; did you mean 'vllm'?"),
+        (("light.json", *PAIR, "--format", "sglang"), 3, "light.json: "),
+        (("light.json", *PAIR, "--max-num-seqs", "9000"), 2, "must not be above --max-batched-tokens (8192); got 9000"),
+    ],
+)
+def test_mistakes_are_told(runs: list[str], arguments: tuple[str, ...], code: int, said: str) -> None:
+    done = calibrate(*arguments)
+    assert done.exit_code == code, done.output
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not Path("llama-3-8b-h100-sxm-x1.yaml").exists()
