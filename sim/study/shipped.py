@@ -178,7 +178,15 @@ class MeasuredFile(BaseModel):
 def read_measured(path: Path) -> MeasuredFile:
     """The points of a file. Raises `DataError` for the first thing that is wrong in it."""
     try:
-        return validated(read(path, (), _RULES), MeasuredFile)
+        found = read(path, (), _RULES)
+        if found.root.child("columns") is None and found.root.child("experiments") is None:
+            raise ConfigError(
+                found.root.place.problem(
+                    "is no file of measured points: it has neither 'columns' nor 'experiments'; see configs/measured "
+                    "for how they are written, and `fleetcast calibrate` for the results of benchmark tools"
+                )
+            )
+        return validated(found, MeasuredFile)
     except ConfigError as error:
         raise DataError(error.problems[0]) from None
 

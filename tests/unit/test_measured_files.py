@@ -120,6 +120,13 @@ def test_two_experiments_of_one_name(file: Path) -> None:
         read_measured(file)
 
 
+def test_a_file_of_another_kind(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    path.write_text('{"model_id": "x", "mean_ttft_ms": 12.0}')
+    with pytest.raises(DataError, match=r"bench\.json:1:1: is no file of measured points.*`fleetcast calibrate`"):
+        read_measured(path)
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.yaml: no such file"):
         validate([tmp_path / "none.yaml"])
