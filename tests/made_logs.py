@@ -124,7 +124,7 @@ def queue_log(
     samples["kv_capacity_s"] = samples["ready_s"] * 2000
     spans = np.zeros(servers, SPAN)
     spans["replica"], spans["gone_s"] = np.arange(servers), np.inf
-    end_s = max(horizon_s, float(np.nanmax(table["finish_s"])))
+    end_s = float(np.fmax.reduce(table["finish_s"], initial=horizon_s))
     return RunLog(
         "compiled", table, samples, edges_s, spans, (DecisionRow(0.0, "main", 0, servers, f"fixed at {servers}"),),
         ("requests",), ("main",), (), end_s, 3 * count, 0, 1.0, 0.8,

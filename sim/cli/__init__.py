@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -57,8 +62,12 @@ class _Verbs(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb; turn what it raises into words on stderr and an exit code."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character shows a ? for it
+                stream.reconfigure(errors="replace")
         try:
-            return super().invoke(ctx)
+            with _stoppable():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except ConfigError as error:
@@ -82,6 +91,19 @@ class _Verbs(click.Group):
             traceback.print_exc(file=sys.stderr)
             _say("this is a bug in fleetcast, not in your scenario; please report it with the lines above")
             ctx.exit(OUR_BUG)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does, so that what is half-written is taken away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _say(*lines: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,10 @@ import click
 from sim.cli.progress import progress
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    from sim.report.tables import Table
     from sim.result import Result
 
 SLO_MISSED = 99
@@ -19,7 +24,7 @@ FILE_WIDTH = 100
 
 
 @click.command(short_help="Simulate a scenario.")
-@click.argument("scenario")
+@click.argument("scenario", required=False, metavar="SCENARIO")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key, by its dotted path; repeatable.")
 @click.option("--seed", type=int, help="Short for --set seed=N.")
 @click.option("--calendar", type=click.Choice(["auto", "simpy", "compiled"]), help="Short for --set calendar=NAME.")
@@ -33,7 +38,7 @@ FILE_WIDTH = 100
 @click.pass_context
 def command(
     ctx: click.Context,
-    scenario: str,
+    scenario: str | None,
     sets: tuple[str, ...],
     seed: int | None,
     calendar: str | None,
@@ -49,10 +54,15 @@ def command(
 
     Prints a verdict and a table, and writes a folder with the report, the numbers and the rows behind them.
     """
+    from sim.config import catalogue
+    from sim.config.errors import ConfigError
     from sim.engine import simulate
     from sim.result.save import check_folder, default_folder
     from sim.scenario import load
 
+    if not scenario:
+        known = ", ".join(catalogue.names(catalogue.SCENARIOS))
+        raise ConfigError(f"which scenario? give a file, or the name of one that ships: {known}")
     short = [f"{key}={value}" for key, value in (("seed", seed), ("calendar", calendar)) if value is not None]
     wanted = load(scenario, [*sets, *short])
     if not no_save:
@@ -74,6 +84,8 @@ def command(
         from sim.result.files import json_text
 
         click.echo(json_text(result.summary()), nl=False)
+        for note in result.log.notes:
+            click.echo(f"note: {note}", err=True)
     else:
         _show(result, folder)
     if check and any(target["met"] is False for target in result.summary()["slo"]):
@@ -83,7 +95,6 @@ def command(
 def _show(result: Result, folder: Path | None) -> None:
     """The verdict, the tables, the notes, and where the rest is."""
     from rich.console import Console
-    from rich.table import Table
 
     from sim.report.tables import law_notes, tables
 
@@ -91,15 +102,8 @@ def _show(result: Result, folder: Path | None) -> None:
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
     summary = result.summary()
     for sheet in tables(summary):
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for i, head in enumerate(sheet.heading):
-            table.add_column(
-                f"{sheet.caption} {head}".strip() if i == 0 else head, justify="right" if i else "left", no_wrap=i > 0
-            )
-        for row in sheet.rows:
-            table.add_row(*row)
         console.print()
-        console.print(table)
+        console.print(_fitting(sheet, console))
     console.print()
     for note in [*result.log.notes, *law_notes(summary)]:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
@@ -107,3 +111,27 @@ def _show(result: Result, folder: Path | None) -> None:
         console.print(f"written to {folder}", markup=False, soft_wrap=True)
         if result.log.requests.size and not (folder / "requests.parquet").exists():
             console.print("(no row a request: ask for it with --requests)", markup=False)
+
+
+def _fitting(sheet: Table, console: Console) -> Grid:
+    """A table in full words if the terminal is wide enough, else in short ones, and then closer together."""
+    boundless = console.options.update(width=10_000)
+    for brief, gap in ((False, 2), (True, 2), (True, 1)):
+        grid = _grid(sheet, brief, gap)
+        if console.measure(grid, options=boundless).maximum <= console.width:
+            break
+    return grid
+
+
+def _grid(sheet: Table, brief: bool, gap: int) -> Grid:
+    """A table for the terminal; `brief` says TTFT for `first token (TTFT)`, `gap` is the space between columns."""
+    from rich import table
+
+    grid = table.Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
+    title = sheet.caption if brief else f"{sheet.caption} {sheet.heading[0]}".strip()
+    grid.add_column(title)
+    for head in sheet.heading[1:]:
+        grid.add_column(head, justify="right", no_wrap=True)
+    for name, *values in sheet.rows:
+        grid.add_row(re.sub(r"^.*\((TTFT|TPOT|E2E)\)", r"\1", name) if brief else name, *values)
+    return grid

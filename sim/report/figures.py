@@ -32,6 +32,7 @@ METRIC_STYLE = {
     "e2e": ("E2E", "var(--violet)"),
 }
 _SECONDS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 36000.0, 86400.0, 864000.0, 8640000.0)
+_MOST_TICKS = 7
 _LEAST_SHARE = 1e-5
 """A tail thinner than this is not drawn: too few requests stand behind it."""
 
@@ -70,9 +71,8 @@ def latency_over_time(result: Result) -> Figure:
     ]
     layout = {
         "xaxis": clock.axis | {"anchor": "y2"},
-        "yaxis": _duration_axis(np.concatenate((p50_s, p99_s, limits_s)), "time to first token")
-        | {"domain": [0.42, 1]},
-        "yaxis2": {"title": {"text": "requests waiting"}, "domain": [0, 0.34], "rangemode": "tozero"},
+        "yaxis": _duration_axis(np.concatenate((p50_s, p99_s, limits_s)), "TTFT") | {"domain": [0.42, 1]},
+        "yaxis2": {"title": {"text": "waiting"}, "domain": [0, 0.34], "rangemode": "tozero"},
         "shapes": [_limit(limit_s, "y") for limit_s in limits_s],
     }
     caption = "By the time a request arrives: half of them get their first token below the blue line, 99% below the red"
@@ -84,7 +84,7 @@ def latency_tail(result: Result) -> Figure:
     """The share of requests slower than x, by metric, with the SLO's targets as points."""
     rows = result.log.requests[measured_window(result.scenario, result.log).rows]
     data: list[Plot] = []
-    shown_s: list[float] = []
+    shown_s = [target.under_s for target in result.scenario.slo]
     for metric in METRICS:
         name, colour = METRIC_STYLE[metric]
         value_s = metric_s(rows, metric)
@@ -94,11 +94,10 @@ def latency_tail(result: Result) -> Figure:
         ]
         if points:
             at_s, share = (np.array(part) for part in zip(*points, strict=True))
-            shown_s += [float(at_s.min()), float(at_s.max())]
+            shown_s += [_where_it_falls(at_s, share), float(at_s[-1])]
             text = [f"{words.share(part)} slower than {words.duration(at)}" for at, part in points]
             data.append(_curve(at_s, share, name, colour, text))
         data += [_target(target, colour) for target in result.scenario.slo if target.metric == metric]
-    shown_s += [target.under_s for target in result.scenario.slo]
     layout = {
         "xaxis": _duration_axis(np.array(shown_s), "latency"),
         "yaxis": {
@@ -229,6 +228,11 @@ def _curve(at_s: NDArray[np.float64], share: NDArray[np.float64], name: str, col
     }
 
 
+def _where_it_falls(at_s: NDArray[np.float64], share: NDArray[np.float64]) -> float:
+    """Where a curve has lost its first hundredth: left of it there is only a flat line, which needs no room."""
+    return float(at_s[np.argmax(share <= 0.99 * share[0])])
+
+
 def _target(target: Any, colour: str) -> Plot:
     """An SLO target as a point: this share at most may be slower than its limit."""
     said = f"{target.metric} ≤ {words.duration(target.under_s)} for {words.percent(target.share)}"
@@ -253,11 +257,14 @@ def _durations(value_s: NDArray[np.float64]) -> NDArray[np.str_]:
 
 
 def _duration_axis(value_s: NDArray[np.float64], title: str) -> Plot:
-    """A logarithmic axis of times with ticks that people read: 10 ms, 1 s, 1 min, 1 h."""
+    """A logarithmic axis of times with a few ticks that people read: 10 ms, 1 s, 1 min, 1 h."""
     positive_s = value_s[np.isfinite(value_s) & (value_s > 0)]
     axis: Plot = {"type": "log", "title": {"text": title}}
-    axis |= {"tickvals": list(_SECONDS), "ticktext": [words.duration(tick_s) for tick_s in _SECONDS]}
+    ticks_s = list(_SECONDS)
     if len(positive_s):
-        low, high = np.log10(positive_s.min()), np.log10(positive_s.max())
-        axis["range"] = [round(float(low) - 0.15, 4), round(float(high) + 0.15, 4)]
-    return axis
+        low, high = np.log10(positive_s.min()) - 0.15, np.log10(positive_s.max()) + 0.15
+        axis["range"] = [round(float(low), 4), round(float(high), 4)]
+        # All there are if few are in sight, else one in two: labels that do not fit are turned aslant.
+        seen = sum(low <= np.log10(tick_s) <= high for tick_s in ticks_s)
+        ticks_s = ticks_s[:: 1 if seen <= _MOST_TICKS else 2]
+    return axis | {"tickvals": ticks_s, "ticktext": [words.duration(tick_s) for tick_s in ticks_s]}

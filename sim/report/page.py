@@ -79,9 +79,11 @@ def _tiles(summary: dict[str, Any]) -> list[dict[str, str]]:
     tiles = []
     for target in summary["slo"]:
         promise = PROMISES[target["metric"]].format(words.duration(target["under_s"]))
-        mood = {True: "good", False: "bad", None: "plain"}[target["met"]]
+        mood = "good" if target["met"] else "bad"
         label = f"{promise} (target {words.percent(target['share'])})"
-        tiles.append({"value": words.share_beside(target["attained"], target["share"]), "label": label, "mood": mood})
+        if target["attained"] is not None:
+            attained = words.share_beside(target["attained"], target["share"])
+            tiles.append({"value": attained, "label": label, "mood": mood})
     latency, cost = summary["latency"], summary["cost"]
     plain = [
         (words.duration(latency["ttft_s"]["p99"]), "p99 time to first token"),

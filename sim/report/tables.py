@@ -36,11 +36,9 @@ class Table:
 
 
 def tables(summary: dict[str, Any]) -> list[Table]:
-    """The tables of a run, most asked-for first. A pool gets its own columns when there are several."""
-    made = [latency_table(summary), fleet_table(summary), outcome_table(summary)]
-    if summary["slo"]:
-        made.insert(0, slo_table(summary))
-    return made
+    """The tables of a run that have rows, most asked-for first. A pool gets its own columns when there are several."""
+    made = (slo_table(summary), latency_table(summary), fleet_table(summary), outcome_table(summary))
+    return [table for table in made if table.rows]
 
 
 def latency_table(block: dict[str, Any]) -> Table:

@@ -21,7 +21,7 @@ ROW_GROUP = 1 << 18
 
 def json_text(document: Any) -> str:
     """JSON as people and tools like it: indented, keys in our order, never NaN (which is not JSON)."""
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:

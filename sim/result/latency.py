@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sim.scenario import Target
 
 METRICS = ("queue_wait", "ttft", "tpot", "e2e")
+_BIN_BITS = 48  # of the 52 bits of a fraction, those that a bin does not look at
 _CHUNK = 1 << 20  # values looked at together, so that a curve of ten million needs little beside them
 QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 
@@ -107,10 +108,10 @@ def _slo_entry(target: Target, attained: float | None) -> dict[str, Any]:
     }
 
 
-def tail_curve(value_s: NDArray[np.float64], steps_per_decade: int = 40) -> tuple[list[float], list[float]]:
-    """How many requests take longer than x: points (x in seconds, share above x) on a logarithmic grid.
+def tail_curve(value_s: NDArray[np.float64]) -> tuple[list[float], list[float]]:
+    """How many requests take longer than x: points (x in seconds, share above x), sixteen to a doubling of x.
 
-    Exact at every point of the grid; the grid runs from the smallest positive value to the largest.
+    Exact at every point; the points run from below the smallest positive value to the largest or just above it.
     Empty lists without data; a single point (0, 0) when every value is 0.
     """
     total = int(np.count_nonzero(~np.isnan(value_s)))
@@ -119,12 +120,20 @@ def tail_curve(value_s: NDArray[np.float64], steps_per_decade: int = 40) -> tupl
     smallest_s = float(np.min(value_s, initial=math.inf, where=value_s > 0))
     if smallest_s == math.inf:
         return [0.0], [0.0]
-    low = math.floor(math.log10(smallest_s) * steps_per_decade)
-    high = math.ceil(math.log10(float(np.nanmax(value_s))) * steps_per_decade)
-    grid_s = 10.0 ** (np.arange(low, high + 1) / steps_per_decade)
-    above = np.zeros(len(grid_s) + 1, np.int64)
+    low, high = _bins(np.array((smallest_s, np.nanmax(value_s)))).tolist()
+    edges_s = (np.arange(low, high + 2) << _BIN_BITS).view(np.float64)
+    counts = np.zeros(len(edges_s), np.int64)  # in (edge before, edge]; nothing is at or below the first edge
     for at in range(0, len(value_s), _CHUNK):
         part_s = value_s[at : at + _CHUNK]
-        above += np.bincount(np.searchsorted(grid_s, part_s[part_s > 0], side="left"), minlength=len(above))
-    positive = int(above.sum())
-    return grid_s.tolist(), ((positive - np.cumsum(above)[: len(grid_s)]) / total).tolist()
+        counts += np.bincount(_bins(part_s[part_s > 0]) - (low - 1), minlength=len(counts))
+    at_most = np.cumsum(counts)
+    return edges_s.tolist(), ((at_most[-1] - at_most) / total).tolist()
+
+
+def _bins(positive_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Bins, closed above, from the leading bits of the numbers: as integers these bits are in the numbers' order.
+
+    A search for each of ten million numbers in a grid takes three times as long.
+    """
+    bits: NDArray[np.int64] = (positive_s.view(np.int64) - 1) >> _BIN_BITS
+    return bits

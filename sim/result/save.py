@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ REQUESTS_BY_DEFAULT = 2_000_000
 """Up to so many requests, `requests.parquet` is written without asking."""
 
 MANIFEST = "manifest.json"
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
 FORMAT = "fleetcast-run"
 """Marks a manifest as ours: only a folder that has it is ever replaced."""
 
@@ -130,7 +133,8 @@ def _whole_or_absent(target: Path, replace: bool) -> Iterator[Path]:
     """A draft folder beside the target that becomes the target at the end, or vanishes if anything goes wrong."""
     target = target.absolute()
     made: list[Path] = []
-    draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
+    # A name nobody else has: in containers, process numbers repeat.
+    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.draft")
     try:
         _make_parents(target.parent, made)
         draft.mkdir()
@@ -182,15 +186,16 @@ def _remove_if_empty(folder: Path) -> None:
 
 @contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Put off Ctrl-C for the few renames and removals that must not be cut in two."""
+    """Put off Ctrl-C and SIGTERM for the few renames and removals that must not be cut in two."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    interrupted = []
-    before = signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in _STOPPING}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    if interrupted:
-        raise KeyboardInterrupt
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])  # now; whoever handles it decides what it means

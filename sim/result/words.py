@@ -54,14 +54,19 @@ def share(value: float | None) -> str:
 
 
 def share_beside(value: float | None, target: float) -> str:
-    """A share with as many decimals as it takes to be told from its target: 98.996% misses 99%, and says so."""
+    """A share with as many decimals as it takes to see on which side of its target it is: 98.996% misses 99%."""
     text = share(value)
-    if value is None or value == target or text != share(target):
+    if value is None or math.isnan(value) or value in (0.0, 1.0):
         return text
+    if value == target:
+        return percent(value)
+    aim = float(percent(target)[:-1])
+    vague = text[0] in "<>" and share(target)[0] in "<>"
     for decimals in range(2, 12):
-        text = f"{value:.{decimals}%}"
-        if text != f"{target:.{decimals}%}":
-            return text
+        told = float(text.strip("<>%"))
+        if not vague and told not in (aim, 0.0, 100.0) and (told < aim) == (value < target):
+            break
+        text, vague = f"{value:.{decimals}%}", False
     return text
 
 

@@ -269,3 +269,20 @@ def test_the_report_is_one_offline_file_and_hostile_names_stay_text(here: Path) 
     assert "<img src=x" not in page
     body = re.sub(r"<script.*?</script>", "", page, flags=re.S)
     assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", body), "nothing is fetched"
+
+
+def test_a_terminal_without_our_characters_still_gets_the_result(here: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    arguments = [sys.executable, "-m", "sim", "run", "small.yaml", "--no-save"]
+    done = subprocess.run(arguments, cwd=here, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Meets the SLO: ")
+
+
+def test_what_was_left_out_is_told_with_json_too(here: Path) -> None:
+    columns = "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type"
+    rows = "5,1,1.0,m,40,10,50,API log\n9,1,1.0,m,40,0,40,API log\n11,1,1.0,m,40,10,50,API log\n"
+    (here / "burst.csv").write_text(f"{columns}\n{rows}")
+    result = fleetcast("run", "trace-replay", "--json", "--no-save", "--set", "workload.trace=burst.csv")
+    assert document(result)["requests"]["arrived"] == 2
+    assert "1 failed request" in result.stderr

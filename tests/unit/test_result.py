@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -193,5 +194,10 @@ def test_bins_add_up_to_the_run_and_shares_are_shares(rows: list[Any]) -> None:
 def test_the_tail_curve_says_how_many_are_slower(values: list[float]) -> None:
     seconds = np.array([value if value > 1e-6 else 0.0 for value in values] + [math.nan])
     grid_s, above = tail_curve(seconds)
+    assert grid_s == sorted(grid_s)
+    if (seconds > 0).any():
+        assert above[-1] == 0
+        assert above[0] == np.mean(seconds[:-1] > 0)
+        assert max(late / soon for soon, late in pairwise(grid_s)) <= 17 / 16
     for at_s, share in zip(grid_s, above, strict=True):
         assert share == pytest.approx(np.mean(seconds[:-1] > at_s))

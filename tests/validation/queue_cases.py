@@ -12,48 +12,18 @@ from typing import Any
 
 from tests.validation.measures import QUANTILE
 from tests.validation.replications import Case
+from tests.validation.sizes import (
+    FEWEST_REPLICATIONS,
+    MILLIONS,
+    MOST_A_REPLICATION,
+    WIDE,
+    WIDE_HERE,
+    WIDE_VARIANTS,
+    WIDE_WHEN_BUSY,
+)
 
 Vector = Mapping[str, Any]
 Law = Mapping[str, Any]
-
-MILLIONS = {
-    "mm1_rho0.3": 1,
-    "mm1_rho0.5": 3,
-    "mm1_rho0.8": 20,
-    "mm1_rho0.9": 80,
-    "mm1_rho0.95": 300,
-    "mmc_c2_a1.8": 80,
-    "mmc_c3_a2.4": 20,
-    "mmc_c5_a4.0": 20,
-    "mmc_c8_a7.6": 100,
-    "mmc_c10_a8.0": 20,
-    "mmc_c14_a10.0": 20,
-    "mmc_c50_a45.0": 50,
-    "mmc_c200_a190.0": 100,
-}
-"""Requests simulated, in millions: what half an interval of 1 % takes, and a fifth more."""
-
-USUAL_MILLIONS = 20
-MOST_A_REPLICATION = 1_000_000
-
-WIDE = {
-    "EWq2": 0.03,
-    "EL2": 0.03,
-    "Wq_p999": 0.03,
-    "P_Wq_gt_half_mean_service": 0.03,
-    "P_N_ge_5": 0.03,
-    "idle_share": 0.03,
-}
-"""Widest intervals other than 1 %: second moments, the far tail and rare events would take ten times the requests."""
-WIDE_WHEN_BUSY = {"Wq_p99": 0.03, "W_p99": 0.03}
-"""At a load of 90 % and more."""
-WIDE_HERE: dict[str, dict[str, float]] = {
-    "mmc_c5_a4.0": {"Wq_p50": 0.05},  # just above the 45 % who do not wait at all
-    "mmcK_c16_K64_a15.0": {"P_block": 0.03},  # two in a thousand, in bursts
-    "mlogn_1_cv2_4.0_rho0.6": {"EWq2": 0.1},  # the service's fourth moment is behind its error
-    "limitedPS_exp_B32": {"Wq": 0.02, "Lq": 0.02},
-    "limitedPS_exp_B64": {"Wq": 0.05, "Lq": 0.05},  # one in 24 waits
-}
 
 EXPONENTIAL = {"kind": "exponential", "mean": 1.0}
 
@@ -110,8 +80,8 @@ def case(
 ) -> Case:
     """Put a case together; `memory_s` is about the time over which the system forgets how it started."""
     name = f"{vector['id']} {variant}".strip()
-    requests = 1e6 * MILLIONS.get(name, MILLIONS.get(vector["id"], USUAL_MILLIONS))
-    replications = max(20, math.ceil(requests / MOST_A_REPLICATION))
+    requests = 1e6 * MILLIONS[name]
+    replications = max(FEWEST_REPLICATIONS, math.ceil(requests / MOST_A_REPLICATION))
     warmup_s = 20 * memory_s
     work = {name: more.pop(name) for name in ("service", "prompt_tokens", "output_tokens") if name in more}
     measured = {name: value for name, value in exact.items() if not (QUANTILE.fullmatch(name) and value == 0)}
@@ -199,7 +169,11 @@ def erlang_b(vector: Vector) -> list[Case]:
         ),
     }
     return [
-        case(vector, exact, pool, poisson(rate), rate, 5.0, variant, service=law)
+        case(
+            *(vector, exact, pool, poisson(rate), rate, 5.0, variant),
+            service=law,
+            width={} if variant == "exponential" else WIDE_VARIANTS,
+        )
         for variant, (law, pool) in ways.items()
     ]
 
@@ -218,6 +192,8 @@ def mg1(vector: Vector) -> list[Case]:
         "uniform": ({"kind": "uniform", "low": params.get("low"), "high": params.get("high")}, 1 / 12),
     }[params["service"]]
     exact = same(vector, "Wq", "L", "Lq", "W", "P_wait", "EWq2", busy_share="rho") | quantiles(vector)
+    if params["service"] == "lognormal" and square > 1:
+        del exact["EWq2"]
     memory = memory_s(rate, 1, (1 + square) / 2)
     return [case(vector, exact, queue(1), poisson(rate), rate, memory, service=law, width=busy(rate))]
 
@@ -371,8 +347,7 @@ def from_empty(vector: Vector) -> list[Case]:
     exact = dict(vector["expected"])
     rate = params["a"] * length_s / turn_s
     given = {"turn_s": turn_s, "first_turn": 0, "servers": params["c"]}
-    width = {name: 0.05 for name in exact if name.endswith(("t24", "t48")) and not name.startswith("EN")}
-    return [case(vector, exact, queue(params["c"]), law, rate, 0.0, service=EXPONENTIAL, given=given, width=width)]
+    return [case(vector, exact, queue(params["c"]), law, rate, 0.0, service=EXPONENTIAL, given=given)]
 
 
 def many_servers(vector: Vector) -> list[Case]:

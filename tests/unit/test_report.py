@@ -1,0 +1,174 @@
+"""The report: one page, offline, that no text of a user can break, and pictures that lose no peak."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.model.tables import REQUEST
+from sim.report import render
+from sim.report.downsample import extremes, short
+from sim.report.figures import Figure, figures
+from sim.report.page import script_json
+from sim.result import Result
+from tests.made_logs import log, queue_log, scenario, target
+
+HOSTILE = "</script><img src=x onerror=alert(1)><!-- <b>{{ 7 * 7 }}</b> ${alert(2)} ]]> &amp;"
+PRICED = {"main": {"usd_per_replica_hour": 2.0}}
+SLO = (target("ttft", 1.0, 0.99), target("queue_wait", 0.5, 0.9))
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    made = scenario(PRICED, name="made", description=HOSTILE, horizon_s=7200.0, slo=SLO)
+    return Result(made, queue_log(20_000, 7200.0, 288, servers=8))
+
+
+@pytest.fixture(scope="module")
+def page(result: Result) -> str:
+    return render(result)
+
+
+class _Elements(html.parser.HTMLParser):
+    """Every element with its attributes, and the text of the scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.words: list[str] = []
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        self._inside = tag
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            self.scripts[-1] += data
+        else:
+            self.words.append(data)
+
+
+def test_the_page_holds_everything_and_fetches_nothing(page: str) -> None:
+    elements = _Elements(page)
+    assert len(page.encode()) < 6e6
+    tags = {tag for tag, _ in elements.found}
+    assert not tags & {"link", "img", "iframe", "object", "embed", "base"}
+    for tag, attributes in elements.found:
+        assert not {"src", "href", "action", "data", "srcset"} & set(attributes), (tag, attributes)
+        assert not [name for name in attributes if name.startswith("on")], (tag, attributes)
+    style = re.search(r"<style>(.*?)</style>", page, re.S)
+    assert style is not None
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+    (policy,) = [attributes["content"] for tag, attributes in elements.found if "http-equiv" in attributes]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'"), "and the browser would refuse to fetch"
+    assert "prefers-color-scheme: dark" in style[1]
+
+
+def test_what_a_user_writes_stays_text(page: str) -> None:
+    elements = _Elements(page)
+    assert HOSTILE in "".join(elements.words), "shown as it was written"
+    assert "img" not in {tag for tag, _ in elements.found}
+    assert "{{" in "".join(elements.words), "no template is run that a user wrote"
+
+
+def test_nothing_ends_the_data_early() -> None:
+    text = script_json({"name": HOSTILE, "line": "\u2028\u2029", "none": None})
+    assert not re.search(r"[<>&\u2028\u2029]", text)
+    assert json.loads(text) == {"name": HOSTILE, "line": "\u2028\u2029", "none": None}
+    with pytest.raises(ValueError, match="JSON"):
+        script_json(math.nan)
+
+
+def test_names_in_the_pictures_are_escaped() -> None:
+    made = scenario({"<b>a</b>": {}, "b": {}})
+    spans = [(0, 0, 0.0, math.inf), (1, 0, 0.0, math.inf)]
+    table = np.zeros(2, REQUEST)
+    names = [
+        line["name"]
+        for figure in figures(Result(made, log(table, [0.0, 5.0, 10.0], spans, pools=("<b>a</b>", "b"))))
+        for line in figure.plot["data"]
+    ]
+    assert "replicas of &lt;b&gt;a&lt;/b&gt;" in names
+    assert not [name for name in names if "<" in name]
+
+
+def test_the_verdict_comes_before_the_pictures_and_the_numbers_after(page: str, result: Result) -> None:
+    body = page[page.index("<main>") :]
+    places = [body.index(part) for part in ('class="verdict', "data-plot=", "<caption>Latency")]
+    assert places == sorted(places)
+    assert result.verdict().split(":")[0] in body
+    assert {"tail", "time", "queue", "busy", "cost"} == {figure.key for figure in figures(result)}
+
+
+def test_the_data_of_the_pictures_is_small_and_read_back_by_the_page(page: str) -> None:
+    (data,) = re.findall(r'<script type="application/json" id="plots">(.*?)</script>', page, re.S)
+    assert len(data) < 1e6
+    holders = {attributes["data-plot"] for _, attributes in _Elements(page).found if "data-plot" in attributes}
+    assert holders == set(json.loads(data))
+
+
+def test_the_same_run_gives_the_same_page(page: str, result: Result) -> None:
+    assert render(Result(result.scenario, result.log)) == page
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_page_of_hardly_anything(rows: int) -> None:
+    table = np.zeros(rows, REQUEST)
+    for name in ("start_s", "first_token_s", "finish_s"):
+        table[name] = np.nan
+    page = render(Result(scenario(slo=SLO), log(table, [0.0, 5.0, 10.0], [(0, 0, 0.0, math.inf)])))
+    assert "NaN" not in re.findall(r'id="plots">(.*?)</script>', page, re.S)[0]
+    captions = re.findall("<caption>(.*?)</caption>", page)
+    assert captions == ["SLO", "Fleet and cost", "Outcomes"], "a table without rows is left out"
+
+
+def _axis(figure: Figure, name: str = "xaxis") -> dict[str, Any]:
+    axis: dict[str, Any] = figure.plot["layout"][name]
+    return axis
+
+
+def test_the_latency_axis_begins_where_something_happens() -> None:
+    """Most wait for nothing, a few for microseconds: the picture is about those who wait."""
+    made = queue_log(20_000, 7200.0, 288, servers=8, rejected=0.0)
+    wait_s = made.requests["start_s"] - made.requests["arrival_s"]
+    made.requests["start_s"][:20] = made.requests["arrival_s"][:20] + 1e-7
+    (tail,) = [figure for figure in figures(Result(scenario(horizon_s=7200.0), made)) if figure.key == "tail"]
+    low = _axis(tail)["range"][0]
+    assert 10**low > 1e-5
+    assert 10**low < np.quantile(wait_s[wait_s > 0], 0.03)
+    assert 10 ** _axis(tail)["range"][1] > np.nanmax(made.requests["finish_s"] - made.requests["arrival_s"])
+    ticks = [tick for tick in _axis(tail)["tickvals"] if low <= math.log10(tick) <= _axis(tail)["range"][1]]
+    assert 2 <= len(ticks) <= 7
+
+
+@given(st.lists(st.floats(-1e6, 1e6) | st.just(math.nan), min_size=1, max_size=400), st.integers(2, 50))
+def test_fewer_points_and_the_same_peaks(values: list[float], most: int) -> None:
+    series = np.array(values)
+    kept = extremes(series, most)
+    assert len(kept) <= max(most, 2)
+    assert (np.diff(kept) > 0).all()
+    if np.isfinite(series).any():
+        assert np.nanmax(series[kept]) == np.nanmax(series)
+        assert np.nanmin(series[kept]) == np.nanmin(series)
+
+
+def test_numbers_of_a_picture_have_five_figures_and_no_nan() -> None:
+    assert short(np.array([1 / 3, math.nan, 123456.0])) == [0.33333, None, 123460.0]
