@@ -57,7 +57,7 @@ def keys(definition: str = "") -> str:
     part = _schema()["$defs"][definition] if definition else _schema()
     lines = ["| key | value | default | meaning |", "| --- | --- | --- | --- |"]
     for name, about in part["properties"].items():
-        if name in ("coefficients",) or about.get("const") is not None:
+        if about.get("const") is not None:
             continue
         needed = name in part.get("required", ())
         default = "required" if needed else _default(about)
@@ -104,7 +104,7 @@ def _value(about: dict[str, Any]) -> str:
 
 def _tag(ref: str) -> str:
     kind = _schema()["$defs"][ref]["properties"].get("kind")
-    return str(kind["const"]) if kind else ref
+    return str((kind or {}).get("const", ref))
 
 
 def arrival_laws() -> str:
@@ -169,11 +169,8 @@ def _paragraph(thing: Any) -> str:
 
 def gpus() -> str:
     """The GPU sheets."""
-    import yaml
-
     lines = ["| name | card | memory | list price, as of | source of the price |", "| --- | --- | --- | --- | --- |"]
-    for path in sorted((ROOT / "configs/gpus").glob("*.yaml")):
-        sheet = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for sheet in _sheets("gpus"):
         price = sheet.get("price") or {}
         told = f"{price['on_demand']}, {price.get('as_of', '')}" if price else "none"
         cells = (f"`{sheet['name']}`", sheet.get("description", ""), sheet["memory"], told, price.get("source", ""))
@@ -182,15 +179,34 @@ def gpus() -> str:
 
 
 def models() -> str:
-    """The model sheets, and on what replicas their speed is known."""
+    """The model sheets, and on what replicas their speed is measured."""
+    lines = ["| name | model | calibrated on | operator times on |", "| --- | --- | --- | --- |"]
+    for sheet in _sheets("models"):
+        known = [
+            ", ".join(dict.fromkeys(f"{row['gpus_per_replica']} x {row['gpu']}" for row in sheet.get(key, ())))
+            for key in ("calibrations", "operators")
+        ]
+        lines.append(f"| `{sheet['name']}` | {sheet.get('description', '')} | {known[0]} | {known[1]} |")
+    return "\n".join(lines)
+
+
+def engines() -> str:
+    """The engine sheets."""
+    lines = ["| name | a host iteration | a sequence | outside the engine | asynchronous | from |"]
+    lines.append("| --- | --- | --- | --- | --- | --- |")
+    for sheet in _sheets("engines"):
+        ahead = "yes" if sheet["lookahead"] else "no"
+        cells = (f"`{sheet['name']}`", sheet["o0"], sheet["o1"], sheet["overhead"], ahead, sheet["source"])
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def _sheets(folder: str) -> list[dict[str, Any]]:
     import yaml
 
-    lines = ["| name | model | speed known on |", "| --- | --- | --- |"]
-    for path in sorted((ROOT / "configs/models").glob("*.yaml")):
-        sheet = yaml.safe_load(path.read_text(encoding="utf-8"))
-        known = ", ".join(f"{row['gpus_per_replica']} x {row['gpu']}" for row in sheet.get("coefficients", ()))
-        lines.append(f"| `{sheet['name']}` | {sheet.get('description', '')} | {known or 'give `latency`'} |")
-    return "\n".join(lines)
+    return [
+        yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "configs" / folder).glob("*.yaml"))
+    ]
 
 
 # What each number of a result is. A result with a number that is not here, or the other way round, stops the builder.

@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from sim.model import heaps, memory, outcomes, queues, seats
-from sim.model.compiled import compiled
+from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
 
 
@@ -173,7 +173,7 @@ def answered(s: State, row: int, seat: int, client_s: float) -> None:
     outcomes.finish(s, r, client_s)
 
 
-@compiled
+@compiled_apart
 def preempt(s: State, row: int) -> None:
     """The most recently admitted gives its memory back and goes to the head of the queue, to be recomputed."""
     replica = s.replicas[row]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model.compiled import compiled
+from sim.model.compiled import compiled, compiled_apart
 
 SPARE = 2
 """Room in a heap, in entries per seat."""
@@ -81,7 +81,7 @@ def next_stop(heaps: Any, seats: Any, replica: Any) -> float:
     return math.inf
 
 
-@compiled
+@compiled_apart
 def sweep(heaps: Any, seats: Any, replica: Any) -> None:
     """Drop every leftover and order the rest again."""
     first = int(replica["heap0"])

@@ -29,10 +29,11 @@ def phase(pool: Any, replica: Any, place: Any) -> int:
 def taken(s: State, replica: Any, k: int) -> int:
     """Blocks that the decoding sequences take in the first k iterations from here: one every `block_tokens` each."""
     size = int(s.pools[replica["pool"]]["block_tokens"])
-    tick = int(replica["tick"])
     blocks = (k // size) * int(replica["running"])
-    for i in range(k % size):
-        blocks += int(s.lists[replica["phase0"] + (-(tick + i)) % size])
+    place = (-int(replica["tick"])) % size
+    for _ in range(k % size):
+        blocks += int(s.lists[replica["phase0"] + place])
+        place = place - 1 if place > 0 else size - 1
     return blocks
 
 
@@ -40,13 +41,14 @@ def taken(s: State, replica: Any, k: int) -> int:
 def fitting(s: State, replica: Any, spare: int) -> int:
     """How many iterations can follow before KV memory has run out, with this many blocks to spare."""
     size = int(s.pools[replica["pool"]]["block_tokens"])
-    tick = int(replica["tick"])
     running = int(replica["running"])
     cycles = spare // running
     k = cycles * size
     spare -= cycles * running
+    place = (-int(replica["tick"])) % size
     while True:
-        need = int(s.lists[replica["phase0"] + (-(tick + k)) % size])
+        need = int(s.lists[replica["phase0"] + place])
+        place = place - 1 if place > 0 else size - 1
         k += 1
         if need > spare:
             return k

@@ -7,7 +7,7 @@ There is no clock here, no randomness and no I/O.
 from __future__ import annotations
 
 from sim.model import batching, memory, outcomes, queues, routing, slots
-from sim.model.compiled import compiled
+from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
 
 
@@ -22,10 +22,11 @@ def arrive(s: State, r: int, now_s: float) -> None:
         return
     client["in_flight"] += 1
     enter(s, r, len(s.replicas), now_s)
-    release(s, len(s.replicas), now_s)
+    if s.queues[len(s.queues) - 1]["length"] > 0:
+        release(s, len(s.replicas), now_s)
 
 
-@compiled
+@compiled_apart
 def release(s: State, over_row: int, now_s: float) -> None:
     """Send what clients held back and may send now; from now on, now is when it arrived."""
     line = len(s.queues) - 1
@@ -46,19 +47,15 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
     pool = s.pools[pool_row]
     blocks = memory.blocks_of(pool, int(request["prompt_tokens"]))
     s.run[0]["in_system"] += 1
-    if pool["central"] == 0:
+    row = NONE
+    if pool["central"] == 0 or s.queues[pool_row]["length"] == 0:
         row = routing.choose(s, pool_row, request["ticket"])
-        if row == NONE:
-            outcomes.reject(s, r)
-        else:
-            enqueue(s, row, r, over_row, now_s)
-        return
-    if s.queues[pool_row]["length"] == 0:
-        row = routing.choose(s, pool_row, request["ticket"])
-        if row != NONE and (pool["batching"] == 0 or batching.has_room(s, row, blocks, now_s, row <= over_row)):
-            enqueue(s, row, r, over_row, now_s)
-            return
-    if s.queues[pool_row]["length"] >= pool["max_waiting"]:
+    asks = pool["central"] == 1 and pool["batching"] == 1 and row != NONE
+    if asks and not batching.has_room(s, row, blocks, now_s, row <= over_row):
+        row = NONE
+    if row != NONE:
+        enqueue(s, row, r, over_row, now_s)
+    elif pool["central"] == 0 or s.queues[pool_row]["length"] >= pool["max_waiting"]:
         outcomes.reject(s, r)
     else:
         queues.push_back(s.queues, s.requests, pool_row, r, blocks)
@@ -95,7 +92,7 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
     routing.refresh(s, row)
 
 
-@compiled
+@compiled_apart
 def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) -> None:
     """The head of a batching pool's central queue goes to a replica with room, again and again while one has.
 
@@ -129,13 +126,15 @@ def wake(s: State, row: int, now_s: float) -> None:
         batching.advance(s, row, now_s)
         if s.pools[pool_row]["central"] == 1:
             routing.refresh(s, row)
-            dispatch(s, pool_row, row, row, now_s)
+            if s.queues[pool_row]["length"] > 0:
+                dispatch(s, pool_row, row, row, now_s)
         batching.plan(s, row, now_s)
     else:
         slots.wake(s, row, now_s)
     routing.refresh(s, row)
     touch(s, row)
-    release(s, row, now_s)
+    if s.queues[len(s.queues) - 1]["length"] > 0:
+        release(s, row, now_s)
 
 
 def open_replica(s: State, row: int, now_s: float) -> None:

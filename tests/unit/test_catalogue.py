@@ -8,6 +8,7 @@ import pytest
 
 from sim.config import catalogue
 from sim.config.errors import ConfigError
+from sim.hardware import Calibration
 from sim.scenario import load
 
 
@@ -47,10 +48,12 @@ def test_every_shipped_model_runs_on_gpus_that_hold_it(model: str) -> None:
     assert pool.model is not None
     for row in (*pool.model.calibrations, *pool.model.operators):
         there = [f"pools.p.gpu={row.gpu}", f"pools.p.gpus_per_replica={row.gpus_per_replica}"]
-        engine = getattr(row, "engine", "vllm-2023")  # which nothing is calibrated for
-        found = load(base, [*there, f"pools.p.engine={engine}"]).pools["p"]
+        source = "calibrated" if row in pool.model.calibrations else "operators"
+        there.append(f"pools.p.latency_source={source}")
+        engine = [f"pools.p.engine={row.engine}"] if isinstance(row, Calibration) else []
+        found = load(base, [*there, *engine]).pools["p"]
         assert found.law.about == row.source
-        assert found.law.source == ("calibrated" if row in pool.model.calibrations else "operators")
+        assert found.law.source == source
         assert found.kv_tokens > 10_000
 
 
