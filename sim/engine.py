@@ -7,6 +7,7 @@ compiled loop do everything before it. Both keep the same order of events at one
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator
 from typing import Any
@@ -15,10 +16,10 @@ import numpy as np
 import simpy
 
 from sim.fleet import setup
-from sim.fleet.clock import ARRIVAL, COMPLETION, Clock
+from sim.fleet.clock import ARRIVAL, COMPLETION, TIMER, Clock
 from sim.fleet.control import Control
 from sim.fleet.sampling import Sampler, edges
-from sim.model import compiled, loop, state, tournament, transitions
+from sim.model import compiled, loop, state, timers, tournament, transitions
 from sim.model.state import PoolSpec
 from sim.model.tables import NONE, REQUEST, State
 from sim.result import Result
@@ -109,6 +110,9 @@ class SimpyCalendar:
         self.awake = NONE
         """The replica that has just run: it reads its own plan."""
         self.replicas = [clock.process(self._replica(row)) for row in range(len(tables.replicas))]
+        self.timer_s = math.inf
+        """What the process of the timers waits for."""
+        self.timers = clock.process(self._timers()) if _has_timers(tables) else None
         clock.process(self._arrivals())
 
     def _replica(self, row: int) -> Generator[Any, Any, None]:
@@ -134,8 +138,22 @@ class SimpyCalendar:
             self.events += 1
             transitions.arrive(tables, r, at_s)
 
+    def _timers(self) -> Generator[Any, Any, None]:
+        """What happens to single requests at known times; an interrupt means that another is next."""
+        clock, tables = self.clock, self.tables
+        while True:
+            self.timer_s = timers.next_s(tables)
+            try:
+                yield clock.at(self.timer_s, TIMER)
+            except simpy.Interrupt:
+                continue
+            self.events += 1
+            transitions.deliver(tables, clock.now)
+
     def _look(self) -> None:
         """Tell the replicas whose plan has changed, all but the one that has just run."""
+        if self.timers is not None and timers.next_s(self.tables) != self.timer_s:
+            self.timers.interrupt()
         touched = self.tables.run["touched"]
         for row in self.tables.lists[len(self.replicas) :][: touched[0]].tolist():
             self.tables.replicas["touched"][row] = 0
@@ -178,6 +196,11 @@ class CompiledCalendar:
             if stop_s == np.inf:
                 return int(tables.run[0]["events"])
             clock.step()
+
+
+def _has_timers(tables: State) -> bool:
+    """Whether any request can have one."""
+    return bool((tables.pools["next_pool"] != NONE).any())
 
 
 def _report(progress: Progress | None, tables: State, now_s: float) -> None:

@@ -35,6 +35,8 @@ class Job:
     left: int = 0  # prefill tokens still to do
     begun: bool = False  # an iteration serves it
     prefilling: bool = False
+    sent: bool = False  # its KV cache went, or goes, to the pool that decodes
+    arrived: bool = False  # and has not been admitted there
 
     @property
     def context(self) -> int:
@@ -56,16 +58,21 @@ class Machine:
     decoding: list[Job] = field(default_factory=list)
     changed: bool = False  # somebody joined or left since the last plan
     noted_blocks: int = 0  # when the batch last changed
+    iteration: int = 0  # iterations done
+    sending: list[Job] = field(default_factory=list)  # still in memory
+    idle_since_s: float = 0.0  # up to when its memory is accounted for while it runs nothing
+    link_free_s: float = 0.0
     busy_s: float = 0.0
     running_s: float = 0.0
     kv_s: float = 0.0
     preemptions: int = 0
 
     def kv(self) -> int:
-        return sum(job.context for job in self.batch)
+        return sum(job.context for job in self.batch) + sum(job.prompt for job in self.sending)
 
     def blocks(self, size: int) -> int:
-        return sum(blocks(job.context, size) for job in self.batch)
+        held = sum(blocks(job.prompt, size) for job in self.sending)
+        return sum(blocks(job.context, size) for job in self.batch) + held
 
     def outstanding(self) -> int:
         return len(self.batch) + len(self.waiting)
@@ -88,6 +95,7 @@ class Naive:
         self.in_flight = [0 for _ in self.most_in_flight]
         self.held: list[list[Job]] = [[] for _ in self.most_in_flight]
         self.released: list[Job] = []
+        self.on_links: list[tuple[float, int, Job, Machine]] = []
         self.cursor = [0 for _ in specs]
 
     def run(self) -> None:
@@ -96,10 +104,14 @@ class Naive:
             arrival_s = pending[0].arrival_s if pending else math.inf
             machine = min(self.machines, key=lambda m: (self.next_s(m), m.row))
             now_s = self.next_s(machine)
-            if now_s == math.inf and not pending:
+            through_s = min(self.on_links)[0] if self.on_links else math.inf
+            if now_s == math.inf and not pending and not self.on_links:
                 return
-            if now_s <= arrival_s:
+            if now_s <= min(arrival_s, through_s):
                 self.complete(machine, now_s)
+            elif through_s <= arrival_s:
+                now_s = through_s
+                self.deliver()
             else:
                 job = pending.pop(0)
                 now_s = arrival_s
@@ -121,6 +133,35 @@ class Naive:
         else:
             self.in_flight[job.stream] -= 1
 
+    def send(self, job: Job, machine: Machine, now_s: float) -> None:
+        """Its prefill is done: its KV cache goes to the other pool, after those before it."""
+        spec = self.specs[machine.pool]
+        machine.batch.remove(job)
+        machine.sending.append(job)
+        job.sent = True
+        job.recompute = 1
+        link = next(m for m in self.machines if m.pool == machine.pool) if spec.link_shared else machine
+        link.link_free_s = max(now_s, link.link_free_s) + spec.link_s_per_token * job.prompt
+        self.on_links.append((link.link_free_s + spec.link_latency_s, job.row, job, machine))
+
+    def deliver(self) -> None:
+        """The next KV cache is through."""
+        first = min(self.on_links)
+        self.on_links.remove(first)
+        now_s, _, job, machine = first
+        if machine.ends_s == math.inf:
+            machine.kv_s += machine.kv() * (now_s - machine.idle_since_s)
+            machine.idle_since_s = now_s
+        else:
+            machine.kv_s -= job.prompt * (machine.ends_s - now_s)
+        machine.sending.remove(job)
+        job.arrived = True
+        if machine.waiting and machine.ends_s == math.inf:
+            self.plan(machine, now_s)
+        if self.specs[machine.pool].central:
+            self.dispatch(None, machine.pool, now_s)
+        self.arrive(job, now_s)
+
     def next_s(self, machine: Machine) -> float:
         if self.specs[machine.pool].batching:
             return machine.ends_s
@@ -129,20 +170,22 @@ class Naive:
     # -- arrivals ---------------------------------------------------------------------------------------------------
 
     def arrive(self, job: Job, now_s: float) -> None:
-        spec = self.specs[job.pool]
-        pool = [m for m in self.machines if m.pool == job.pool]
+        after = self.specs[job.pool].next_pool
+        row = after if job.sent and after is not None else job.pool
+        spec = self.specs[row]
+        pool = [m for m in self.machines if m.pool == row]
         if spec.central:
-            best = self.offer(job.pool)
-            if self.central[job.pool] or best is None or (spec.batching and not self.fits(best, job)):
-                if len(self.central[job.pool]) >= (math.inf if spec.max_waiting is None else spec.max_waiting):
+            best = self.offer(row)
+            if self.central[row] or best is None or (spec.batching and not self.fits(best, job)):
+                if len(self.central[row]) >= (math.inf if spec.max_waiting is None else spec.max_waiting):
                     job.rejected = True
                     self.ended(job)
                 else:
-                    self.central[job.pool].append(job)
+                    self.central[row].append(job)
                 return
             machine = best
         else:
-            machine = self.route(pool, job)
+            machine = self.route(pool, job, row)
         room = self.fits(machine, job) if spec.batching else len(machine.batch) < spec.seats
         limit = math.inf if spec.max_waiting is None else spec.max_waiting
         if not room and len(machine.waiting) >= limit:
@@ -166,7 +209,17 @@ class Naive:
             return False
         size = spec.block_tokens
         waiting = sum(blocks(other.prompt + other.recompute, size) for other in machine.waiting)
-        return machine.blocks(size) + waiting + blocks(job.prompt, size) <= spec.kv_capacity_tokens // size
+        return machine.blocks(size) + waiting + blocks(job.prompt + job.recompute, size) <= self.admitting(spec)
+
+    def admitting(self, spec: PoolSpec) -> int:
+        """Blocks that admission may fill."""
+        whole = spec.kv_capacity_tokens // spec.block_tokens
+        return whole - int(spec.watermark_share * whole)
+
+    def mean_ahead(self, machine: Machine) -> float:
+        """By how much of a token the mean of all that was made is ahead of whole tokens."""
+        made = self.specs[machine.pool].tokens_per_step * machine.iteration
+        return made - math.floor(made)
 
     def offer(self, pool: int) -> Machine | None:
         """Who would get the head of the central queue: a free seat, and the fewest requests or prompt tokens."""
@@ -176,10 +229,10 @@ class Naive:
             return min(free, key=lambda m: (sum(j.prompt for j in m.batch + m.waiting), m.row), default=None)
         return min(free, key=lambda m: (m.outstanding(), m.row), default=None)
 
-    def dispatch(self, machine: Machine, now_s: float) -> None:
-        line = self.central[machine.pool]
+    def dispatch(self, machine: Machine | None, pool: int, now_s: float) -> None:
+        line = self.central[pool]
         while line:
-            best = self.offer(machine.pool)
+            best = self.offer(pool)
             if best is None or not self.fits(best, line[0]):
                 return
             job = line.pop(0)
@@ -188,11 +241,11 @@ class Naive:
             if best is not machine and best.ends_s == math.inf:
                 self.plan(best, now_s)
 
-    def route(self, pool: list[Machine], job: Job) -> Machine:
-        router = self.specs[job.pool].router
+    def route(self, pool: list[Machine], job: Job, row: int) -> Machine:
+        router = self.specs[row].router
         if router == "round_robin":
-            place = self.cursor[job.pool] % len(pool)
-            self.cursor[job.pool] = place + 1
+            place = self.cursor[row] % len(pool)
+            self.cursor[row] = place + 1
             return pool[place]
         if router == "random":
             return pool[int(job.ticket * len(pool))]
@@ -209,7 +262,7 @@ class Naive:
         if router == "least_tokens":
             return min(pool, key=lambda m: (sum(j.prompt for j in m.batch + m.waiting), m.row))
         assert router == "least_kv"
-        size = self.specs[job.pool].block_tokens
+        size = self.specs[row].block_tokens
         return min(
             pool, key=lambda m: (m.noted_blocks + sum(blocks(j.prompt + j.recompute, size) for j in m.waiting), m.row)
         )
@@ -226,7 +279,7 @@ class Naive:
         if spec.batching:
             self.end_iteration(machine, now_s)
             if spec.central:
-                self.dispatch(machine, now_s)
+                self.dispatch(machine, machine.pool, now_s)
             self.plan(machine, now_s)
             return
         for job in [
@@ -244,9 +297,13 @@ class Naive:
     def end_iteration(self, machine: Machine, now_s: float) -> None:
         spec = self.specs[machine.pool]
         client_s = now_s + spec.overhead_s
+        made = math.floor(spec.tokens_per_step * machine.iteration)
+        machine.iteration += 1
+        made = math.floor(spec.tokens_per_step * machine.iteration) - made
         for job in machine.decoding:
-            job.made += 1
+            job.made += made
         decoded = {job.row for job in machine.decoding}
+        sent = []
         for job in machine.batch:
             if job.prefilling and job.begun and job.left == 0:
                 job.prefilling = False
@@ -254,7 +311,11 @@ class Naive:
                 job.made += 1
                 if math.isnan(job.first_token_s):
                     job.first_token_s = client_s
-        done = [job for job in machine.batch if not job.prefilling and job.made == job.output]
+                if spec.next_pool is not None and job.made < job.output:
+                    sent.append(job)
+        for job in sent:
+            self.send(job, machine, now_s)
+        done = [job for job in machine.batch if not job.prefilling and job.made >= job.output]
         # answers go out in this order: those of one token, as admitted; then the others, by request
         for job in sorted(done, key=lambda job: job.row if job.row in decoded else -1):
             job.finish_s = client_s
@@ -264,6 +325,8 @@ class Naive:
 
     def plan(self, machine: Machine, now_s: float) -> None:
         spec = self.specs[machine.pool]
+        if machine.ends_s == math.inf:
+            machine.kv_s += machine.kv() * (now_s - machine.idle_since_s)
         changed, machine.changed = machine.changed, False
         size = spec.block_tokens
         while machine.blocks(size) > spec.kv_capacity_tokens // size:
@@ -274,24 +337,25 @@ class Naive:
             changed = True
             machine.preemptions += 1
         machine.decoding = [job for job in machine.batch if not job.prefilling]
-        context = sum(job.context for job in machine.decoding)
+        context = sum(job.context for job in machine.decoding) + len(machine.decoding) * self.mean_ahead(machine)
         ahead = spec.lookahead == 1 and len(machine.batch) > 0
-        budget = spec.max_batched_tokens - len(machine.decoding)
+        drafted = len(machine.decoding) * spec.drafted
+        budget = spec.max_batched_tokens - len(machine.decoding) - drafted
         admitted = [job for job in machine.batch if job.prefilling]
         while machine.waiting and len(machine.batch) < spec.seats:
             job = machine.waiting[0]
             tokens = job.prompt + job.recompute
-            if machine.blocks(size) + blocks(tokens, size) > spec.kv_capacity_tokens // size:
+            if machine.blocks(size) + blocks(tokens, size) > self.admitting(spec):
                 break
             planned = sum(max(other.left, 1) for other in admitted)
             room = spec.max_batched_tokens if ahead else budget - planned
-            if not ahead and (room <= 0 or (not spec.chunked and tokens - job.cached > room)):
-                break
-            if ahead and not spec.chunked and tokens - job.cached > room:
+            left = 0 if job.arrived else tokens - job.cached
+            if (not ahead and room <= 0) or (not spec.chunked and left > room):
                 break
             machine.waiting.pop(0)
             job.prefilling = True
-            job.left = tokens - job.cached
+            job.left = left
+            job.arrived = False
             job.begun = False
             if math.isnan(job.start_s):
                 job.start_s = now_s
@@ -307,7 +371,9 @@ class Naive:
             chunk = min(job.left, budget)
             before = job.prompt + job.recompute - job.left
             squares += chunk * (2 * before + chunk)
-            whole += chunk == 0  # nothing to prefill: its first token is a decode step
+            if chunk == 0:  # nothing to prefill: its first token is a decode step
+                whole += 1
+                context += job.context
             job.left -= chunk
             budget -= max(chunk, 1)
             prompt_tokens += chunk
@@ -315,19 +381,20 @@ class Naive:
             machine.noted_blocks = machine.blocks(size)
         if not machine.batch:
             machine.ends_s = math.inf
+            machine.idle_since_s = now_s
             return
         decoding = len(machine.decoding) + whole
         duration_s = (
             spec.base_s
-            + spec.prefill_s_per_token * prompt_tokens
+            + spec.prefill_s_per_token * (prompt_tokens + drafted)
             + spec.decode_s_per_seq * decoding
             + spec.attention_s_per_token * context
             + spec.prefill_s_per_token_sq * squares
-            + spec.tokens_s[min(prompt_tokens + decoding, len(spec.tokens_s) - 1)]
+            + spec.tokens_s[min(prompt_tokens + decoding + drafted, len(spec.tokens_s) - 1)]
             + (spec.mixed_s if prompt_tokens else 0.0)
             + (0.0 if spec.seqs_s is None else spec.seqs_s[decoding])
         )
         machine.ends_s = now_s + duration_s
         machine.busy_s += duration_s
         machine.running_s += duration_s * len(machine.batch)
-        machine.kv_s += duration_s * machine.kv()
+        machine.kv_s += duration_s * (machine.kv() + len(machine.decoding) * self.mean_ahead(machine))

@@ -2,7 +2,7 @@
 
 SimPy orders events of one instant by the order of their creation, and `timeout(a - now)` fires at `now + (a - now)`,
 which is not always `a`. Both calendars need better: at one instant completions come first (by replica row), then
-control, then arrivals; and an event scheduled for `a` fires at `a`.
+control, then timers, then arrivals; and an event scheduled for `a` fires at `a`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import simpy
 COMPLETION = 2
 """Rank of a completion on replica row 0; row r has COMPLETION + r. SimPy's own ranks are 0 (urgent) and 1 (normal)."""
 CONTROL = 1 << 40
-ARRIVAL = 1 << 41
+TIMER = 1 << 41
+ARRIVAL = 1 << 42
 
 
 class Alarm(simpy.Event):

@@ -1,7 +1,7 @@
 """A replica with continuous batching, in the manner of vLLM V1: iterations, chunked prefill, KV memory, preemption.
 
 Requests join and leave only at iteration boundaries. While a batch decodes and nobody joins or leaves, iteration i
-takes `step_s + i * grow_s`: context grows by one token a sequence and time is linear in context. So k iterations take
+takes `step_s + i * grow_s`: context grows by as many tokens in each and time is linear in context. So k iterations take
 `k * step_s + grow_s * k * (k - 1) / 2`, and the replica jumps straight to the boundary where something happens: a
 sequence ends, KV memory runs out, or an arrival wants to join. This is exact, not an approximation.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model import heaps, memory, outcomes, queues, seats
+from sim.model import heaps, memory, outcomes, pace, queues, seats, transfer
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
 
@@ -48,14 +48,14 @@ def cut(replica: Any, now_s: float, at_now: bool) -> None:
 
 
 @compiled
-def kv_integral(replica: Any, k: int) -> float:
-    """Token-seconds of KV memory over the first k planned iterations: sum of (step + i grow)(kv + i running)."""
+def kv_integral(replica: Any, pool: Any, k: int) -> float:
+    """Token-seconds of KV memory over the first k planned iterations: sum of (step + i grow)(kv + i more)."""
     ones = 0.5 * k * (k - 1)
     squares = ones * (2 * k - 1) / 3.0
-    rising = replica["step_s"] * replica["running"] + replica["grow_s"] * replica["kv"]
-    return float(
-        k * replica["step_s"] * replica["kv"] + rising * ones + replica["grow_s"] * replica["running"] * squares
-    )
+    kv = replica["kv"] + replica["running"] * pace.ahead(pool, replica["tick"])
+    more = replica["running"] * pool["tokens_per_step"]
+    rising = replica["step_s"] * more + replica["grow_s"] * kv
+    return float(k * replica["step_s"] * kv + rising * ones + replica["grow_s"] * more * squares)
 
 
 @compiled
@@ -70,8 +70,9 @@ def has_room(s: State, row: int, blocks: int, now_s: float, at_now: bool) -> boo
     waiting = s.queues[len(s.pools) + row]
     if replica["seated"] + waiting["length"] >= pool["seats"]:
         return False
-    spare = int(pool["kv_blocks"] - replica["blocks"] - waiting["blocks"]) - blocks
-    most = (replica["planned"] // pool["block_tokens"] + 1) * replica["running"]
+    spare = int(pool["kv_blocks"] - pool["watermark_blocks"] - replica["blocks"] - waiting["blocks"]) - blocks
+    most_tokens = int(pool["tokens_per_step"] * replica["planned"]) + 1
+    most = (most_tokens // pool["block_tokens"] + 1) * replica["running"]
     if spare < 0 or replica["planned"] == 0 or spare >= most:
         return spare >= 0
     return spare >= memory.taken(s, replica, iterations_by(replica, now_s, at_now))
@@ -96,9 +97,11 @@ def advance(s: State, row: int, now_s: float) -> None:
     passed_s = span_s(replica, k)
     replica["busy_s"] += passed_s
     replica["running_s"] += passed_s * replica["seated"]
-    replica["kv_s"] += kv_integral(replica, k)
-    grown = k * int(replica["running"])
-    replica["decoded"] += grown
+    replica["kv_s"] += kv_integral(replica, pool, k)
+    before = pace.clock(pool, replica["tick"])
+    made = pace.clock(pool, replica["tick"] + k)
+    grown = (made - before) * int(replica["running"])
+    replica["decoded"] += k * int(replica["running"])
     replica["context"] += grown
     replica["kv"] += grown
     replica["blocks"] += memory.taken(s, replica, k)
@@ -114,7 +117,7 @@ def advance(s: State, row: int, now_s: float) -> None:
         seat = newer
     replica["prefill"] = seat
 
-    while heaps.next_stop(s.heaps, s.seats, replica) <= replica["tick"]:
+    while heaps.next_stop(s.heaps, s.seats, replica) <= made:
         seat = heaps.pop(s.heaps, replica)
         stop_decoding(s, replica, s.seats[seat])
         answered(s, row, seat, client_s)
@@ -131,6 +134,9 @@ def prefilled(s: State, row: int, seat: int, client_s: float) -> None:
         request["first_token_s"] = client_s
     replica["changed"] = 1
     more = int(request["output_tokens"]) - int(request["done_tokens"]) - 1
+    if more > 0 and pool["next_pool"] != NONE:
+        transfer.send(s, row, seat, replica["boundary_s"])
+        return
     prompt = int(place["prompt"])
     replica["kv"] -= prompt
     replica["blocks"] -= memory.blocks_of(pool, prompt)
@@ -138,8 +144,9 @@ def prefilled(s: State, row: int, seat: int, client_s: float) -> None:
         answered(s, row, seat, client_s)
         return
     context = prompt + 1
-    place["offset"] = context - int(replica["tick"])
-    place["stop"] = replica["tick"] + more
+    made = pace.clock(pool, replica["tick"])
+    place["offset"] = context - made
+    place["stop"] = made + more
     replica["running"] += 1
     replica["context"] += context
     replica["kv"] += context
@@ -152,7 +159,7 @@ def prefilled(s: State, row: int, seat: int, client_s: float) -> None:
 def stop_decoding(s: State, replica: Any, place: Any) -> int:
     """A sequence leaves the decoding batch and its memory. Returns the tokens that it held."""
     pool = s.pools[replica["pool"]]
-    context = int(place["offset"] + replica["tick"])
+    context = int(place["offset"]) + pace.clock(pool, replica["tick"])
     replica["running"] -= 1
     replica["context"] -= context
     replica["kv"] -= context
@@ -183,7 +190,10 @@ def preempt(s: State, row: int) -> None:
     r = int(place["request"])
     request = s.requests[r]
     prompt = int(place["prompt"])
-    replica["recomputed"] += prompt - int(request["cached_tokens"]) - int(place["left"])
+    if request["handed"] == transfer.GOES_ON:
+        request["handed"] = transfer.STARTS_OVER
+    else:
+        replica["recomputed"] += prompt - int(request["cached_tokens"]) - int(place["left"])
     if place["stop"] < 0:
         replica["kv"] -= prompt
         replica["blocks"] -= memory.blocks_of(pool, prompt)
@@ -194,8 +204,7 @@ def preempt(s: State, row: int) -> None:
     seats.leave(s.seats, replica, seat)
     replica["preemptions"] += 1
     replica["changed"] = 1
-    blocks = memory.blocks_of(pool, int(request["prompt_tokens"]) + int(request["done_tokens"]))
-    queues.push_front(s.queues, s.requests, len(s.pools) + row, r, blocks)
+    queues.push_front(s.queues, s.requests, len(s.pools) + row, r, memory.needed(pool, request))
 
 
 @compiled
@@ -203,14 +212,15 @@ def plan(s: State, row: int, now_s: float) -> None:
     """Decide the next iteration, and how many like it can follow without a decision; set `wake_s`."""
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
-    replica["boundary_s"] = now_s
+    memory.settle(replica, now_s)
     while replica["blocks"] > pool["kv_blocks"]:
         preempt(s, row)
 
     # scheduled ahead: an iteration was decided before this boundary, and who is admitted now joins the one after it
     ahead = pool["lookahead"] == 1 and replica["seated"] > 0
-    budget = int(pool["max_batched_tokens"] - replica["running"])
+    budget = int(pool["max_batched_tokens"] - replica["running"] * pool["verified"])
     prompt_tokens = 0
+    held = 0  # in memory, by those with nothing to prefill
     squares = 0.0
     whole = 0
     seat = int(replica["prefill"])
@@ -218,7 +228,9 @@ def plan(s: State, row: int, now_s: float) -> None:
         tokens, square = give(s, seat, budget)
         prompt_tokens += tokens
         squares += square
-        whole += tokens == 0
+        if tokens == 0:
+            whole += 1
+            held += int(s.seats[seat]["prompt"])
         budget -= max(tokens, 1)
         seat = int(s.seats[seat]["newer"])
     while ahead or budget > 0:
@@ -229,7 +241,9 @@ def plan(s: State, row: int, now_s: float) -> None:
             tokens, square = give(s, seat, budget)
             prompt_tokens += tokens
             squares += square
-            whole += tokens == 0
+            if tokens == 0:
+                whole += 1
+                held += int(s.seats[seat]["prompt"])
             budget -= max(tokens, 1)
     replica["prefilled"] += prompt_tokens
 
@@ -240,13 +254,15 @@ def plan(s: State, row: int, now_s: float) -> None:
         replica["wake_s"] = math.inf
         return
     decoding = int(replica["running"]) + whole
+    drafted = int(replica["running"] * (pool["verified"] - 1))
     law = s.laws[pool["law0"] + decoding]
     step_s = (
         law["fixed_s"]
-        + pool["prefill_s_per_token"] * prompt_tokens
-        + law["attention_s_per_token"] * replica["context"]
+        + pool["prefill_s_per_token"] * (prompt_tokens + drafted)
+        + law["attention_s_per_token"]
+        * (replica["context"] + held + replica["running"] * pace.ahead(pool, replica["tick"]))
         + pool["prefill_s_per_token_sq"] * squares
-        + s.laws[pool["law0"] + min(prompt_tokens + decoding, int(pool["most_tokens"]))]["tokens_s"]
+        + s.laws[pool["law0"] + min(prompt_tokens + decoding + drafted, int(pool["most_tokens"]))]["tokens_s"]
     )
     if prompt_tokens > 0:
         step_s += pool["mixed_s"]
@@ -255,9 +271,10 @@ def plan(s: State, row: int, now_s: float) -> None:
         replica["grow_s"] = 0.0
         replica["planned"] = 1
     else:
-        replica["grow_s"] = law["attention_s_per_token"] * decoding
-        ends = int(heaps.next_stop(s.heaps, s.seats, replica) - replica["tick"])
-        replica["planned"] = min(ends, memory.fitting(s, replica, int(pool["kv_blocks"] - replica["blocks"])))
+        replica["grow_s"] = law["attention_s_per_token"] * (decoding * pool["tokens_per_step"])
+        ends = int(heaps.next_stop(s.heaps, s.seats, replica)) - pace.clock(pool, replica["tick"])
+        ends = min(ends, memory.fitting(s, replica, int(pool["kv_blocks"] - replica["blocks"])))
+        replica["planned"] = pace.iterations_for(pool, replica["tick"], ends)
     replica["wake_s"] = now_s + span_s(replica, int(replica["planned"]))
 
 
@@ -287,10 +304,13 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
     request = s.requests[r]
     prompt = int(request["prompt_tokens"]) + int(request["done_tokens"])
     blocks = memory.blocks_of(pool, prompt)
-    left = prompt - int(request["cached_tokens"])
-    if replica["blocks"] + blocks > pool["kv_blocks"] or (pool["chunked"] == 0 and left > budget):
+    left = 0 if request["handed"] == transfer.SENT else prompt - int(request["cached_tokens"])
+    room = pool["kv_blocks"] - pool["watermark_blocks"] - replica["blocks"]
+    if blocks > room or (pool["chunked"] == 0 and left > budget):
         return NONE
     queues.pop_front(s.queues, s.requests, line, blocks)
+    if request["handed"] == transfer.SENT:
+        request["handed"] = transfer.GOES_ON
     seat = seats.sit(s.seats, replica, r)
     place = s.seats[seat]
     place["prompt"] = prompt
@@ -307,14 +327,16 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
 
 
 @compiled
-def integrals(replica: Any, now_s: float) -> tuple[float, float, float]:
+def integrals(replica: Any, pool: Any, now_s: float) -> tuple[float, float, float]:
     """Busy time, seats taken and KV tokens in use, integrated up to now, without changing anything."""
     if replica["planned"] == 0:
-        return float(replica["busy_s"]), float(replica["running_s"]), float(replica["kv_s"])
+        held = float(replica["kv_s"] + replica["kv"] * (now_s - replica["boundary_s"]))
+        return float(replica["busy_s"]), float(replica["running_s"]), held
     k = iterations_by(replica, now_s, True)
     passed_s = now_s - replica["boundary_s"]
     rest_s = passed_s - span_s(replica, k)
-    kv = kv_integral(replica, k) + (replica["kv"] + k * replica["running"]) * rest_s
+    more = pool["tokens_per_step"] * k + pace.ahead(pool, replica["tick"])
+    kv = kv_integral(replica, pool, k) + (replica["kv"] + more * replica["running"]) * rest_s
     return (
         float(replica["busy_s"] + passed_s),
         float(replica["running_s"] + passed_s * replica["seated"]),

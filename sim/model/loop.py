@@ -1,7 +1,7 @@
 """The compiled calendar's loop: every arrival and every wake-up up to the next control event, in order.
 
-At one instant the order is completion, then control, then arrival; completions by replica row. The SimPy calendar
-schedules with the same ranks.
+At one instant the order is completion, then control, then what timers say, then arrival; completions by replica row,
+timers by request. The SimPy calendar schedules with the same ranks.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model import tournament, transitions
+from sim.model import timers, tournament, transitions
 from sim.model.compiled import compiled
 from sim.model.tables import State
 
@@ -35,11 +35,17 @@ def run_until(s: State, wakes: Any, stop_s: float, most_events: int) -> bool:
         r = int(run["next_arrival"])
         arrival_s = s.requests[r]["arrival_s"] if r < run["arrivals"] else math.inf
         wake_s = wakes[1]["key"]
-        if wake_s <= arrival_s:
+        timer_s = timers.next_s(s)
+        if wake_s <= min(arrival_s, timer_s):
             if wake_s > stop_s or wake_s == math.inf:
                 done = True
                 break
             transitions.wake(s, int(wakes[1]["row"]), wake_s)
+        elif timer_s <= arrival_s:
+            if timer_s >= stop_s:
+                done = True
+                break
+            transitions.deliver(s, timer_s)
         else:
             if arrival_s >= stop_s:
                 done = True

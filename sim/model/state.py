@@ -33,6 +33,12 @@ class PoolSpec:
     chunked: bool = True
     kv_capacity_tokens: int = 0
     block_tokens: int = 1
+    watermark_share: float = 0.0
+    """Of the KV blocks, kept free when a request is admitted."""
+    drafted: int = 0
+    """Tokens of each decoding sequence that are drafted for an iteration to verify (speculative decoding)."""
+    tokens_per_step: float = 1.0
+    """Tokens that a decoding sequence makes in an iteration, on average: from 1 to 1 + `drafted`."""
     base_s: float = 0.0
     prefill_s_per_token: float = 0.0
     decode_s_per_seq: float = 0.0
@@ -47,6 +53,13 @@ class PoolSpec:
     lookahead: int = 0
     """1: the next iteration is decided before this one ends, so who is admitted joins one iteration later."""
     overhead_s: float = 0.0
+    next_pool: int | None = None
+    """Row of the pool that decodes what this one has prefilled; None: this one."""
+    link_s_per_token: float = 0.0
+    """Seconds that the link to it takes for the KV cache of a token."""
+    link_latency_s: float = 0.0
+    link_shared: bool = False
+    """All replicas send over one link, instead of each over its own."""
 
 
 def build(specs: Sequence[PoolSpec], requests: NDArray[Any], most_in_flight: Sequence[int | None] = (None,)) -> State:
@@ -74,7 +87,14 @@ def build(specs: Sequence[PoolSpec], requests: NDArray[Any], most_in_flight: Seq
         pool["chunked"] = spec.chunked
         pool["block_tokens"] = spec.block_tokens
         pool["kv_blocks"] = spec.kv_capacity_tokens // spec.block_tokens
+        pool["watermark_blocks"] = int(spec.watermark_share * (spec.kv_capacity_tokens // spec.block_tokens))
+        pool["verified"] = 1 + spec.drafted
+        pool["tokens_per_step"] = spec.tokens_per_step
         pool["lookahead"] = spec.lookahead
+        pool["next_pool"] = NONE if spec.next_pool is None else spec.next_pool
+        pool["link_shared"] = spec.link_shared
+        pool["link_s_per_token"] = spec.link_s_per_token
+        pool["link_latency_s"] = spec.link_latency_s
         pool["law0"] = law0
         pool["most_tokens"] = len(spec.tokens_s) - 1
         pool["tree0"] = tree0
@@ -97,17 +117,18 @@ def build(specs: Sequence[PoolSpec], requests: NDArray[Any], most_in_flight: Seq
         law0 += len(law)
         trees.append(tree)
         laws.append(law)
+    timers = len(requests) if any(spec.next_pool is not None for spec in specs) else 0
     replicas["wake_s"] = math.inf
     replicas["newest"] = NONE
     replicas["prefill"] = NONE
     return State(
-        run=_run(len(requests)),
+        run=_run(len(requests), heap0),
         pools=pools,
         replicas=replicas,
         lists=np.zeros(2 * len(replicas) + phase0, np.int64),
         queues=_queues(len(pools) + len(replicas), most_in_flight),
         seats=_seats(seat0),
-        heaps=np.zeros(heap0, FINISH),
+        heaps=np.zeros(heap0 + timers, FINISH),
         routes=np.concatenate(trees),
         laws=np.concatenate(laws),
         requests=requests,
@@ -126,9 +147,10 @@ def _queues(fleet: int, most_in_flight: Sequence[int | None]) -> NDArray[Any]:
     return queues
 
 
-def _run(arrivals: int) -> NDArray[Any]:
+def _run(arrivals: int, timer0: int) -> NDArray[Any]:
     run = np.zeros(1, RUN)
     run["arrivals"] = arrivals
+    run["timer0"] = timer0
     return run
 
 

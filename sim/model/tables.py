@@ -37,6 +37,7 @@ REQUEST = np.dtype(
         ("pool", "i2"),
         ("stream", "i2"),
         ("outcome", "u1"),
+        ("handed", "u1"),  # how far its way to another pool is (see transfer)
     ],
     align=True,
 )
@@ -65,15 +66,15 @@ SEAT = np.dtype(
         ("prompt", "i4"),  # tokens to prefill at this admission: prompt, plus what a preemption made it recompute
         ("left", "i4"),  # of these, not yet given to an iteration
         ("begun", "i4"),  # 1 once an iteration serves it (one that is scheduled ahead does not yet)
-        ("offset", "i8"),  # decoding: context tokens at tick t are offset + t
-        ("stop", "f8"),  # batching: tick of the last token; slots: time of the end; -1 when neither
+        ("offset", "i8"),  # decoding: context tokens, less the clock of tokens
+        ("stop", "f8"),  # batching: clock of tokens at the last one; slots: time of the end; -1 when neither
     ],
     align=True,
 )
 """A place in a replica's batch (or a slot): what is known of the request that sits there."""
 
 FINISH = np.dtype([("key", "f8"), ("request", "i4"), ("seat", "i4")])
-"""An entry of a replica's heap of finishes: by tick (batching) or by time (slots), then by request."""
+"""An entry of a replica's heap of finishes: by the clock of tokens (batching) or by time (slots), then by request."""
 
 NODE = np.dtype([("key", "f8"), ("row", "i8")])
 """A node of a tournament tree: the least key below it and whose it is."""
@@ -116,6 +117,7 @@ REPLICA = np.dtype(
         ("recomputed", "i8"),  # of the prompt tokens processed, lost to preemption
         ("preemptions", "i8"),
         ("ready_s", "f8"),  # since when it is ready
+        ("link_free_s", "f8"),  # when its link has sent all that is on it
     ]
 )
 
@@ -134,7 +136,12 @@ POOL = np.dtype(
         ("chunked", "i8"),
         ("block_tokens", "i8"),
         ("kv_blocks", "i8"),
+        ("watermark_blocks", "i8"),  # of these, kept free when a request is admitted
+        ("verified", "i8"),  # tokens of a decoding sequence in an iteration: 1, and those drafted
+        ("tokens_per_step", "f8"),  # of these, kept on average
         ("lookahead", "i8"),  # 1: the next iteration is decided before this one ends (asynchronous scheduling)
+        ("next_pool", "i8"),  # where requests decode after their prefill here; NONE: here
+        ("link_shared", "i8"),  # 1: one link for the pool, else one a replica
         ("law0", "i8"),  # first row in the law table
         ("most_tokens", "i8"),  # last row of its `tokens_s`: it holds for more tokens too
         ("tree0", "i8"),  # first node of the routing tournament
@@ -143,6 +150,8 @@ POOL = np.dtype(
         ("prefill_s_per_token_sq", "f8"),
         ("mixed_s", "f8"),  # added to an iteration that prefills
         ("overhead_s", "f8"),
+        ("link_s_per_token", "f8"),
+        ("link_latency_s", "f8"),
     ]
 )
 
@@ -154,6 +163,8 @@ RUN = np.dtype(
         ("finished", "i8"),  # with an outcome
         ("touched", "i8"),  # replicas whose plan the last transition changed
         ("events", "i8"),
+        ("timer0", "i8"),  # first row of the timers in the heap table
+        ("timers", "i8"),
         ("last_finish_s", "f8"),
     ]
 )

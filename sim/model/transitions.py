@@ -6,7 +6,7 @@ There is no clock here, no randomness and no I/O.
 
 from __future__ import annotations
 
-from sim.model import batching, memory, outcomes, queues, routing, slots
+from sim.model import batching, memory, outcomes, queues, routing, slots, timers, transfer
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
 
@@ -44,9 +44,12 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
     """
     request = s.requests[r]
     pool_row = int(request["pool"])
+    if request["handed"] == transfer.HERE:
+        s.run[0]["in_system"] += 1
+    else:
+        pool_row = int(s.pools[pool_row]["next_pool"])
     pool = s.pools[pool_row]
-    blocks = memory.blocks_of(pool, int(request["prompt_tokens"]))
-    s.run[0]["in_system"] += 1
+    blocks = memory.needed(pool, request)
     row = NONE
     if pool["central"] == 0 or s.queues[pool_row]["length"] == 0:
         row = routing.choose(s, pool_row, request["ticket"])
@@ -69,7 +72,7 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
     pool = s.pools[replica["pool"]]
     line = len(s.pools) + row
     waiting = int(s.queues[line]["length"])
-    blocks = memory.blocks_of(pool, int(request["prompt_tokens"]))
+    blocks = memory.needed(pool, request)
     if pool["batching"] == 1:
         room = batching.has_room(s, row, blocks, now_s, row <= over_row)
     else:
@@ -102,7 +105,7 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
     queue = s.queues[pool_row]
     while queue["length"] > 0:
         r = int(queue["head"])
-        blocks = memory.blocks_of(s.pools[pool_row], int(s.requests[r]["prompt_tokens"]))
+        blocks = memory.needed(s.pools[pool_row], s.requests[r])
         row = routing.choose(s, pool_row, s.requests[r]["ticket"])
         if row == NONE or not batching.has_room(s, row, blocks, now_s, row <= over_row):
             return
@@ -121,7 +124,7 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
 @compiled
 def wake(s: State, row: int, now_s: float) -> None:
     """Replica `row` reaches its `wake_s`: answers go out, who waits comes in, the next step is planned."""
-    pool_row = int(s.replicas[row]["pool"])
+    pool_row = 0 + int(s.replicas[row]["pool"])
     if s.pools[pool_row]["batching"] == 1:
         batching.advance(s, row, now_s)
         if s.pools[pool_row]["central"] == 1:
@@ -135,6 +138,27 @@ def wake(s: State, row: int, now_s: float) -> None:
     touch(s, row)
     if s.queues[len(s.queues) - 1]["length"] > 0:
         release(s, row, now_s)
+
+
+@compiled_apart
+def deliver(s: State, now_s: float) -> None:
+    """The next KV cache has crossed its link: its sender's memory is free, and the request reaches the next pool."""
+    r = timers.pop(s)
+    # 64 bits wide, as elsewhere: a transition called with another width would be compiled once more
+    row = 0 + int(s.requests[r]["replica"])
+    all_rows = len(s.replicas)
+    replica = s.replicas[row]
+    pool_row = 0 + int(replica["pool"])
+    transfer.gone(replica, s.pools[pool_row], s.requests[r], now_s)
+    if s.queues[len(s.pools) + row]["length"] > 0:
+        batching.attend(s, row, now_s, row <= all_rows)
+        touch(s, row)
+    if s.queues[pool_row]["length"] > 0:
+        dispatch(s, pool_row, all_rows, all_rows, now_s)
+    routing.refresh(s, row)
+    enter(s, r, all_rows, now_s)
+    if s.queues[len(s.queues) - 1]["length"] > 0:
+        release(s, all_rows, now_s)
 
 
 def open_replica(s: State, row: int, now_s: float) -> None:
@@ -184,7 +208,7 @@ def sample(s: State, pool_row: int, now_s: float) -> tuple[float, float, float, 
         if replica["ready"] == 0:
             continue
         if pool["batching"] == 1:
-            busy, running, kv = batching.integrals(replica, now_s)
+            busy, running, kv = batching.integrals(replica, pool, now_s)
         else:
             busy, running, kv = slots.integrals(replica, now_s)
         ready_s += now_s - replica["ready_s"]
