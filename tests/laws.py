@@ -8,7 +8,7 @@ from typing import Any, get_args
 import numpy as np
 from pydantic import TypeAdapter
 
-from sim.workload import AnyArrivals, AnyWorkload, Workload
+from sim.workload import AnyArrivals, AnyWorkload, Demand, Workload
 from sim.workload.arrivals import Arrivals
 from sim.workload.distributions import Distribution, DurationLaw, TokenLaw
 from sim.workload.randomness import RngOf, rngs_of
@@ -73,6 +73,15 @@ def arrival_example(name: str) -> Arrivals:
 
 def workload(**keys: Any) -> Workload:
     return TypeAdapter(AnyWorkload).validate_python(keys)
+
+
+def prefix_lists(demand: Demand) -> list[list[int]]:
+    """The prefix blocks of each request, as lists."""
+    lists = []
+    for at in demand.prefix0.tolist():
+        flat = demand.prefixes[at:].tolist() if at >= 0 else [-1]
+        lists.append(flat[: flat.index(-1)])
+    return lists
 
 
 def chat(**keys: Any) -> dict[str, Any]:

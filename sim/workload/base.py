@@ -16,6 +16,7 @@ from sim.config.errors import ConfigError
 from sim.config.units import Share
 from sim.workload.clients import Clients
 from sim.workload.demand import Demand
+from sim.workload.prefixes import PrefixLists, closed, joined, no_prefixes
 from sim.workload.randomness import RngOf, rngs_of
 from sim.workload.rates import check_size
 
@@ -37,6 +38,8 @@ class Columns:
     service_s: Floats
     first_service_s: Floats
     notes: tuple[str, ...] = ()
+    prefixes: PrefixLists | None = None
+    """Numbered by itself; None if no request shares a block."""
 
 
 class Workload(BaseModel):
@@ -137,9 +140,9 @@ def _merged(streams: Mapping[str, Stream], parts: list[Columns], tickets: list[F
     if len(parts) == 1:
         (one,), (ticket,) = parts, tickets
         tokens, service = (one.prompt_tokens, one.output_tokens), (one.service_s, one.first_service_s)
-        return Demand(
-            one.arrival_s, stream, *tokens, *service, _cached(streams, [one.prompt_tokens]), ticket, names, notes
-        )
+        cached = _cached(streams, [one.prompt_tokens])
+        prefix = no_prefixes(len(stream)) if one.prefixes is None else closed(one.prefixes)
+        return Demand(one.arrival_s, stream, *tokens, *service, cached, ticket, *prefix, names, notes)
     arrival_s = np.concatenate([part.arrival_s for part in parts])
     order = np.argsort(arrival_s, kind="stable")
 
@@ -153,7 +156,9 @@ def _merged(streams: Mapping[str, Stream], parts: list[Columns], tickets: list[F
     first_service_s = service_s if whole else sorted_(lambda part: part.first_service_s)
     tokens, service = (prompt_tokens, output_tokens), (service_s, first_service_s)
     ticket = np.concatenate(tickets)[order]
-    return Demand(arrival_s[order], stream[order], *tokens, *service, cached[order], ticket, names, notes)
+    lists = joined([part.prefixes for part in parts], counts, order)
+    prefix = no_prefixes(len(stream)) if lists is None else closed(lists)
+    return Demand(arrival_s[order], stream[order], *tokens, *service, cached[order], ticket, *prefix, names, notes)
 
 
 class Stream(Workload):

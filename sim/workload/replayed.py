@@ -56,6 +56,7 @@ class Replayed(Stream):
     service: Annotated[
         ServiceLaw | None, Field(description="Service time on a `slots` replica, unless the trace has its own.")
     ] = None
+    prefixes: Annotated[bool, Field(strict=True, description="Use the trace's prefix hashes.")] = True
 
     @property
     def _peek(self) -> Peek:
@@ -81,7 +82,12 @@ class Replayed(Stream):
     def columns(self, rng_of: RngOf, horizon_s: float | None) -> Columns:
         if self.loop and horizon_s is None:
             raise ConfigError("needs a horizon: a trace that loops never ends by itself")
-        trace = read_trace(self.trace, self.format, start_s=self.start, limit=self.limit)
+        trace = read_trace(self.trace, self.format, start_s=self.start, limit=self.limit, prefixes=self.prefixes)
+        if self.cached_share and trace.prefixes is not None:
+            what = (
+                f"{self.trace} has prefix hashes, which tell what is cached; take this key out or set prefixes: false"
+            )
+            raise ConfigError(Problem(what, "cached_share"))
         arrival_s, row, notes = _scheduled(trace.arrival_s / self.speed, self, horizon_s)
         n = len(arrival_s)
         prompt = np.zeros(n, np.int32) if trace.prompt_tokens is None else trace.prompt_tokens[row]
@@ -93,7 +99,11 @@ class Replayed(Stream):
             service = (service_s, service_s)
         else:
             service = service_times(self.service, rng_of, prompt, output)
-        return Columns(arrival_s, prompt, output, *service, (*trace.notes, *notes))
+        prefixes = None if trace.prefixes is None else trace.prefixes.cycled(n)
+        if prefixes is not None and n > len(trace):
+            name = os.path.basename(self.trace)
+            notes += (f"{name}: every repeat stands for new conversations, sharing no prefix with others",)
+        return Columns(arrival_s, prompt, output, *service, (*trace.notes, *notes), prefixes)
 
 
 def _scheduled(

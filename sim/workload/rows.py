@@ -8,11 +8,12 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -25,6 +26,8 @@ from sim.config.units import shown
 Floats = NDArray[np.float64]
 BLOCK_ROWS = 4_096  # more at a time is slower: the garbage collector walks every row it can see
 _LONGEST_LINE_BYTES = 16_000_000  # a request with a million tokens of prefix hashes has about a tenth of that
+_BLOCK_CHARS = 16_000_000  # of JSON text: a block of long lines has fewer rows
+_MOST_ID = 2**63 - 1
 _NUMERIC = frozenset("0123456789.eE+- ")
 MOST_TOKENS = 2**31 - 1  # columns are int32
 
@@ -67,6 +70,19 @@ class Block:
             raise AssertionError(f"{self.file}: {column}: no wrong value found in a wrong block")
         return numbers
 
+    def id_lists(self, column: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """A column of lists of ids: the length of each, shape (rows,), and all ids, one list after another.
+
+        None stands for an empty list. Raises DataError for the first list that is not one, holds anything but integers
+        from 0 to 2^63-1, or holds one twice.
+        """
+        lists = [() if value is None else value for value in self.columns[column]]
+        for row, ids in enumerate(lists):
+            if ids != () and (wrong := _wrong_ids(ids)):
+                self.refuse(row, column, wrong)
+        lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+        return lengths, np.fromiter(chain.from_iterable(lists), np.int64, int(lengths.sum()))
+
     def _converted(self, values: Sequence[Any]) -> Floats | None:
         if self.textual:
             if not _NUMERIC.issuperset("".join(values)):
@@ -93,6 +109,18 @@ class Block:
             say(f"must be a whole number, got {shown(value)}")
         if whole and number > MOST_TOKENS:
             say(f"must be at most {MOST_TOKENS:,}, got {shown(value)}")
+
+
+def _wrong_ids(ids: Any) -> str:
+    """What is wrong with a list of ids, in words; empty if nothing."""
+    if not isinstance(ids, list):
+        return f"must be a list of ids, got {shown(ids)}"
+    if set(map(type, ids)) <= {int} and (not ids or (min(ids) >= 0 and max(ids) <= _MOST_ID)):
+        if len(set(ids)) == len(ids):
+            return ""
+        return f"holds the id {shown(Counter(ids).most_common(1)[0][0])} more than once"
+    at = next(at for at, one in enumerate(ids) if type(one) is not int or not 0 <= one <= _MOST_ID)
+    return f"id {at + 1} of the list must be an integer from 0 to {_MOST_ID}, got {shown(ids[at])}"
 
 
 def text_lines(path: str) -> Iterator[str]:
@@ -209,20 +237,27 @@ def _json_rows(path: str) -> Iterator[tuple[int, str]]:
     return _no_gaps(enumerate(text_lines(path), start=1), lambda line: not line.strip(), path)
 
 
-def json_blocks(path: str, wanted: Sequence[str], block_rows: int = BLOCK_ROWS) -> Iterator[Block]:
-    """The wanted keys of a file with one JSON object a line, in blocks; a key that is absent is an error."""
+def json_blocks(
+    path: str, wanted: Sequence[str], block_rows: int = BLOCK_ROWS, optional: Sequence[str] = ()
+) -> Iterator[Block]:
+    """The wanted keys of a file with one JSON object a line, in blocks.
+
+    A key that is absent is an error, unless it is one of `optional`: then the value is None.
+    """
     lines: list[int] = []
+    chars = 0
     columns: dict[str, list[Any]] = {name: [] for name in wanted}
     for line, text in _json_rows(path):
         row = _json_object(line, text, path)
         for name in wanted:
-            if name not in row:
+            if name not in row and name not in optional:
                 raise DataError(Problem("is missing", name, path, line))
-            columns[name].append(row[name])
+            columns[name].append(row.get(name))
         lines.append(line)
-        if len(lines) == block_rows:
+        chars += len(text)
+        if len(lines) == block_rows or chars > _BLOCK_CHARS:
             yield Block(path, lines, dict(columns), textual=False)
-            lines, columns = [], {name: [] for name in wanted}
+            lines, columns, chars = [], {name: [] for name in wanted}, 0
     if lines:
         yield Block(path, lines, dict(columns), textual=False)
 

@@ -17,7 +17,7 @@ from sim.workload import Workload, read_trace
 from sim.workload.rates import curve_through, steps
 from sim.workload.rows import csv_blocks
 from sim.workload.traces import format_names, formats, peek
-from tests.laws import ARRIVALS, DISTRIBUTIONS, workload
+from tests.laws import ARRIVALS, DISTRIBUTIONS, prefix_lists, workload
 
 FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 AZURE_ROW = "2023-11-16 18:17:03.9799600,4808,10"
@@ -139,6 +139,66 @@ def test_the_same_requests_in_every_format_are_the_same_trace(
         assert list(zip(trace.prompt_tokens.tolist(), trace.output_tokens.tolist(), strict=True)) == [
             (p, o) for _, p, o in requests
         ]
+
+
+# Few ids, and few tokens around whole blocks of 512, so that requests share blocks, or nearly do.
+PROMPTS = st.tuples(
+    st.integers(0, 20),
+    st.sampled_from([0, 1, 512, 513, 1024, 1500, 2048]),
+    st.none() | st.lists(st.sampled_from([0, 1, 2, 2**40, 2**63 - 1]), unique=True),
+)
+TRACES = st.lists(PROMPTS, min_size=2, max_size=12).map(lambda rows: sorted(rows, key=lambda row: row[0]))
+
+
+def mooncake_line(t: int, prompt: int, ids: list[int] | None) -> str:
+    row = {"timestamp": t * 125, "input_length": prompt, "output_length": 1}
+    return json.dumps(row | ({} if ids is None else {"hash_ids": ids[: -(-prompt // 512)]})) + "\n"
+
+
+def blocks_of(prompt: int, ids: list[int] | None) -> list[Any]:
+    """Every block of a prompt that has an id, told by the ids up to it and its tokens."""
+    return [
+        (tuple((ids or [])[: at + 1]), min(512, prompt - 512 * at))
+        for at in range(min(len(ids or []), -(-prompt // 512)))
+    ]
+
+
+@FOLDER
+@given(
+    traces=st.lists(TRACES, min_size=1, max_size=3),
+    keys=st.fixed_dictionaries(
+        {}, optional={"loop": st.just(True), "limit": st.integers(2, 9), "start": st.just("1s")}
+    ),
+    horizon_s=st.floats(0.5, 60),
+)
+@example(traces=[[(0, 512, [7]), (8, 100, [7])]], keys={"loop": True}, horizon_s=40.0)
+@example(traces=[[(0, 1024, [0, 1]), (8, 1024, [2, 1])]], keys={}, horizon_s=40.0)
+def test_a_prefix_id_is_one_block_of_one_repeat_and_all_before_it(
+    tmp_path: Path, traces: list[list[tuple[int, int, list[int] | None]]], keys: dict[str, Any], horizon_s: float
+) -> None:
+    """Against blocks told by all that their prompts hold up to them, written out; times on a grid of 1/8 s."""
+    streams, expected = {}, []
+    for number, rows in enumerate(traces):
+        file = tmp_path / f"{number}.jsonl"
+        file.write_text("".join(mooncake_line(*row) for row in rows))
+        streams[f"s{number}"] = {"trace": str(file), **keys}
+        kept = [row for row in rows if "start" not in keys or row[0] >= 8][: keys.get("limit")]
+        assume(kept and not ("loop" in keys and kept[0][0] == kept[-1][0]))
+        expected.append([blocks_of(prompt, ids) for _, prompt, ids in kept])
+    demand = workload(streams=streams).demand(1, 0, horizon_s)
+    turns = [0] * len(traces)
+    number_of: dict[Any, int] = {}
+    for stream, ids in zip(demand.stream.tolist(), prefix_lists(demand), strict=True):
+        turn, row = divmod(turns[stream], len(expected[stream]))
+        turns[stream] += 1
+        blocks = [(stream, turn, block) for block in expected[stream][row]]
+        assert ids == [number_of.setdefault(block, len(number_of)) for block in blocks]
+    assert demand.prefix_blocks == len(number_of)
+    first = demand.prefix0[demand.prefix0 >= 0]
+    assert first.tolist() == sorted(set(first.tolist())), "lists stand in the order of their requests"
+    assert len(demand.prefixes) == sum(map(len, prefix_lists(demand))) + len(first), "and nothing stands between them"
+    assert demand.prefix0.shape == (len(demand),)
+    assert demand.prefix0.dtype == demand.prefixes.dtype == np.int32
 
 
 LAWS = st.sampled_from([{"kind": name, **keys} for name, keys in DISTRIBUTIONS.items()])

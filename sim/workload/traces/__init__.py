@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sim.config.errors import DataError, Problem
 from sim.workload import rows
+from sim.workload.prefixes import PrefixLists, numbered
 from sim.workload.rows import BLOCK_ROWS, Block
 from sim.workload.traces.azure import Azure
 from sim.workload.traces.burstgpt import BurstGpt
@@ -38,6 +39,8 @@ class Trace:
     prompt_tokens: NDArray[np.int32] | None
     output_tokens: NDArray[np.int32] | None
     service_s: Floats | None
+    prefixes: PrefixLists | None
+    """Numbered; None if no request has any."""
     notes: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -66,9 +69,13 @@ class _Source:
     container: str
     columns: tuple[str, ...]
 
-    def blocks(self, block_rows: int = BLOCK_ROWS) -> Iterator[Block]:
-        read = {"csv": rows.csv_blocks, "jsonl": rows.json_blocks, "parquet": rows.parquet_blocks}[self.container]
-        return read(self.path, self.columns, block_rows)
+    def blocks(self, block_rows: int = BLOCK_ROWS, *, prefixes: bool) -> Iterator[Block]:
+        """The raw columns, in blocks; the one of prefix hashes only if wanted."""
+        columns = [name for name in self.columns if prefixes or name != self.form.prefix_column]
+        if self.container == "jsonl":
+            return rows.json_blocks(self.path, columns, block_rows, self.form.optional)
+        read = {"csv": rows.csv_blocks, "parquet": rows.parquet_blocks}[self.container]
+        return read(self.path, columns, block_rows)
 
 
 def formats() -> tuple[type[TraceFormat], ...]:
@@ -81,17 +88,20 @@ def format_names() -> tuple[str, ...]:
     return tuple(form.kind for form in formats())
 
 
-def read_trace(path: str, kind: str | None = None, *, start_s: float = 0.0, limit: int | None = None) -> Trace:
+def read_trace(
+    path: str, kind: str | None = None, *, start_s: float = 0.0, limit: int | None = None, prefixes: bool = True
+) -> Trace:
     """Read a trace: the first `limit` requests at or after `start_s` of trace time, which becomes time 0.
 
-    `kind` is one of `format_names()`, or None to recognise the file by its columns. Raises DataError with the line of
+    `kind` is one of `format_names()`, or None to recognise the file by its columns. Prefix hashes are not read without
+    `prefixes`. Raises DataError with the line of
     the first wrong row, and for a file that leaves no request. Rows far after the limit are not read.
     """
     source = _recognised(path, kind)
     kept: list[Part] = []
     seen = skipped = failed = taken = 0
     last_s = -np.inf
-    for part in source.form.parts(source.blocks()):
+    for part in source.form.parts(source.blocks(prefixes=prefixes)):
         last_s = _in_order(part, last_s, source.form.columns[0])
         keep = part.arrival_s >= start_s
         seen += len(keep)
@@ -109,16 +119,20 @@ def read_trace(path: str, kind: str | None = None, *, start_s: float = 0.0, limi
         )
         raise DataError(Problem(reason, "", path))
     name = os.path.basename(path)
+    prompt_tokens = _tokens([part.prompt_tokens for part in kept])
+    lists, told_apart = _prefixes([part.prefixes for part in kept], prompt_tokens)
     notes = [
         (skipped, f"{name}: {_counted(skipped, 'request')} before second {start_s:g} skipped (start)"),
         (failed, f"{name}: {_counted(failed, 'failed request')} (no response tokens) left out"),
         (taken == limit, f"{name}: read up to {_counted(taken, 'request')} (limit)"),
+        (told_apart, f"{name}: {_counted(told_apart, 'prefix id')} at several places: shared where all before agrees"),
     ]
     return Trace(
         np.concatenate([part.arrival_s for part in kept]) - start_s,
-        _tokens([part.prompt_tokens for part in kept]),
+        prompt_tokens,
         _tokens([part.output_tokens for part in kept]),
         _joined([part.service_s for part in kept]),
+        lists,
         tuple(text for happened, text in notes if happened),
     )
 
@@ -126,7 +140,7 @@ def read_trace(path: str, kind: str | None = None, *, start_s: float = 0.0, limi
 def peek(path: str, kind: str | None = None) -> Peek:
     """Recognise a trace and estimate its size from its first rows, without reading it whole. Raises DataError."""
     source = _recognised(path, kind)
-    part = next(source.form.parts(source.blocks(_HEAD_ROWS)), None)
+    part = next(source.form.parts(source.blocks(_HEAD_ROWS, prefixes=False)), None)
     if part is None:
         raise DataError(Problem("has no requests", "", path))
     count, span_s = len(part.arrival_s), float(part.arrival_s[-1] - part.arrival_s[0])
@@ -155,7 +169,7 @@ def _recognised(path: str, kind: str | None) -> _Source:
             if container not in form.containers:
                 is_, want = _NAMES[container], " or ".join(_NAMES[name] for name in form.containers)
                 raise DataError(Problem(f"is {is_}; the {form.kind} format is {want}", "", path))
-            columns = form.columns + tuple(name for name in form.optional if name in header)
+            columns = form.columns + tuple(name for name in form.optional if name in header or container == "jsonl")
             if form.missing(columns):
                 raise DataError(Problem(form.missing(columns), "", path))
             return _Source(path, form, container, columns)
@@ -200,3 +214,14 @@ def _joined(columns: Sequence[Floats | None]) -> Floats | None:
 def _tokens(columns: Sequence[Floats | None]) -> NDArray[np.int32] | None:
     present = [column.astype(np.int32) for column in columns if column is not None]
     return np.concatenate(present) if present else None
+
+
+def _prefixes(
+    parts: Sequence[PrefixLists | None], prompt_tokens: NDArray[np.int32] | None
+) -> tuple[PrefixLists | None, int]:
+    """The parts' prefix lists as one, numbered, and how many ids had to be told apart; None if all are empty."""
+    present = [part for part in parts if part is not None]
+    if prompt_tokens is None or not any(len(part.ids) for part in present):
+        return None, 0
+    lengths, ids = np.concatenate([part.lengths for part in present]), np.concatenate([part.ids for part in present])
+    return numbered(PrefixLists(lengths, ids), prompt_tokens)

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.workload.prefixes import PrefixLists
 from sim.workload.rows import Block
 
 Floats = NDArray[np.float64]
@@ -26,6 +27,8 @@ class Part:
     service_s: Floats | None = None
     failed: NDArray[np.bool_] | None = None
     """Rows that are failed requests: counted and left out."""
+    prefixes: PrefixLists | None = None
+    """Ids as in the file."""
 
     def only(self, rows: NDArray[np.intp]) -> Part:
         """The same with some of its rows, without the raw block, so that it can be kept."""
@@ -35,7 +38,9 @@ class Part:
 
         bare = Block(self.block.file, (), {}, textual=True)
         service_s = chosen(self.service_s)
-        return Part(bare, self.arrival_s[rows], chosen(self.prompt_tokens), chosen(self.output_tokens), service_s)
+        tokens = (chosen(self.prompt_tokens), chosen(self.output_tokens))
+        prefixes = None if self.prefixes is None else self.prefixes.only(rows)
+        return Part(bare, self.arrival_s[rows], *tokens, service_s, prefixes=prefixes)
 
 
 class TraceFormat(ABC):
@@ -48,6 +53,9 @@ class TraceFormat(ABC):
     columns: ClassVar[tuple[str, ...]]
     """Columns (or keys) it must have, by which it is recognised; the first one is the time."""
     optional: ClassVar[tuple[str, ...]] = ()
+    """Columns that are read if they are there; keys (JSON lines) may be absent row by row."""
+    prefix_column: ClassVar[str] = ""
+    """The one of the optional columns that names prefix blocks, if there is one."""
 
     @classmethod
     def missing(cls, columns: tuple[str, ...]) -> str:
