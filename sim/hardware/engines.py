@@ -63,6 +63,13 @@ class EngineSheet(BaseModel):
     moe_s_per_layer: Annotated[
         Duration, Field(alias="moe_per_layer", description="Seconds that a layer of experts costs more.")
     ] = 9e-6
+    moe_s_per_8bit_expert: Annotated[
+        Duration,
+        Field(
+            alias="moe_per_8bit_expert",
+            description="Seconds that each expert of a layer costs a GPU that holds it in 8 bits, reached or not.",
+        ),
+    ] = 0.0
     moe_draws_power: Annotated[
         PositiveAmount,
         Field(description="n tokens reach as many experts as n to this power independent draws; 1: all independent."),
@@ -71,7 +78,8 @@ class EngineSheet(BaseModel):
 
     def launch_s(self, family: Family, layers: int) -> float:
         """Seconds to launch the kernels of an iteration one by one; 0 with CUDA graphs."""
-        return layers * getattr(self.launch_per_layer, family) if self.launch_per_layer is not None else 0.0
+        launches = self.launch_per_layer
+        return layers * float(getattr(launches, family, launches.default)) if launches is not None else 0.0
 
 
 @cache

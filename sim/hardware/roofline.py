@@ -132,10 +132,16 @@ class Pair:
         reached = experts.count * (1.0 - (1.0 - experts.active / experts.count) ** draws)
         if self.expert_parallel and self.gpus > 1:
             reached = self._busiest(reached, experts.count)
-        bandwidth = self.gpu.memory_bandwidth_bytes_per_s * engine.moe_memory_share
+        e = self.efficiency
+        share, layer_s = min(engine.moe_memory_share, e.memory_share), engine.moe_s_per_layer
+        if weight_bytes < 1.0 and e.fp4_experts_s is not None:
+            share, layer_s = e.memory_share, e.fp4_experts_s
+        elif weight_bytes == 1.0:
+            layer_s = layer_s + engine.moe_s_per_8bit_expert * experts.count / self.gpus
+        bandwidth = self.gpu.memory_bandwidth_bytes_per_s * share
         memory_s = reached * model.expert_parameters * weight_bytes / self.gpus / bandwidth
         compute_s = 2.0 * model.expert_parameters * experts.active / self.gpus * n / self._peak(weight_bytes)
-        return np.hypot(memory_s, compute_s) + model.moe_layers * engine.moe_s_per_layer
+        return np.hypot(memory_s, compute_s) + model.moe_layers * layer_s
 
     def _busiest(self, reached: Floats, count: int) -> Floats:
         """Experts reached on the busiest GPU, times GPUs, as all wait for it (normal approximation of the maximum)."""

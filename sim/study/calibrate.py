@@ -83,7 +83,8 @@ class _Fitting:
         if not points and not self.logs:
             raise DataError(Problem("no point is left to fit to: " + "; ".join(self.warnings)))
         self.reruns = [Rerun(point, setting, seed, index) for index, point in enumerate(points)]
-        scale_sd = UNKNOWN_GPU_SCALE_SD if setting.gpu.family == "default" else PRIOR_SD["device_scale"]
+        known = setting.gpu.family in ("hopper", "ampere")  # by operator times
+        scale_sd = PRIOR_SD["device_scale"] if known else UNKNOWN_GPU_SCALE_SD
         self.prior = np.array([setting.engine.overhead_s, 1.0, 0.0, 0.0])
         self.prior_sd = np.array([{**PRIOR_SD, "device_scale": scale_sd}[name] for name in NAMES])
         self.log_laws = [IterationFit(log, self.roofline) for log in self.logs]

@@ -233,6 +233,34 @@ def test_whole_experts_wait_for_the_busiest_gpu() -> None:
     assert parallel.tokens_s[8192] == pytest.approx(sliced.tokens_s[8192], rel=1e-6)
 
 
+def test_every_expert_held_in_eight_bits_costs_the_engine_something() -> None:
+    each_s = 3e-6
+    stepping = BARE.model_copy(update={"moe_s_per_8bit_expert": each_s})
+    for gpus, precision, experts in ((4, "fp8", 32), (8, "fp8", 16), (4, "bf16", 0)):
+        without, with_it = (
+            law_of(pair("qwen3-235b-a22b", gpus, "h200", by, precision=precision, expert_parallel=True))
+            for by in (BARE, stepping)
+        )
+        assert with_it.tokens_s - without.tokens_s == pytest.approx(94 * experts * each_s, rel=1e-9)
+
+
+def test_blackwell_multiplies_four_bit_experts_without_the_engine_widening_them() -> None:
+    slow = BARE.model_copy(update={"moe_memory_share": 0.1, "moe_s_per_layer": 1e-3})
+    for card, name, same in (
+        ("b200", "gpt-oss-120b", True),
+        ("b200", "qwen3-30b-a3b", False),
+        ("h100-sxm", "gpt-oss-120b", False),
+    ):
+        one, other = (law_of(pair(name, 1, card, by)) for by in (BARE, slow))
+        assert (one.tokens_s == other.tokens_s).all() == same
+
+
+def test_experts_attain_no_more_of_the_memory_than_other_products() -> None:
+    eager = BARE.model_copy(update={"moe_memory_share": 1.0})
+    one, other = (law_of(pair("mixtral-8x7b", 2, "a100-80gb", by)) for by in (BARE, eager))
+    assert (one.tokens_s == other.tokens_s).all()
+
+
 def test_windows() -> None:
     full = model("gemma-3-12b").model_copy(update={"sliding_window": None})
     narrow, without = (law_of(pair(sheet, 1, "h100-sxm")) for sheet in ("gemma-3-12b", full))
