@@ -25,6 +25,7 @@ from sim.model.tables import NONE, REQUEST, State
 from sim.result import Result
 from sim.result.log import RunLog
 from sim.scenario import Scenario
+from sim.workload.demand import PREFIX_BLOCK_TOKENS
 
 SMALL = 5_000
 """Up to this many requests, plain Python on the SimPy calendar is done before a compiler has even been loaded."""
@@ -60,11 +61,11 @@ def simulate(
     if len(requests) > SMALL or calendar == "compiled":
         _warm_up(calendar, on_compile)
 
-    streams, notes = demand.streams, demand.notes
+    streams, notes, prefixes = demand.streams, demand.notes, demand.prefixes
     del demand  # its columns are in the table now: at 11 million requests they weigh half a gigabyte
 
     held = setup.most_in_flight(scenario)
-    tables = state.build(specs, requests, held)
+    tables = state.build(specs, requests, held, prefixes, PREFIX_BLOCK_TOKENS)
     clock = Clock()
     names = tuple(scenario.pools)
     controls = [
@@ -217,6 +218,7 @@ def _warm_up(calendar: str, on_compile: Callable[[], None] | None) -> None:
     if not compiled.cached_on_disk() and on_compile is not None:
         on_compile()
     request = np.zeros(1, REQUEST)
+    request["prefix0"] = NONE
     tables = state.build([PoolSpec(batching=False, replicas=1, seats=1)], request)
     clock = Clock()
     Sampler(clock, tables, np.zeros(1))

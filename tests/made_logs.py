@@ -49,6 +49,7 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
 def requests(*rows: dict[str, Any]) -> np.ndarray:
     """Request rows from what differs from a completed one-token request."""
     table = np.zeros(len(rows), REQUEST)
+    table["prefix0"] = NONE
     table["next"] = NONE
     for place, given in enumerate(rows):
         values = {"start_s": NAN, "first_token_s": NAN, "finish_s": NAN, "prompt_tokens": 1, "output_tokens": 1} | given
@@ -96,6 +97,7 @@ def queue_log(
     """A large log that looks like a run: random waits and services, some rejected, samples of a fixed fleet."""
     rng = np.random.default_rng(seed)
     table = np.zeros(count, REQUEST)
+    table["prefix0"] = NONE
     table["arrival_s"] = np.sort(rng.uniform(0, horizon_s, count))
     table["prompt_tokens"] = rng.integers(1, 2000, count)
     table["output_tokens"] = rng.integers(1, 100, count)

@@ -37,6 +37,13 @@ class Job:
     prefilling: bool = False
     sent: bool = False  # its KV cache went, or goes, to the pool that decodes
     arrived: bool = False  # and has not been admitted there
+    prefix: tuple[int, ...] = ()  # ids of the blocks of its prompt, from the front
+    piece: int = 16  # tokens of such a block
+    holds: tuple[int, ...] = ()  # of these, in memory because of it
+
+    def block_of(self, i: int) -> int:
+        """Tokens of the i-th block of its prompt."""
+        return min(self.piece, self.prompt - i * self.piece)
 
     @property
     def context(self) -> int:
@@ -62,17 +69,57 @@ class Machine:
     sending: list[Job] = field(default_factory=list)  # still in memory
     idle_since_s: float = 0.0  # up to when its memory is accounted for while it runs nothing
     link_free_s: float = 0.0
+    idle: dict[int, int] = field(default_factory=dict)  # blocks of prompts that nobody holds, and their tokens
     busy_s: float = 0.0
     running_s: float = 0.0
     kv_s: float = 0.0
     preemptions: int = 0
 
     def kv(self) -> int:
-        return sum(job.context for job in self.batch) + sum(job.prompt for job in self.sending)
+        held = sum(job.context for job in self.batch) + sum(job.prompt for job in self.sending)
+        return held - sum((count - 1) * tokens for count, tokens in self.holders().values())
 
     def blocks(self, size: int) -> int:
-        held = sum(blocks(job.prompt, size) for job in self.sending)
-        return sum(blocks(job.context, size) for job in self.batch) + held
+        held = sum(blocks(job.context, size) for job in self.batch)
+        held += sum(blocks(job.prompt, size) for job in self.sending)
+        return held - sum((count - 1) * blocks(tokens, size) for count, tokens in self.holders().values())
+
+    def holders(self) -> dict[int, tuple[int, int]]:
+        """By block of a prompt: how many hold it, and its tokens."""
+        found: dict[int, tuple[int, int]] = {}
+        for job in self.batch + self.sending:
+            for i, name in enumerate(job.holds):
+                found[name] = (found.get(name, (0, 0))[0] + 1, job.block_of(i))
+        return found
+
+    def known(self, job: Job) -> tuple[int, int, list[int]]:
+        """Tokens of a job's prompt in memory; of these, those that others hold, and the sizes of their blocks."""
+        holders = self.holders()
+        known, shared, sizes = 0, 0, []
+        for i, name in enumerate(job.prefix):
+            if name not in holders and name not in self.idle:
+                break
+            known += job.block_of(i)
+            if name in holders:
+                shared += job.block_of(i)
+                sizes.append(job.block_of(i))
+        return known, shared, sizes
+
+    def leaves(self, job: Job, computed: int) -> None:
+        """A job is gone from batch and link: its blocks that nobody else holds are idle from now on."""
+        names, job.holds = job.holds, ()
+        holders = self.holders()
+        for i, name in reversed(list(enumerate(names))):
+            if name not in holders and i * job.piece + job.block_of(i) <= computed:
+                self.idle[name] = job.block_of(i)
+
+    def forget(self, spec: PoolSpec) -> None:
+        """Idle blocks, the oldest first, until the rest fits."""
+        size = spec.block_tokens
+        while sum(blocks(t, size) for t in self.idle.values()) > max(
+            spec.kv_capacity_tokens // size - self.blocks(size), 0
+        ):
+            del self.idle[next(iter(self.idle))]
 
     def outstanding(self) -> int:
         return len(self.batch) + len(self.waiting)
@@ -97,6 +144,7 @@ class Naive:
         self.released: list[Job] = []
         self.on_links: list[tuple[float, int, Job, Machine]] = []
         self.cursor = [0 for _ in specs]
+        self.close = False
 
     def run(self) -> None:
         pending = sorted(self.jobs, key=lambda job: job.arrival_s)
@@ -107,6 +155,7 @@ class Naive:
             through_s = min(self.on_links)[0] if self.on_links else math.inf
             if now_s == math.inf and not pending and not self.on_links:
                 return
+            self.look_for_ties([arrival_s, through_s, *(self.next_s(m) for m in self.machines)])
             if now_s <= min(arrival_s, through_s):
                 self.complete(machine, now_s)
             elif through_s <= arrival_s:
@@ -125,6 +174,11 @@ class Naive:
                 job = self.released.pop(0)
                 job.arrival_s = now_s
                 self.arrive(job, now_s)
+
+    def look_for_ties(self, times_s: list[float]) -> None:
+        """Whether two things happen so close together that rounding decides which goes first."""
+        first, second = sorted(times_s)[:2]
+        self.close |= second < math.inf and second - first <= 1e-9 * second
 
     def ended(self, job: Job) -> None:
         """Its client has heard, and may send one that it held back."""
@@ -152,9 +206,11 @@ class Naive:
         if machine.ends_s == math.inf:
             machine.kv_s += machine.kv() * (now_s - machine.idle_since_s)
             machine.idle_since_s = now_s
-        else:
-            machine.kv_s -= job.prompt * (machine.ends_s - now_s)
+        before = machine.kv()
         machine.sending.remove(job)
+        machine.leaves(job, job.prompt)
+        if machine.ends_s < math.inf:
+            machine.kv_s -= (before - machine.kv()) * (machine.ends_s - now_s)
         job.arrived = True
         if machine.waiting and machine.ends_s == math.inf:
             self.plan(machine, now_s)
@@ -209,7 +265,10 @@ class Naive:
             return False
         size = spec.block_tokens
         waiting = sum(blocks(other.prompt + other.recompute, size) for other in machine.waiting)
-        return machine.blocks(size) + waiting + blocks(job.prompt + job.recompute, size) <= self.admitting(spec)
+        need = blocks(job.prompt + job.recompute, size)
+        if not job.sent:
+            need -= sum(blocks(tokens, size) for tokens in machine.known(job)[2])
+        return machine.blocks(size) + waiting + need <= self.admitting(spec)
 
     def admitting(self, spec: PoolSpec) -> int:
         """Blocks that admission may fill."""
@@ -281,6 +340,8 @@ class Naive:
             if spec.central:
                 self.dispatch(machine, machine.pool, now_s)
             self.plan(machine, now_s)
+            if spec.central:  # who was admitted shares blocks with others, so there may be room for one more
+                self.dispatch(None, machine.pool, now_s)
             return
         for job in [
             job for job in sorted(machine.batch, key=lambda job: (job.finish_s, job.row)) if job.finish_s <= now_s
@@ -302,6 +363,7 @@ class Naive:
         made = math.floor(spec.tokens_per_step * machine.iteration) - made
         for job in machine.decoding:
             job.made += made
+        machine.forget(spec)
         decoded = {job.row for job in machine.decoding}
         sent = []
         for job in machine.batch:
@@ -316,10 +378,11 @@ class Naive:
         for job in sent:
             self.send(job, machine, now_s)
         done = [job for job in machine.batch if not job.prefilling and job.made >= job.output]
-        # answers go out in this order: those of one token, as admitted; then the others, by request
-        for job in sorted(done, key=lambda job: job.row if job.row in decoded else -1):
+        # answers go out in this order: those of one token, as admitted; then the others, by last token and request
+        for job in sorted(done, key=lambda job: (job.output - job.made, job.row) if job.row in decoded else (-99, 0)):
             job.finish_s = client_s
             machine.batch.remove(job)
+            machine.leaves(job, job.prompt)
             machine.changed = True
             self.ended(job)
 
@@ -331,11 +394,13 @@ class Naive:
         size = spec.block_tokens
         while machine.blocks(size) > spec.kv_capacity_tokens // size:
             job = machine.batch.pop()
+            machine.leaves(job, job.prompt + job.recompute - job.left if job.prefilling else job.prompt)
             job.prefilling = False
             job.recompute = job.made
             machine.waiting.insert(0, job)
             changed = True
             machine.preemptions += 1
+        machine.forget(spec)
         machine.decoding = [job for job in machine.batch if not job.prefilling]
         context = sum(job.context for job in machine.decoding) + len(machine.decoding) * self.mean_ahead(machine)
         ahead = spec.lookahead == 1 and len(machine.batch) > 0
@@ -345,11 +410,18 @@ class Naive:
         while machine.waiting and len(machine.batch) < spec.seats:
             job = machine.waiting[0]
             tokens = job.prompt + job.recompute
-            if machine.blocks(size) + blocks(tokens, size) > self.admitting(spec):
+            cached, sizes = job.cached, []
+            if job.prefix:
+                cached = 0
+            if job.prefix and not job.sent:
+                cached, _, sizes = machine.known(job)
+                cached = min(cached, tokens - 1)
+            need = blocks(tokens, size) - sum(blocks(shared, size) for shared in sizes)
+            if machine.blocks(size) + need > self.admitting(spec):
                 break
             planned = sum(max(other.left, 1) for other in admitted)
             room = spec.max_batched_tokens if ahead else budget - planned
-            left = 0 if job.arrived else tokens - job.cached
+            left = 0 if job.arrived else tokens - cached
             if (not ahead and room <= 0) or (not spec.chunked and left > room):
                 break
             machine.waiting.pop(0)
@@ -359,7 +431,13 @@ class Naive:
             job.begun = False
             if math.isnan(job.start_s):
                 job.start_s = now_s
+                job.cached = cached
             machine.batch.append(job)
+            if not job.sent:
+                job.holds = job.prefix
+                for name in job.prefix:
+                    machine.idle.pop(name, None)
+            machine.forget(spec)
             changed = True
             if not ahead:
                 admitted.append(job)

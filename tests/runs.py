@@ -13,6 +13,9 @@ from sim.model.state import PoolSpec
 from sim.model.tables import NONE, REQUEST, State
 from tests.oracle import Job
 
+PIECE = 16
+"""Tokens of a block of a prompt that has an id."""
+
 
 def table(jobs: list[Job]) -> NDArray[Any]:
     """Request rows for these jobs (sorted by arrival)."""
@@ -29,13 +32,28 @@ def table(jobs: list[Job]) -> NDArray[Any]:
         row["pool"] = job.pool
         row["stream"] = job.stream
         row["cached_tokens"] = job.cached
+    rows["prefix0"], _ = prefixes(jobs)
     return rows
 
 
-def run(specs: list[PoolSpec], requests: NDArray[Any], most_in_flight: list[int | None] | None = None) -> State:
+def prefixes(jobs: list[Job]) -> tuple[list[int], list[int]]:
+    """Where each job's list of prompt blocks begins (NONE: it has none), and all lists, each closed by NONE."""
+    starts, names = [], []
+    for job in jobs:
+        starts.append(len(names) if job.prefix else NONE)
+        names += [*job.prefix, NONE] if job.prefix else []
+    return starts, names
+
+
+def run(
+    specs: list[PoolSpec],
+    requests: NDArray[Any],
+    most_in_flight: list[int | None] | None = None,
+    names: list[int] | None = None,
+) -> State:
     """Every replica ready at zero, then every event to the end."""
     streams = int(requests["stream"].max(initial=0)) + 1
-    s = state.build(specs, requests, most_in_flight or [None] * streams)
+    s = state.build(specs, requests, most_in_flight or [None] * streams, names or (), PIECE)
     wakes = tournament.build(len(s.replicas))
     for row in range(len(s.replicas)):
         transitions.open_replica(s, row, 0.0)

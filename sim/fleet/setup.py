@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.config.errors import ConfigError, DataError, Problem
+from sim.hardware import IterationLaw
 from sim.model.state import PoolSpec
 from sim.model.tables import NONE, REQUEST
 from sim.scenario import Batching, Central, PerReplica, Pool, Scenario
@@ -28,10 +29,11 @@ def horizon_s(scenario: Scenario, demand: Demand) -> float:
 
 def pool_specs(scenario: Scenario) -> list[PoolSpec]:
     """The numbers that the model needs of each pool, in the scenario's order."""
-    return [_pool_spec(pool) for pool in scenario.pools.values()]
+    names = list(scenario.pools)
+    return [_pool_spec(pool, names) for pool in scenario.pools.values()]
 
 
-def _pool_spec(pool: Pool) -> PoolSpec:
+def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
     queued = PoolSpec(
         batching=False,
         replicas=pool.autoscaler.replicas,
@@ -45,13 +47,15 @@ def _pool_spec(pool: Pool) -> PoolSpec:
     law = pool.law
     return replace(
         queued,
+        **_drafting(pool.replica, law),
+        **_handing_over(pool, names),
         batching=True,
         max_batched_tokens=pool.replica.max_batched_tokens,
         chunked=pool.replica.chunked_prefill,
         kv_capacity_tokens=pool.kv_tokens,
         block_tokens=BLOCK_TOKENS if pool.kv_capacity_tokens is None else 1,
+        watermark_share=pool.replica.watermark,
         tokens_s=law.tokens_s,
-        seqs_s=law.seqs_s,
         prefill_s_per_token=law.prefill_s_per_token,
         prefill_s_per_token_sq=law.square_s,
         attention_s_per_token=law.attention_s_per_token,
@@ -59,6 +63,34 @@ def _pool_spec(pool: Pool) -> PoolSpec:
         lookahead=law.lookahead,
         overhead_s=law.overhead_s,
     )
+
+
+def _drafting(replica: Batching, law: IterationLaw) -> dict[str, Any]:
+    """Speculative decoding: what an iteration verifies and keeps, and the time of the draft."""
+    speculation = replica.speculation
+    if speculation is None:
+        return {"seqs_s": law.seqs_s}
+    draft_s = speculation.draft_tokens * speculation.draft_s
+    return {
+        "seqs_s": law.seqs_s + draft_s * (np.arange(len(law.seqs_s)) > 0),
+        "drafted": speculation.draft_tokens,
+        "tokens_per_step": speculation.tokens_per_step,
+    }
+
+
+def _handing_over(pool: Pool, names: list[str]) -> dict[str, Any]:
+    """Where requests decode after their prefill, and how long a token's KV cache takes to get there."""
+    transfer = pool.kv_transfer
+    if transfer is None:
+        return {}
+    token_bytes = pool.kv_bytes_per_token
+    assert token_bytes is not None
+    return {
+        "next_pool": names.index(transfer.to),
+        "link_s_per_token": token_bytes / transfer.bandwidth_bytes_per_s,
+        "link_latency_s": transfer.latency_s,
+        "link_shared": transfer.shared,
+    }
 
 
 def most_in_flight(scenario: Scenario) -> list[int | None]:
@@ -73,7 +105,7 @@ def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:
     requests = np.zeros(len(demand), REQUEST)
     for name in ("arrival_s", "service_s", "first_service_s", "ticket", "stream"):
         requests[name] = getattr(demand, name)
-    for name in ("prompt_tokens", "output_tokens", "cached_tokens"):
+    for name in ("prompt_tokens", "output_tokens", "cached_tokens", "prefix0"):
         requests[name] = getattr(demand, name)
     for name in ("start_s", "first_token_s", "finish_s"):
         requests[name] = np.nan
@@ -87,8 +119,9 @@ def check_servable(scenario: Scenario, specs: list[PoolSpec], requests: NDArray[
     for row, (name, spec) in enumerate(zip(scenario.pools, specs, strict=True)):
         if not spec.batching or not len(requests):
             continue
-        need = np.where(requests["pool"] == row, requests["prompt_tokens"] + requests["output_tokens"] - 1, 0)
-        whole = spec.kv_capacity_tokens // spec.block_tokens * spec.block_tokens
+        need = _most_tokens(specs, row, requests)
+        blocks = spec.kv_capacity_tokens // spec.block_tokens
+        whole = (blocks - int(spec.watermark_share * blocks)) * spec.block_tokens
         limits = [(whole, "KV memory of a replica holds", "more GPU memory or gpus_per_replica")]
         if not spec.chunked:
             limits.append((spec.max_batched_tokens, "max_batched_tokens unchunked is", "chunked_prefill: true"))
@@ -106,3 +139,15 @@ def check_servable(scenario: Scenario, specs: list[PoolSpec], requests: NDArray[
             )
             replayed = isinstance(scenario.workload.by_name()[stream], Replayed)
             raise DataError(problem) if replayed else ConfigError(problem)
+
+
+def _most_tokens(specs: list[PoolSpec], row: int, requests: NDArray[Any]) -> NDArray[Any]:
+    """The most tokens that each request ever holds in a replica of this pool; 0 for those that never come there."""
+    whole = requests["prompt_tokens"] + requests["output_tokens"] - 1
+    if specs[row].next_pool is not None:
+        whole = requests["prompt_tokens"]
+    comes = requests["pool"] == row
+    for other, spec in enumerate(specs):
+        if spec.next_pool == row:
+            comes |= (requests["pool"] == other) & (requests["output_tokens"] > 1)
+    return np.where(comes, whole, 0)

@@ -71,10 +71,13 @@ def given(latency: Latency, seats: int) -> IterationLaw:
     )
 
 
-def implied(pair: Pair, seats: int, max_batched_tokens: int, source: Source | None = None) -> IterationLaw | str:
+def implied(
+    pair: Pair, seats: int, max_batched_tokens: int, source: Source | None = None, verified: int = 1
+) -> IterationLaw | str:
     """The law of a model on its GPUs: calibrated, else operator times, else data sheets; or why there is none.
 
-    `source` asks for one of them.
+    `source` asks for one of them. `verified` is the tokens of a decoding sequence in an iteration: more than one with
+    speculative decoding, and then the head has as many to look at.
     """
     lacks = pair.missing()
     if lacks:
@@ -82,11 +85,11 @@ def implied(pair: Pair, seats: int, max_batched_tokens: int, source: Source | No
     if max_batched_tokens > TOKENS_MAX:
         return f"iteration times are tabulated up to {TOKENS_MAX} tokens; max_batched_tokens is {max_batched_tokens}"
     calibration, table = calibration_of(pair), table_of(pair)
-    law = _roofline(pair, seats, max_batched_tokens, table if source in (None, "operators") else None)
+    used = table if source in (None, "operators") else None
     if calibration is not None and source in (None, "calibrated"):
-        return _calibrated(_roofline(pair, seats, max_batched_tokens, None), calibration)
+        return _calibrated(_roofline(pair, seats, max_batched_tokens, verified, None), calibration)
     if source in (None, "roofline") or (source == "operators" and table is not None):
-        return law
+        return _roofline(pair, seats, max_batched_tokens, verified, used)
     return (
         f"there are no {'measured runs' if source == 'calibrated' else 'operator times'} of '{pair.model.name}' in "
         f"{pair.precision} on {pair.gpus} x {pair.gpu.name} with engine '{pair.engine.name}'"
@@ -115,7 +118,9 @@ def _is_of(row: Calibration | OperatorTable, pair: Pair) -> bool:
     )
 
 
-def _roofline(pair: Pair, seats: int, max_batched_tokens: int, table: OperatorTable | None) -> IterationLaw:
+def _roofline(
+    pair: Pair, seats: int, max_batched_tokens: int, verified: int, table: OperatorTable | None
+) -> IterationLaw:
     """The law from data sheets; with a table, its GPU time and attention from that."""
     engine = pair.engine
     tokens, seqs = np.arange(max_batched_tokens + 1.0), np.arange(seats + 1.0)
@@ -124,7 +129,7 @@ def _roofline(pair: Pair, seats: int, max_batched_tokens: int, table: OperatorTa
         source="roofline",
         about=f"data sheets of {pair.model.name} and {pair.gpu.name}, efficiencies of family '{pair.gpu.family}'",
         tokens_s=sheets_s,
-        seqs_s=engine.o0_s + engine.o1_s * seqs + pair.head_s(seqs) + pair.window_s() * seqs,
+        seqs_s=engine.o0_s + engine.o1_s * seqs + pair.head_s(seqs * verified) + pair.window_s() * seqs,
         attention_s_per_token=pair.attention_s_per_token(),
         square_s=pair.square_s(),
         mixed_s=engine.mixed_s_per_layer * pair.model.layers,

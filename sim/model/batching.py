@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model import heaps, memory, outcomes, pace, queues, seats, transfer
+from sim.model import heaps, memory, outcomes, pace, prefix, queues, seats, transfer
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
 
@@ -59,8 +59,8 @@ def kv_integral(replica: Any, pool: Any, k: int) -> float:
 
 
 @compiled
-def has_room(s: State, row: int, blocks: int, now_s: float, at_now: bool) -> bool:
-    """Whether a seat and this many blocks of KV memory are free now, after all that wait at the replica already.
+def has_room(s: State, row: int, r: int, now_s: float, at_now: bool) -> bool:
+    """Whether a seat and the KV memory for request r are free now, after all that wait at the replica already.
 
     `at_now` tells whether an iteration of this replica that ends exactly now is over: it is when an arrival asks (a
     completion goes before an arrival), it is not when a replica of a lower row asks (completions go by row).
@@ -70,6 +70,7 @@ def has_room(s: State, row: int, blocks: int, now_s: float, at_now: bool) -> boo
     waiting = s.queues[len(s.pools) + row]
     if replica["seated"] + waiting["length"] >= pool["seats"]:
         return False
+    blocks = memory.needed(pool, s.requests[r]) - prefix.shared_blocks(s, row, r)
     spare = int(pool["kv_blocks"] - pool["watermark_blocks"] - replica["blocks"] - waiting["blocks"]) - blocks
     most_tokens = int(pool["tokens_per_step"] * replica["planned"]) + 1
     most = (most_tokens // pool["block_tokens"] + 1) * replica["running"]
@@ -105,6 +106,8 @@ def advance(s: State, row: int, now_s: float) -> None:
     replica["context"] += grown
     replica["kv"] += grown
     replica["blocks"] += memory.taken(s, replica, k)
+    if replica["idle_blocks"] > 0:
+        prefix.trim(s, row)
     replica["tick"] += k
     replica["boundary_s"] = now_s
     replica["planned"] = 0
@@ -177,6 +180,8 @@ def answered(s: State, row: int, seat: int, client_s: float) -> None:
     seats.leave(s.seats, replica, seat)
     replica["outstanding"] -= 1
     replica["tokens"] -= s.requests[r]["prompt_tokens"]
+    if s.requests[r]["prefix0"] != NONE and s.requests[r]["handed"] == transfer.HERE:
+        prefix.drop(s, row, r, int(s.requests[r]["prompt_tokens"]))
     outcomes.finish(s, r, client_s)
 
 
@@ -190,10 +195,10 @@ def preempt(s: State, row: int) -> None:
     r = int(place["request"])
     request = s.requests[r]
     prompt = int(place["prompt"])
+    computed = prompt - int(place["left"])
+    replica["recomputed"] += computed - int(place["cached"])
     if request["handed"] == transfer.GOES_ON:
         request["handed"] = transfer.STARTS_OVER
-    else:
-        replica["recomputed"] += prompt - int(request["cached_tokens"]) - int(place["left"])
     if place["stop"] < 0:
         replica["kv"] -= prompt
         replica["blocks"] -= memory.blocks_of(pool, prompt)
@@ -202,6 +207,8 @@ def preempt(s: State, row: int) -> None:
     else:
         request["done_tokens"] += stop_decoding(s, replica, place) - prompt
     seats.leave(s.seats, replica, seat)
+    if request["prefix0"] != NONE and request["handed"] == transfer.HERE:
+        prefix.drop(s, row, r, computed)
     replica["preemptions"] += 1
     replica["changed"] = 1
     queues.push_front(s.queues, s.requests, len(s.pools) + row, r, memory.needed(pool, request))
@@ -215,6 +222,8 @@ def plan(s: State, row: int, now_s: float) -> None:
     memory.settle(replica, now_s)
     while replica["blocks"] > pool["kv_blocks"]:
         preempt(s, row)
+    if replica["idle_blocks"] > 0:
+        prefix.trim(s, row)
 
     # scheduled ahead: an iteration was decided before this boundary, and who is admitted now joins the one after it
     ahead = pool["lookahead"] == 1 and replica["seated"] > 0
@@ -304,9 +313,21 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
     request = s.requests[r]
     prompt = int(request["prompt_tokens"]) + int(request["done_tokens"])
     blocks = memory.blocks_of(pool, prompt)
-    left = 0 if request["handed"] == transfer.SENT else prompt - int(request["cached_tokens"])
+    named = request["prefix0"] != NONE and request["handed"] == transfer.HERE
+    cached = int(request["cached_tokens"])
+    if request["handed"] == transfer.SENT:
+        cached = prompt
+    elif request["prefix0"] != NONE:
+        cached = 0
+    shared = 0
+    taken = blocks
+    if named:
+        cached, shared, shared_blocks = prefix.look(s, row, r)
+        cached = min(cached, prompt - 1)
+        taken -= shared_blocks
+    left = prompt - cached
     room = pool["kv_blocks"] - pool["watermark_blocks"] - replica["blocks"]
-    if blocks > room or (pool["chunked"] == 0 and left > budget):
+    if taken > room or (pool["chunked"] == 0 and left > budget):
         return NONE
     queues.pop_front(s.queues, s.requests, line, blocks)
     if request["handed"] == transfer.SENT:
@@ -315,14 +336,20 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
     place = s.seats[seat]
     place["prompt"] = prompt
     place["left"] = left
+    place["cached"] = cached
     place["begun"] = 0
-    replica["kv"] += prompt
-    replica["blocks"] += blocks
+    replica["kv"] += prompt - shared
+    replica["blocks"] += taken
     replica["changed"] = 1
+    if named:
+        prefix.hold(s, row, r)
+    if replica["idle_blocks"] > 0:
+        prefix.trim(s, row)
     if replica["prefill"] == NONE:
         replica["prefill"] = seat
     if math.isnan(request["start_s"]):
         request["start_s"] = now_s
+        request["cached_tokens"] = cached
     return seat
 
 

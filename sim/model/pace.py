@@ -16,7 +16,8 @@ from sim.model.compiled import compiled
 @compiled
 def clock(pool: Any, tick: float) -> int:
     """The clock of tokens after `tick` iterations."""
-    return math.floor(pool["tokens_per_step"] * tick)
+    made: int = math.floor(pool["tokens_per_step"] * tick)
+    return made
 
 
 @compiled

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model import heaps, routing, tournament
+from sim.model import heaps, prefix, routing, tournament
 from sim.model.tables import FINISH, LAW, NONE, POOL, QUEUE, REPLICA, RUN, SEAT, State
 
 UNLIMITED = 2**62
@@ -62,10 +62,18 @@ class PoolSpec:
     """All replicas send over one link, instead of each over its own."""
 
 
-def build(specs: Sequence[PoolSpec], requests: NDArray[Any], most_in_flight: Sequence[int | None] = (None,)) -> State:
+def build(
+    specs: Sequence[PoolSpec],
+    requests: NDArray[Any],
+    most_in_flight: Sequence[int | None] = (None,),
+    prefixes: NDArray[Any] | Sequence[int] = (),
+    prefix_tokens: int = 512,
+) -> State:
     """Tables for pools with no replica ready yet, and requests (rows of `REQUEST`, in arrival order) still to come.
 
     `most_in_flight` has an entry a stream: how many requests its client has under way at once (None: any number).
+    `prefixes` are the ids of the blocks of prompts, from 0 up, each list closed by NONE; requests point into it. A
+    block has `prefix_tokens`, a multiple of every pool's `block_tokens`.
     """
     pools = np.zeros(len(specs), POOL)
     replicas = np.zeros(sum(spec.replicas for spec in specs), REPLICA)
@@ -117,20 +125,28 @@ def build(specs: Sequence[PoolSpec], requests: NDArray[Any], most_in_flight: Seq
         law0 += len(law)
         trees.append(tree)
         laws.append(law)
+    run = np.zeros(1, RUN)
+    run["arrivals"] = len(requests)
+    run["timer0"] = heap0
+    names = np.asarray(prefixes, np.int64)
+    run["prefix_ids"] = names.max(initial=NONE) + 1
+    run["prefix_tokens"] = prefix_tokens
+    run["prefix_lists"] = 2 * len(replicas) + phase0
     timers = len(requests) if any(spec.next_pool is not None for spec in specs) else 0
     replicas["wake_s"] = math.inf
     replicas["newest"] = NONE
     replicas["prefill"] = NONE
     return State(
-        run=_run(len(requests), heap0),
+        run=run,
         pools=pools,
         replicas=replicas,
-        lists=np.zeros(2 * len(replicas) + phase0, np.int64),
+        lists=np.concatenate([np.zeros(2 * len(replicas) + phase0, np.int64), names]),
         queues=_queues(len(pools) + len(replicas), most_in_flight),
         seats=_seats(seat0),
         heaps=np.zeros(heap0 + timers, FINISH),
         routes=np.concatenate(trees),
         laws=np.concatenate(laws),
+        prefixes=prefix.table(replicas, int(run["prefix_ids"][0])),
         requests=requests,
     )
 
@@ -145,13 +161,6 @@ def _queues(fleet: int, most_in_flight: Sequence[int | None]) -> NDArray[Any]:
     queues = np.zeros(fleet + len(most_in_flight) + 1, QUEUE)
     queues["most_in_flight"][fleet:-1] = [UNLIMITED if most is None else most for most in most_in_flight]
     return queues
-
-
-def _run(arrivals: int, timer0: int) -> NDArray[Any]:
-    run = np.zeros(1, RUN)
-    run["arrivals"] = arrivals
-    run["timer0"] = timer0
-    return run
 
 
 def _seats(count: int) -> NDArray[Any]:

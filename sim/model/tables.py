@@ -34,6 +34,7 @@ REQUEST = np.dtype(
         ("done_tokens", "i4"),  # output tokens made before the last preemption
         ("next", "i4"),  # the request behind this one in its queue
         ("replica", "i4"),  # row in the replica table; NONE until one is chosen
+        ("prefix0", "i4"),  # where the ids of its prompt's blocks begin; NONE when it names none
         ("pool", "i2"),
         ("stream", "i2"),
         ("outcome", "u1"),
@@ -65,6 +66,7 @@ SEAT = np.dtype(
         ("newer", "i4"),  # in a free seat: the next free seat
         ("prompt", "i4"),  # tokens to prefill at this admission: prompt, plus what a preemption made it recompute
         ("left", "i4"),  # of these, not yet given to an iteration
+        ("cached", "i4"),  # of these, in memory already at this admission
         ("begun", "i4"),  # 1 once an iteration serves it (one that is scheduled ahead does not yet)
         ("offset", "i8"),  # decoding: context tokens, less the clock of tokens
         ("stop", "f8"),  # batching: clock of tokens at the last one; slots: time of the end; -1 when neither
@@ -72,6 +74,9 @@ SEAT = np.dtype(
     align=True,
 )
 """A place in a replica's batch (or a slot): what is known of the request that sits there."""
+
+PREFIX = np.dtype([("holders", "i4"), ("tokens", "i4"), ("older", "i4"), ("newer", "i4")])
+"""A block of a prompt at one replica (see prefix): who holds it, and its neighbours in the line of idle ones."""
 
 FINISH = np.dtype([("key", "f8"), ("request", "i4"), ("seat", "i4")])
 """An entry of a replica's heap of finishes: by the clock of tokens (batching) or by time (slots), then by request."""
@@ -118,6 +123,8 @@ REPLICA = np.dtype(
         ("preemptions", "i8"),
         ("ready_s", "f8"),  # since when it is ready
         ("link_free_s", "f8"),  # when its link has sent all that is on it
+        ("prefix0", "i8"),  # first row of its prefix cache
+        ("idle_blocks", "i8"),  # of KV memory, free but for what the prefix cache remembers there
     ]
 )
 
@@ -165,6 +172,9 @@ RUN = np.dtype(
         ("events", "i8"),
         ("timer0", "i8"),  # first row of the timers in the heap table
         ("timers", "i8"),
+        ("prefix_ids", "i8"),  # different blocks of prompts that requests name
+        ("prefix_tokens", "i8"),  # tokens of such a block
+        ("prefix_lists", "i8"),  # where these names begin in the lists
         ("last_finish_s", "f8"),
     ]
 )
@@ -178,10 +188,11 @@ class State(NamedTuple):
     pools: NDArray[Any]
     replicas: NDArray[Any]
     lists: NDArray[np.int64]
-    """Three lists in one, because each table costs the SimPy calendar 0.1 us a call. First, pool by pool from its
+    """Four lists in one, because each table costs the SimPy calendar 0.1 us a call. First, pool by pool from its
     `replica0`, the rows of ready replicas, for routers that draw or rotate. Then the rows of the replicas whose plan
     the last transition changed: a calendar looks at their `wake_s`. Then, from each replica's `phase0`, its decoding
-    sequences counted by when they take their next block of KV memory.
+    sequences counted by when they take their next block of KV memory. Then the ids of the blocks of prompts, each
+    request's closed by NONE.
     """
     queues: NDArray[Any]
     seats: NDArray[Any]
@@ -189,4 +200,6 @@ class State(NamedTuple):
     routes: NDArray[Any]
     """Nodes of the routing tournaments, pool by pool."""
     laws: NDArray[Any]
+    prefixes: NDArray[Any]
+    """Prefix caches, replica by replica."""
     requests: NDArray[Any]

@@ -7,11 +7,9 @@ and goes on decoding there without prefill.
 
 from __future__ import annotations
 
-from typing import Any
-
-from sim.model import memory, seats, timers
+from sim.model import memory, prefix, seats, timers
 from sim.model.compiled import compiled, compiled_apart
-from sim.model.tables import State
+from sim.model.tables import NONE, State
 
 HERE, SENT, GOES_ON, STARTS_OVER = range(4)
 """A request's `handed`: not handed over; on its way or waiting there; decoding there; preempted there since."""
@@ -37,13 +35,17 @@ def send(s: State, row: int, seat: int, now_s: float) -> None:
 
 
 @compiled
-def gone(replica: Any, pool: Any, request: Any, now_s: float) -> None:
+def gone(s: State, row: int, r: int, now_s: float) -> None:
     """The KV cache of a request is through: the sender's memory is free again."""
-    tokens = int(request["prompt_tokens"])
+    replica = s.replicas[row]
+    before = int(replica["kv"])
+    tokens = int(s.requests[r]["prompt_tokens"])
     if replica["planned"] == 0:
         memory.settle(replica, now_s)
-    else:
-        # what the planned iteration will be charged for memory that it holds no more
-        replica["kv_s"] += tokens * (now_s - replica["boundary_s"])
     replica["kv"] -= tokens
-    replica["blocks"] -= memory.blocks_of(pool, tokens)
+    replica["blocks"] -= memory.blocks_of(s.pools[replica["pool"]], tokens)
+    if s.requests[r]["prefix0"] != NONE:
+        prefix.drop(s, row, r, tokens)
+    if replica["planned"] > 0:
+        # the planned iteration will be charged for what is held from now on only
+        replica["kv_s"] += (before - replica["kv"]) * (now_s - replica["boundary_s"])

@@ -54,7 +54,7 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
     if pool["central"] == 0 or s.queues[pool_row]["length"] == 0:
         row = routing.choose(s, pool_row, request["ticket"])
     asks = pool["central"] == 1 and pool["batching"] == 1 and row != NONE
-    if asks and not batching.has_room(s, row, blocks, now_s, row <= over_row):
+    if asks and not batching.has_room(s, row, r, now_s, row <= over_row):
         row = NONE
     if row != NONE:
         enqueue(s, row, r, over_row, now_s)
@@ -74,7 +74,7 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
     waiting = int(s.queues[line]["length"])
     blocks = memory.needed(pool, request)
     if pool["batching"] == 1:
-        room = batching.has_room(s, row, blocks, now_s, row <= over_row)
+        room = batching.has_room(s, row, r, now_s, row <= over_row)
     else:
         room = bool(replica["seated"] < pool["seats"])
     if not room and waiting >= pool["max_waiting"]:
@@ -107,7 +107,7 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
         r = int(queue["head"])
         blocks = memory.needed(s.pools[pool_row], s.requests[r])
         row = routing.choose(s, pool_row, s.requests[r]["ticket"])
-        if row == NONE or not batching.has_room(s, row, blocks, now_s, row <= over_row):
+        if row == NONE or not batching.has_room(s, row, r, now_s, row <= over_row):
             return
         queues.pop_front(s.queues, s.requests, pool_row, blocks)
         replica = s.replicas[row]
@@ -132,6 +132,10 @@ def wake(s: State, row: int, now_s: float) -> None:
             if s.queues[pool_row]["length"] > 0:
                 dispatch(s, pool_row, row, row, now_s)
         batching.plan(s, row, now_s)
+        if s.run[0]["prefix_ids"] > 0 and s.pools[pool_row]["central"] == 1 and s.queues[pool_row]["length"] > 0:
+            # who was admitted shares blocks with others: that may have made room for one more
+            routing.refresh(s, row)
+            dispatch(s, pool_row, len(s.replicas), row, now_s)
     else:
         slots.wake(s, row, now_s)
     routing.refresh(s, row)
@@ -147,9 +151,8 @@ def deliver(s: State, now_s: float) -> None:
     # 64 bits wide, as elsewhere: a transition called with another width would be compiled once more
     row = 0 + int(s.requests[r]["replica"])
     all_rows = len(s.replicas)
-    replica = s.replicas[row]
-    pool_row = 0 + int(replica["pool"])
-    transfer.gone(replica, s.pools[pool_row], s.requests[r], now_s)
+    pool_row = 0 + int(s.replicas[row]["pool"])
+    transfer.gone(s, row, r, now_s)
     if s.queues[len(s.pools) + row]["length"] > 0:
         batching.attend(s, row, now_s, row <= all_rows)
         touch(s, row)

@@ -142,7 +142,7 @@ class Scenario(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*self._window_problems(), *self._stream_problems()]
+        problems = [*self._window_problems(), *self._stream_problems(), *self._transfer_problems()]
         if problems:
             raise said_all(problems)
         return self
@@ -173,6 +173,33 @@ class Scenario(BaseModel):
                 problems.append(
                     (at, f"needs 'prompt_tokens' and 'output_tokens': the replicas of pool '{name}' are batching")
                 )
+        return problems
+
+    def _transfer_problems(self) -> list[tuple[tuple[str, ...], str]]:
+        """What does not fit between a pool that prefills and the one that decodes."""
+        problems: list[tuple[tuple[str, ...], str]] = []
+        for name, pool in self.pools.items():
+            if pool.kv_transfer is None:
+                continue
+            to = pool.kv_transfer.to
+            others = [other for other in self.pools if other != name]
+            target = self.pools.get(to)
+            problem = ""
+            if to == name:
+                problem = "is this pool itself; name the pool that decodes"
+            elif target is None:
+                problem = f"no pool is called '{to}'{catalogue.did_you_mean(to, others)}"
+            elif not isinstance(target.replica, Batching):
+                problem = f"pool '{to}' does not batch: its replicas are slots and keep no KV cache"
+            elif target.kv_transfer is not None:
+                problem = f"pool '{to}' hands over itself; a request is handed over once"
+            elif target.kv_bytes_per_token not in (None, pool.kv_bytes_per_token):
+                problem = (
+                    f"pool '{to}' keeps {target.kv_bytes_per_token:g} bytes of KV cache a token, this one "
+                    f"{pool.kv_bytes_per_token:g}; both must serve one model with one kv_precision"
+                )
+            if problem:
+                problems.append((("pools", name, "kv_transfer", "to"), problem))
         return problems
 
     def _pool_or_why(self, stream: str) -> str | tuple[tuple[str, ...], str]:

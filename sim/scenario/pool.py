@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from sim.autoscaling import AnyPolicy
 from sim.config import catalogue
 from sim.config.said import said, said_all
-from sim.config.units import Count, PositiveCount, PositiveShare
+from sim.config.units import SHARE, Count, PositiveCount, PositiveShare
 from sim.hardware import (
     MEMORY_SHARE,
     Demand,
@@ -30,10 +30,13 @@ from sim.hardware import (
     default_engine,
     given,
     implied,
+    kv_bytes_per_token,
     memory_problem,
     split_problem,
 )
 from sim.model.routing import ROUTERS
+from sim.scenario.kv_transfer import KvTransfer
+from sim.scenario.speculation import Speculation
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -73,18 +76,30 @@ class Batching(BaseModel):
     chunked_prefill: Annotated[
         bool, Field(description="Whether a prompt may be prefilled over several iterations.")
     ] = True
+    watermark: Annotated[
+        Annotated[float, SHARE.between(0, 0.5)],
+        Field(description="Share of the KV memory kept free when a request is admitted."),
+    ] = 0.0
+    speculation: Annotated[Speculation | None, Field(description="Speculative decoding.")] = None
 
     @property
     def seats(self) -> int:
         """Requests that can run at once."""
         return self.max_num_seqs
 
+    @property
+    def verified(self) -> int:
+        """Tokens of a decoding sequence in an iteration: one, and those drafted."""
+        return 1 if self.speculation is None else 1 + self.speculation.draft_tokens
+
     @model_validator(mode="after")
     def _budget_covers_batch(self) -> Self:
-        if self.max_num_seqs > self.max_batched_tokens:
+        if self.max_num_seqs * self.verified > self.max_batched_tokens:
+            given = "a token" if self.verified == 1 else f"{self.verified} tokens with what is drafted"
             raise said(
-                f"must not be above max_batched_tokens ({self.max_batched_tokens}): an iteration gives every sequence "
-                f"a token; got {self.max_num_seqs}",
+                f"must not be above max_batched_tokens ({self.max_batched_tokens})"
+                f"{'' if self.verified == 1 else f' / {self.verified}'}: an iteration gives every sequence {given}; "
+                f"got {self.max_num_seqs}",
                 "max_num_seqs",
             )
         return self
@@ -170,6 +185,9 @@ class Pool(BaseModel):
     queue: Annotated[AnyQueue, Field(description="Where requests wait.")] = PerReplica()
     autoscaler: Annotated[AnyPolicy, Field(description="How many replicas there are.")]
     price: Annotated[Price | None, Field(description="What a GPU costs; left out: the GPU's list price.")] = None
+    kv_transfer: Annotated[
+        KvTransfer | None, Field(description="Where requests decode after their prefill here; left out: here.")
+    ] = None
 
     @cached_property
     def law(self) -> IterationLaw:
@@ -187,6 +205,11 @@ class Pool(BaseModel):
         assert demand is not None
         assert self.gpu is not None
         return demand.kv_tokens(self.gpu)
+
+    @property
+    def kv_bytes_per_token(self) -> float | None:
+        """Bytes of KV cache that one token takes, wherever it is; None without a model."""
+        return None if self.model is None else kv_bytes_per_token(self.model, 1, self.kv_precision)
 
     @property
     def law_facts(self) -> dict[str, Any] | None:
@@ -231,7 +254,8 @@ class Pool(BaseModel):
             kv_precision=self.kv_precision or self.model.kv_precision,
             expert_parallel=self.expert_parallel,
         )
-        return implied(pair, self.replica.seats, self.replica.max_batched_tokens, self.latency_source)
+        replica = self.replica
+        return implied(pair, replica.seats, replica.max_batched_tokens, self.latency_source, replica.verified)
 
     def _demand(self) -> Demand | None:
         """What is to fit into GPU memory, if that is to be found out."""
@@ -244,7 +268,7 @@ class Pool(BaseModel):
             precision=self.precision,
             kv_precision=self.kv_precision,
             max_batched_tokens=self.replica.max_batched_tokens,
-            max_num_seqs=self.replica.seats,
+            max_num_seqs=self.replica.seats * self.replica.verified,
         )
 
     @model_validator(mode="before")
@@ -266,7 +290,7 @@ class Pool(BaseModel):
 
     def _unused_by_slots(self) -> list[tuple[tuple[str, ...], str]]:
         keys = ("latency", "latency_source", "model", "engine", "precision", "kv_precision", "kv_capacity_tokens")
-        unused = [key for key in keys if getattr(self, key) is not None]
+        unused = [key for key in (*keys, "kv_transfer") if getattr(self, key) is not None]
         remedy = "says nothing for replicas of kind slots, which serve by the stream's 'service'; remove it"
         return [((key,), remedy) for key in unused]
 
@@ -281,6 +305,8 @@ class Pool(BaseModel):
         for key in ("engine", "latency_source"):
             if self.latency is not None and getattr(self, key) is not None:
                 problems.append(((key,), "says nothing beside 'latency', which gives the iteration time; remove one"))
+        if self.kv_transfer is not None and self.model is None:
+            problems.append((("kv_transfer",), "needs a 'model', to know the bytes of a token's KV cache"))
         law = self._law_or_why()
         if isinstance(law, str):
             problems.append((("latency_source",) if self.latency_source else (), law))

@@ -48,6 +48,7 @@ def fleet(replicas: int) -> PoolSpec:
 def traffic(count: int, replicas: int) -> NDArray[Any]:
     rng = np.random.default_rng(7)
     rows = np.zeros(count, REQUEST)
+    rows["prefix0"] = NONE
     rows["arrival_s"] = np.cumsum(rng.exponential(1 / (RATE_PER_REPLICA * replicas), count))
     shares = [0, 0.25, 0.5, 0.75, 0.9, 0.99, 1]
     rows["prompt_tokens"] = np.interp(rng.random(count), shares, [4, 380, 1020, 1700, 2735, 4142, 6000])

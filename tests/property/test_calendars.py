@@ -34,7 +34,7 @@ def outcome(
 ) -> dict[str, bytes]:
     """Everything that a run leaves behind, as bytes."""
     requests = runs.table(jobs)
-    tables = state.build(specs, requests, most_in_flight)
+    tables = state.build(specs, requests, most_in_flight, runs.prefixes(jobs)[1], runs.PIECE)
     clock = Clock()
     for row, at_s in enumerate(opens_s):
         clock.process(open_at(clock, tables, row, at_s))

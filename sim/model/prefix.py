@@ -1,0 +1,151 @@
+"""The prefix cache of a replica: blocks of prompts that several requests begin with, and the order to forget them in.
+
+A request names the blocks of its prompt, from the front, by ids that stand for their content. Those that the replica
+knows need no prefill; those that another running request holds take no memory twice. Blocks that nobody holds any more
+stay, in memory that is free otherwise, until it is needed: then those go first whose last holder left longest ago, and
+of one request's the last ones.
+
+An id's row in a replica's part of the table says how many hold it: ABSENT, or 0 (idle, in the line of those to
+forget), or more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.model import memory
+from sim.model.compiled import compiled, compiled_apart
+from sim.model.tables import NONE, PREFIX, State
+
+ABSENT = -1
+
+
+@compiled_apart
+def look(s: State, row: int, r: int) -> tuple[int, int, int]:
+    """What of request r's prompt replica `row` knows: tokens; and of these, tokens and blocks that others hold."""
+    size = int(s.run[0]["prefix_tokens"])
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    left = int(s.requests[r]["prompt_tokens"])
+    at = int(s.run[0]["prefix_lists"] + s.requests[r]["prefix0"])
+    known = 0
+    shared = 0
+    blocks = 0
+    while s.lists[at] != NONE:
+        holders = s.prefixes[replica["prefix0"] + s.lists[at]]["holders"]
+        if holders == ABSENT:
+            break
+        tokens = min(left, size)
+        known += tokens
+        if holders > 0:
+            shared += tokens
+            blocks += memory.blocks_of(pool, tokens)
+        left -= tokens
+        at += 1
+    return known, shared, blocks
+
+
+@compiled
+def shared_blocks(s: State, row: int, r: int) -> int:
+    """Blocks of request r's prompt that others hold at this replica already."""
+    request = s.requests[r]
+    if request["prefix0"] == NONE or request["handed"] != 0:
+        return 0
+    return look(s, row, r)[2]
+
+
+@compiled_apart
+def hold(s: State, row: int, r: int) -> None:
+    """Request r is admitted: it holds the blocks of its prompt, those that it will compute too."""
+    size = int(s.run[0]["prefix_tokens"])
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    left = int(s.requests[r]["prompt_tokens"])
+    at = int(s.run[0]["prefix_lists"] + s.requests[r]["prefix0"])
+    while s.lists[at] != NONE:
+        tokens = min(left, size)
+        place = int(replica["prefix0"] + s.lists[at])
+        entry = s.prefixes[place]
+        if entry["holders"] == 0:
+            unlink(s, place)
+            replica["idle_blocks"] -= memory.blocks_of(pool, tokens)
+        entry["holders"] = max(int(entry["holders"]), 0) + 1
+        entry["tokens"] = tokens
+        left -= tokens
+        at += 1
+
+
+@compiled_apart
+def drop(s: State, row: int, r: int, computed: int) -> None:
+    """Request r leaves with this much of its prompt computed, and has given back memory as if it had been alone.
+
+    What others hold still is in memory after all; what nobody holds is idle, and was never there if not computed.
+    """
+    size = int(s.run[0]["prefix_tokens"])
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    prompt = int(s.requests[r]["prompt_tokens"])
+    first = int(s.run[0]["prefix_lists"] + s.requests[r]["prefix0"])
+    last = first
+    while s.lists[last] != NONE:
+        last += 1
+    for at in range(last - 1, first - 1, -1):
+        begin = (at - first) * size
+        tokens = min(prompt - begin, size)
+        blocks = memory.blocks_of(pool, tokens)
+        place = int(replica["prefix0"] + s.lists[at])
+        entry = s.prefixes[place]
+        entry["holders"] -= 1
+        if entry["holders"] > 0:
+            replica["kv"] += tokens
+            replica["blocks"] += blocks
+        elif begin + tokens > computed:
+            entry["holders"] = ABSENT
+        else:
+            link(s, int(replica["prefix0"] + s.run[0]["prefix_ids"]), place)
+            replica["idle_blocks"] += blocks
+
+
+@compiled
+def link(s: State, line: int, place: int) -> None:
+    """A block becomes idle: last in line to be forgotten."""
+    newest = int(s.prefixes[line]["older"])
+    s.prefixes[place]["older"] = newest
+    s.prefixes[place]["newer"] = line
+    s.prefixes[newest]["newer"] = place
+    s.prefixes[line]["older"] = place
+
+
+@compiled
+def unlink(s: State, place: int) -> None:
+    """A block is idle no more."""
+    older = int(s.prefixes[place]["older"])
+    newer = int(s.prefixes[place]["newer"])
+    s.prefixes[older]["newer"] = newer
+    s.prefixes[newer]["older"] = older
+
+
+@compiled_apart
+def trim(s: State, row: int) -> None:
+    """Forget idle blocks until the rest fits beside what is in use."""
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    line = int(replica["prefix0"] + s.run[0]["prefix_ids"])
+    while replica["idle_blocks"] > 0 and replica["idle_blocks"] > pool["kv_blocks"] - replica["blocks"]:
+        place = int(s.prefixes[line]["newer"])
+        unlink(s, place)
+        s.prefixes[place]["holders"] = ABSENT
+        replica["idle_blocks"] -= memory.blocks_of(pool, int(s.prefixes[place]["tokens"]))
+
+
+def table(replicas: NDArray[Any], ids: int) -> NDArray[Any]:
+    """Rows for `ids` blocks at each replica, nothing known, and one more to begin and end its line of idle ones."""
+    rows = np.zeros((len(replicas), ids + 1 if ids else 0), PREFIX)
+    if ids:
+        rows["holders"] = ABSENT
+        replicas["prefix0"] = np.arange(len(replicas)) * (ids + 1)
+        rows["older"][:, ids] = rows["newer"][:, ids] = replicas["prefix0"] + ids
+    return rows.reshape(-1)
