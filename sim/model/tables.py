@@ -103,6 +103,7 @@ REPLICA = np.dtype(
         ("context", "i8"),  # tokens that decoding sequences attend to in the next iteration
         ("kv", "i8"),  # tokens in KV memory in the next iteration
         ("blocks", "i8"),  # blocks of KV memory that they take
+        ("idle_blocks", "i8"),  # of the others, those that the prefix cache remembers
         ("noted_blocks", "i8"),  # the same when its batch last changed: what a router reads
         ("tokens", "i8"),  # prompt tokens of all outstanding requests
         ("prefill", "i4"),  # oldest seat in prefill: the prefilling seats are the newest of the batch
@@ -124,7 +125,6 @@ REPLICA = np.dtype(
         ("ready_s", "f8"),  # since when it is ready
         ("link_free_s", "f8"),  # when its link has sent all that is on it
         ("prefix0", "i8"),  # first row of its prefix cache
-        ("idle_blocks", "i8"),  # of KV memory, free but for what the prefix cache remembers there
     ]
 )
 
