@@ -8,45 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from sim.cli.engine_options import engine_options, setting_from
+from sim.cli.progress import Counted, compiling
 
+if TYPE_CHECKING:
     from sim.study.fitted import Fit
-    from sim.study.rerun import Setting
+    from sim.study.setting import Setting
 
 
 @click.command(short_help="Fit the latency law to measurements.")
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
-@click.option("--model", required=True, help="Model that was served: a name from the catalogue or a path.")
-@click.option("--gpu", required=True, help="GPU that served it: a name or a path.")
-@click.option("--gpus-per-replica", type=click.IntRange(1), default=1, show_default=True, help="Tensor parallelism.")
-@click.option("--engine", help="Engine: a name or a path (default: vllm-0.15).")
-@click.option(
-    "--precision", type=click.Choice(["bf16", "fp16", "fp8", "mxfp4"]), help="Of the weights, if not the model's."
-)
-@click.option("--kv-precision", type=click.Choice(["bf16", "fp16", "fp8"]), help="Of the KV cache, if not the model's.")
-@click.option(
-    "--max-num-seqs", type=click.IntRange(1), default=256, show_default=True, help="As the engine was started."
-)
-@click.option("--max-batched-tokens", type=click.IntRange(1), default=8192, show_default=True, help="Likewise.")
-@click.option("--whole-prompts", is_flag=True, help="Chunked prefill was off.")
-@click.option("--memory-share", type=click.FloatRange(0, 1, min_open=True), help="GPU memory the engine may use (0.9).")
-@click.option("--kv-capacity-tokens", type=click.IntRange(1), help="KV memory of a replica, as the engine logged it.")
-@click.option("--max-in-flight", type=click.IntRange(1), help="Cap of the benchmark's client, where a file says none.")
-@click.option(
-    "--cached-share", type=click.FloatRange(0, 1), default=0.0, help="Share of prompt tokens in a warm cache."
-)
-@click.option("--format", "format_", help="Format of the files (default: recognised by their keys).")
+@engine_options
 @click.option("--out", type=click.Path(path_type=Path), help="Model sheet to write (default: MODEL-GPU-xN.yaml).")
 @click.option("--plot", type=click.Path(path_type=Path), help="Write a page with the residuals here.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of the requests that are drawn again.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def command(
     files: tuple[str, ...],
-    model: str,
-    gpu: str,
-    engine: str | None,
     max_in_flight: int | None,
     format_: str | None,
     out: Path | None,
@@ -54,68 +34,37 @@ def command(
     force: bool,
     seed: int,
     as_json: bool,
-    **started: Any,
+    quiet: bool,
+    **engine: Any,
 ) -> None:
     """Fit the latency law of a model on its GPUs to benchmark results in FILES, and write a model sheet.
 
-    Reads vLLM, SGLang, GuideLLM, AIPerf, inference-perf and llm-d-benchmark results, and CSV logs of iterations. Name
-    the written file as `model:` in a scenario.
+    Reads vLLM, SGLang, GuideLLM, AIPerf, inference-perf, llm-d-benchmark and InferenceX results, and CSV logs of
+    iterations. Name the written file as `model:` in a scenario.
     """
     from sim.exchange import read_benchmarks
     from sim.study.calibrate import calibrate, with_cap
     from sim.study.calibrated_sheet import sheet_yaml
 
-    setting = _setting(model, gpu, engine, **started)
+    measured = with_cap(read_benchmarks(files, format_), max_in_flight)
+    setting = setting_from(engine, measured.points)
     out = out or Path(f"{setting.model.name}-{setting.gpu.name}-x{setting.gpus_per_replica}.yaml".replace(os.sep, "-"))
     for path in filter(None, (out, plot)):
         _check_free(path, force)
-    measured = with_cap(read_benchmarks(files, format_), max_in_flight)
-    fit = calibrate(measured, setting, seed)
+    fit = calibrate(
+        measured, setting, seed, None if quiet else Counted("step of the fit:"), None if quiet else compiling
+    )
     _write(out, sheet_yaml(fit, setting))
     if plot is not None:
         from sim.report.residuals import residual_page
 
-        title = f"{setting.model.name} on {setting.gpus_per_replica} x {setting.gpu.name}"
-        _write(plot, residual_page(fit, title))
+        _write(plot, residual_page(fit, setting.label))
     if as_json:
         from sim.result.files import json_text
 
         click.echo(json_text(_document(fit, setting, out)), nl=False)
     else:
         _show(fit, out)
-
-
-def _setting(model: str, gpu: str, engine: str | None, **started: Any) -> Setting:
-    """The engine under test, every sheet found and valid. Raises ConfigError."""
-    from sim.config import catalogue
-    from sim.config.errors import ConfigError, Problem
-    from sim.hardware import EngineSheet, GpuSheet, ModelSheet, default_engine
-    from sim.scenario import Batching
-    from sim.study.rerun import Setting
-
-    chosen = _sheet(engine, catalogue.ENGINES, "engine", EngineSheet) if engine else default_engine()
-    if not chosen.name:
-        raise ConfigError(Problem("needs a name: calibrations refer to it", "name", str(engine)))
-    seqs, tokens = started.pop("max_num_seqs"), started.pop("max_batched_tokens")
-    if seqs > tokens:
-        raise ConfigError(Problem(f"must not be above --max-batched-tokens ({tokens}); got {seqs}", "--max-num-seqs"))
-    replica = Batching(max_num_seqs=seqs, max_batched_tokens=tokens, chunked_prefill=not started.pop("whole_prompts"))
-    return Setting(
-        model=_sheet(model, catalogue.MODELS, "model", ModelSheet),
-        gpu=_sheet(gpu, catalogue.GPUS, "GPU", GpuSheet),
-        engine=chosen,
-        replica=replica,
-        **started,
-    )
-
-
-def _sheet(text: str, folder: str, noun: str, kind: type[BaseModel]) -> Any:
-    from sim.config.loader import read_file
-    from sim.config.reading import Read, validated
-    from sim.config.references import locate
-    from sim.config.tree import Place
-
-    return validated(Read(read_file(locate(text, folder, noun, Place())), ()), kind)
 
 
 def _check_free(path: Path, force: bool) -> None:

@@ -171,7 +171,7 @@ def open_document(file: str) -> Document:
             except (ValueError, RecursionError):
                 pass  # a value over several lines
         return Document(file, "json", _whole_json(file))
-    if "," in first and ":" not in first:
+    if "," in first and ":" not in first and start != "#":
         return Document(file, "csv", csv_header(file))
     try:
         return Document(file, "yaml", read_file(Path(file)).plain())

@@ -23,7 +23,7 @@ _COLOURS = ("#2563eb", "#d97706", "#0d9488", "#7c3aed", "#dc2626", "#64748b")
 
 def picture(found: Validation) -> str:
     """The SVG. The same comparisons give the same bytes."""
-    colours = {file.name: _COLOURS[i % len(_COLOURS)] for i, file in enumerate(found.files)}
+    colours = {source.name: _COLOURS[i % len(_COLOURS)] for i, source in enumerate(found.sources)}
     panels = [(metric, rows) for metric in PANELS if (rows := [row for row in found.rows if row.metric == metric])]
     parts, at = [], _TOP
     for metric, rows in panels:

@@ -17,9 +17,10 @@ from sim.config.errors import DataError, Problem
 from sim.hardware import Calibration
 from sim.study import traps
 from sim.study.fitted import Coefficient, Fit, Residual
-from sim.study.iteration_fit import IterationFit
+from sim.study.iteration_fit import IterationFit, law_for
 from sim.study.measured import Floats, Measured, OperatingPoint
-from sim.study.rerun import Outcome, Rerun, Setting
+from sim.study.rerun import Outcome, Rerun
+from sim.study.setting import Setting
 
 NAMES = ("overhead_s", "device_scale", "seq_s", "iteration_s")
 """What is fitted, in the order in which the data come to tell it; what comes last is given up first."""
@@ -45,12 +46,21 @@ MISSED_SHARE = 0.10
 _STEP, _NEAR, _TURNS, _ENOUGH = 0.25, 0.5, 12, 5e-3
 
 
-def calibrate(measured: Measured, setting: Setting, seed: int = 0, on_turn: Callable[[int], None] | None = None) -> Fit:
-    """Fit the law to all that was measured. Raises ConfigError or DataError; `on_turn` is told of each step."""
+def calibrate(
+    measured: Measured,
+    setting: Setting,
+    seed: int = 0,
+    on_turn: Callable[[int], None] | None = None,
+    on_compile: Callable[[], None] | None = None,
+) -> Fit:
+    """Fit the law to all that was measured. Raises ConfigError or DataError.
+
+    `on_turn` is told of each step; `on_compile` is called as by `simulate`.
+    """
     setting.check()
     if not measured.points and not measured.iterations:
         raise DataError(Problem("the files hold nothing to fit to"))
-    return _Fitting(measured, setting, seed, on_turn).fit()
+    return _Fitting(measured, setting, seed, on_turn, on_compile).fit()
 
 
 @dataclass(frozen=True)
@@ -73,20 +83,22 @@ class _Fitting:
         setting: Setting,
         seed: int,
         on_turn: Callable[[int], None] | None,
+        on_compile: Callable[[], None] | None,
     ) -> None:
         self.setting = setting
+        self.on_compile = on_compile
         self.logs = measured.iterations
         self.on_turn = on_turn
-        self.roofline = setting.law()
+        self.roofline = setting.from_sheets().law()
         self.warnings = traps.all_said(measured.points, setting, self.roofline)
         points = [point for point in measured.points if not traps.held_back(point)]
         if not points and not self.logs:
             raise DataError(Problem("no point is left to fit to: " + "; ".join(self.warnings)))
-        self.reruns = [Rerun(point, setting, seed, index) for index, point in enumerate(points)]
+        self.reruns = [Rerun(point, seed, f"{index}:{point.name}") for index, point in enumerate(points)]
         scale_sd = UNKNOWN_GPU_SCALE_SD if setting.gpu.family == "default" else PRIOR_SD["device_scale"]
         self.prior = np.array([setting.engine.overhead_s, 1.0, 0.0, 0.0])
         self.prior_sd = np.array([{**PRIOR_SD, "device_scale": scale_sd}[name] for name in NAMES])
-        self.log_laws = [IterationFit(log, self.roofline) for log in self.logs]
+        self.log_laws = [IterationFit(log, law_for(log, setting.from_sheets())) for log in self.logs]
         self.turns = 0
         self.slopes: dict[int, tuple[Floats, Floats]] = {}
         self.seen: dict[bytes, list[Outcome]] = {}
@@ -117,8 +129,8 @@ class _Fitting:
         """Every point under the law at `x` (deviations from the prior, in its standard deviations)."""
         key = x.tobytes()
         if key not in self.seen:
-            row = self.row(x)
-            self.seen[key] = [rerun.run(row) for rerun in self.reruns]
+            under = self.setting.calibrated(self.row(x))
+            self.seen[key] = [rerun.run(under, self.on_compile) for rerun in self.reruns]
         return self.seen[key]
 
     def row(self, x: Floats) -> Calibration:
@@ -129,7 +141,7 @@ class _Fitting:
         return Calibration(
             gpu=setting.gpu.name,
             gpus_per_replica=setting.gpus_per_replica,
-            precision=setting.pair().precision,
+            precision=setting.weights,
             engine=setting.engine.name,
             device_scale=scale,
             iteration_s=iteration,
@@ -171,7 +183,9 @@ class _Fitting:
         median = traps.is_cold(point) and point.ttft.p50 is not None
         ttft = point.ttft.p50 if median and point.ttft.p50 is not None else point.ttft.mean
         sd = NOISE["ttft"] * ttft + TTFT_FLOOR_S
-        found.append(_Target(index, "ttft", ttft, sd, (lambda o: o.ttft_s_p50) if median else (lambda o: o.ttft_s)))
+        found.append(
+            _Target(index, "ttft", ttft, sd, (lambda o: o.figures["ttft_s_p50"]) if median else (lambda o: o.ttft_s))
+        )
         return found
 
     def _grown(self, point: OperatingPoint) -> bool:

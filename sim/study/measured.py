@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.workload.law import Distribution
+
 Floats = NDArray[np.float64]
+
+QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,8 @@ class Spread:
     mean: float | None = None
     p50: float | None = None
     p99: float | None = None
+    p90: float | None = None
+    p95: float | None = None
 
 
 NOTHING = Spread()
@@ -48,6 +54,9 @@ class OperatingPoint:
     output_tokens: float
     requests: int
     """Completed."""
+    prompt_law: Distribution[float] | None = None
+    """Lengths as drawn, where the file tells their spread; None: the mean for all, but for `rows`."""
+    output_law: Distribution[float] | None = None
     rate_per_s: float | None = None
     """Requested; None: as many as the cap allows."""
     max_in_flight: int | None = None
@@ -67,6 +76,8 @@ class OperatingPoint:
     e2e: Spread = NOTHING
     model: str = ""
     gpu: str = ""
+    precision: str = ""
+    """Of the weights, where the file says so."""
     gpus_per_replica: int | None = None
     replicas: int = 1
     cached_share: float | None = None
@@ -152,7 +163,7 @@ def spread_of(values: Floats | None) -> Spread:
     values = values[np.isfinite(values)] if values is not None else np.empty(0)
     if not len(values):
         return NOTHING
-    return Spread(float(values.mean()), float(np.quantile(values, 0.5)), float(np.quantile(values, 0.99)))
+    return Spread(float(values.mean()), **{name: float(np.quantile(values, q)) for name, q in QUANTILES.items()})
 
 
 def tpot_of(rows: Requests) -> Floats | None:

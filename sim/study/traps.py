@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from sim.config import catalogue
 from sim.hardware import IterationLaw
+from sim.study.called import gpu_called, model_called
 from sim.study.measured import OperatingPoint
-from sim.study.rerun import Setting
+from sim.study.setting import Setting
 
 HALVED = (0.35, 0.65)
 """Inter-token latency over (E2E - TTFT) / (output - 1) at which a tool counts two chunks a token."""
@@ -33,16 +35,35 @@ def all_said(points: Sequence[OperatingPoint], setting: Setting, law: IterationL
         unsaid = [point for point in points if not point.cached_share]
         warm = [said for point in unsaid if (said := warm_rows(point, law) or warm_level(point, law))]
         found += _once(warm) or list(warm_points(unsaid, law))
-    models = sorted({point.model for point in points if point.model})
-    if len(models) > 1:
-        found.append(f"the files measure different models: {', '.join(models)}")
-    splits = sorted({point.gpus_per_replica for point in points if point.gpus_per_replica})
-    if splits and splits != [setting.gpus_per_replica]:
-        found.append(f"the files say {splits[0]} GPUs a replica; {setting.gpus_per_replica} were named")
+    found += _contradictions(points, setting)
     failed = sum(point.failed for point in points)
     if failed:
         found.append(f"{failed} requests failed: they loaded the engine, and are left out")
     return [said for said in found if said]
+
+
+def _contradictions(points: Sequence[OperatingPoint], setting: Setting) -> Iterator[str]:
+    """Files that disagree with each other, or with what was named."""
+    models = sorted({point.model for point in points if point.model})
+    if len(models) > 1:
+        yield f"the files measure different models: {', '.join(models)}"
+    else:
+        for told in models:
+            called = model_called(told)
+            if called is not None and called[0] != setting.model.name and setting.model.name in _model_names():
+                yield f"the files say model '{told}', which is {called[0]} here; {setting.model.name} was named"
+    for told in sorted({point.gpu for point in points if point.gpu}):
+        gpu = gpu_called(told)
+        if gpu is not None and gpu != setting.gpu.name and setting.gpu.name in catalogue.names(catalogue.GPUS):
+            yield f"the files say GPU '{told}', which is {gpu} here; {setting.gpu.name} was named"
+    splits = sorted({point.gpus_per_replica for point in points if point.gpus_per_replica})
+    if splits and splits != [setting.gpus_per_replica]:
+        gpus = setting.gpus_per_replica
+        yield f"the files say {splits[0]} GPUs a replica; {gpus} {'was' if gpus == 1 else 'were'} named"
+
+
+def _model_names() -> tuple[str, ...]:
+    return catalogue.names(catalogue.MODELS)
 
 
 def _once(said: list[str]) -> list[str]:

@@ -9,11 +9,11 @@ import pytest
 
 from sim.study import traps
 from sim.study.measured import OperatingPoint, Requests, Spread
-from sim.study.rerun import Setting
+from sim.study.setting import Setting
 from tests.sheets import engine, gpu, model
 
 SETTING = Setting(model("llama-3-8b"), gpu("h100-sxm"), 1, engine("vllm-0.15"))
-LAW = SETTING.law()
+LAW = SETTING.from_sheets().law()
 FINE = OperatingPoint(
     name="fine",
     file="fine.json",
@@ -112,6 +112,6 @@ def test_contradictions_and_failures() -> None:
     other = replace(FINE, name="b", model="b")
     assert said(one, other) == [
         "the files measure different models: a, b",
-        "the files say 2 GPUs a replica; 1 were named",
+        "the files say 2 GPUs a replica; 1 was named",
         "3 requests failed: they loaded the engine, and are left out",
     ]
