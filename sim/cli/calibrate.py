@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli.engine_options import engine_options, setting_from
+from sim.cli.files import check_free, write_whole
 from sim.cli.progress import Counted, compiling
 
 if TYPE_CHECKING:
@@ -50,42 +51,21 @@ def command(
     setting = setting_from(engine, measured.points)
     out = out or Path(f"{setting.model.name}-{setting.gpu.name}-x{setting.gpus_per_replica}.yaml".replace(os.sep, "-"))
     for path in filter(None, (out, plot)):
-        _check_free(path, force)
+        check_free(path, force)
     fit = calibrate(
         measured, setting, seed, None if quiet else Counted("step of the fit:"), None if quiet else compiling
     )
-    _write(out, sheet_yaml(fit, setting))
+    write_whole(out, sheet_yaml(fit, setting))
     if plot is not None:
         from sim.report.residuals import residual_page
 
-        _write(plot, residual_page(fit, setting.label))
+        write_whole(plot, residual_page(fit, setting.label))
     if as_json:
         from sim.result.files import json_text
 
         click.echo(json_text(_document(fit, setting, out)), nl=False)
     else:
         _show(fit, out)
-
-
-def _check_free(path: Path, force: bool) -> None:
-    from sim.config.errors import ConfigError, Problem
-
-    if not path.parent.is_dir():
-        raise ConfigError(Problem(f"the folder '{path.parent}' does not exist; make it first", file=str(path)))
-    if path.is_dir():
-        raise ConfigError(Problem("is a folder; name a file", file=str(path)))
-    if path.exists() and not force:
-        raise ConfigError(Problem("is already there; name another file, or say --force", file=str(path)))
-
-
-def _write(path: Path, text: str) -> None:
-    """The file with this content, or as it was."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _document(fit: Fit, setting: Setting, out: Path) -> dict[str, Any]:

@@ -44,11 +44,7 @@ _OPTIONS = (
     click.option("--format", "format_", help="Format of the files (default: recognised by their keys)."),
 )
 
-ENGINE_KEYS = (
-    "model", "gpu", "gpus_per_replica", "engine", "precision", "kv_precision", "max_num_seqs", "max_batched_tokens",
-    "whole_prompts", "memory_share", "kv_capacity_tokens", "cached_share",
-)  # fmt: skip
-"""Those that make a setting."""
+_SUCH_AS = {"model": "llama-3-8b", "GPU": "h100-sxm"}
 
 
 def engine_options(command: _Command) -> _Command:
@@ -60,6 +56,8 @@ def engine_options(command: _Command) -> _Command:
 
 def setting_from(options: dict[str, Any], points: Sequence[OperatingPoint]) -> Setting:
     """The engine that the options name, and where they do not, the points. Raises ConfigError."""
+    from dataclasses import replace
+
     from sim.config.errors import ConfigError, Problem
     from sim.hardware import default_engine
     from sim.scenario import Batching
@@ -85,7 +83,7 @@ def setting_from(options: dict[str, Any], points: Sequence[OperatingPoint]) -> S
         gpu = gpu_called(said)
         if gpu is None:
             raise ConfigError(_unknown(said, "GPU"))
-    return Setting(
+    setting = Setting(
         model=model_sheet(model),
         gpu=gpu_sheet(gpu),
         gpus_per_replica=options["gpus_per_replica"] or _gpus(points),
@@ -97,6 +95,16 @@ def setting_from(options: dict[str, Any], points: Sequence[OperatingPoint]) -> S
         kv_capacity_tokens=options["kv_capacity_tokens"],
         cached_share=options["cached_share"],
     )
+    try:
+        setting.check()
+    except ConfigError as error:
+        raise ConfigError(replace(problem, path=_option(problem.path)) for problem in error.problems) from None
+    return setting
+
+
+def _option(path: str) -> str:
+    """The option that a key of a pool is set by."""
+    return f"--{path.replace('_', '-')}" if path else ""
 
 
 def _said_once(names: Sequence[str], noun: str) -> str:
@@ -106,10 +114,12 @@ def _said_once(names: Sequence[str], noun: str) -> str:
     option = f"--{noun.lower()}"
     told = sorted({name for name in names if name})
     if not told:
-        raise ConfigError(Problem(f"is missing: the files do not say which {noun} it was", option))
+        raise ConfigError(
+            Problem(f"is needed: the files do not say which {noun} it was; such as {option} {_SUCH_AS[noun]}", option)
+        )
     if len(told) > 1:
         shown = ", ".join(f"'{name}'" for name in told)
-        raise ConfigError(Problem(f"is missing: the files say {shown}; give those of one, or name one", option))
+        raise ConfigError(Problem(f"is needed: the files say {shown}; give those of one, or name one", option))
     return told[0]
 
 
@@ -120,9 +130,10 @@ def _unknown(said: str, noun: str) -> Any:
 
     folder = {"model": catalogue.MODELS, "GPU": catalogue.GPUS}[noun]
     near = catalogue.nearest(said.rpartition("/")[2], catalogue.names(folder))
-    like = f", such as {near}" if near else ""
+    like = f"a name, such as {near}" if near else "a name"
+    remedy = f"{like}, or a path{' (a config.json will do)' if noun == 'model' else ''}"
     return Problem(
-        f"is missing: the files say '{said}', which cannot be told for sure; name it (a name{like}, or a path)",
+        f"is needed: the files say '{said}', and no sheet here is surely that; give {remedy}",
         f"--{noun.lower()}",
     )
 
@@ -134,5 +145,5 @@ def _gpus(points: Sequence[OperatingPoint]) -> int:
     told = sorted({point.gpus_per_replica for point in points if point.gpus_per_replica})
     if len(told) > 1:
         shown = ", ".join(map(str, told))
-        raise ConfigError(Problem(f"is missing: the files say {shown}; give those of one", "--gpus-per-replica"))
+        raise ConfigError(Problem(f"is needed: the files say {shown}; give those of one", "--gpus-per-replica"))
     return told[0] if told else 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -182,8 +183,7 @@ def _setting_of(setup: Setup, name: str, path: Path, iterations: bool) -> Settin
         setting.check()
     except ConfigError as error:
         problem = error.problems[0]
-        at = problem.path.removeprefix("pools.measured.")
-        raise DataError(Problem(f"{name}: {problem.message}", at, str(path))) from None
+        raise DataError(Problem(f"{name}: {problem.message}", problem.path, str(path))) from None
     return setting
 
 
@@ -209,13 +209,16 @@ def cases_of_results(measured: Measured, setting: Setting) -> Iterator[Case]:
     """All that benchmark files hold, on one engine: a case a point, and a few for each log of iterations."""
     kinds = sorted({point.format for point in measured.points} | ({"iterations"} if measured.iterations else set()))
     source = Source(setting.label, setting.label, f"results of {', '.join(kinds)}")
-    names = _distinct([point.name for point in measured.points])
-    for name, point in zip(names, measured.points, strict=True):
+    sweeps = _sweeps(measured.points)
+    order = sorted(range(len(sweeps)), key=lambda i: (sweeps.index(sweeps[i]), *_weight(measured.points[i])))
+    points = [measured.points[i] for i in order]
+    names = _distinct([point.name for point in points])
+    for name, point, sweep in zip(names, points, (sweeps[i] for i in order), strict=True):
         yield Case(
             name=name,
             source=source,
             experiment=point.file,
-            sweep=f"{point.prompt_tokens:.2g}+{point.output_tokens:.2g} tokens",
+            sweep=sweep,
             split="test",
             setting=setting,
             measured=figures_of(point),
@@ -239,6 +242,25 @@ def figures_of(point: OperatingPoint) -> dict[str, float]:
         found["tpot_s_mean"] = point.derived_tpot_s
     rates = {"achieved_per_s": point.achieved_per_s, "sent_per_s": point.sent_per_s}
     return found | {name: value for name, value in rates.items() if value}
+
+
+def _weight(point: OperatingPoint) -> tuple[float, float]:
+    """Lighter loads first."""
+    return point.rate_per_s or math.inf, point.max_in_flight or math.inf
+
+
+def _sweeps(points: Sequence[OperatingPoint]) -> list[str]:
+    """For each point, the sweep it belongs to: those of about the same lengths."""
+    found: list[tuple[float, float]] = []
+    names = []
+    for point in points:
+        lengths = (point.prompt_tokens, point.output_tokens)
+        like = (one for one in found if all(0.9 < (a + 1) / (b + 1) < 1.1 for a, b in zip(one, lengths, strict=True)))
+        first = next(like, lengths)
+        if first is lengths:
+            found.append(lengths)
+        names.append(f"{first[0]:.0f}+{first[1]:.0f} tokens")
+    return names
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

@@ -7,6 +7,7 @@ measured one is noisy: it is repeated with new draws, as blocks side by side, ea
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -153,8 +154,10 @@ class Rerun:
         try:
             rows = simulate(scenario, on_compile=on_compile).log.requests
         except ConfigError as error:
-            problem = error.problems[0]
-            raise DataError(Problem(f"{point.name}: {problem.message}", "", point.file)) from None
+            message = re.sub(r" of stream '[^']*'", "", error.problems[0].message).replace(
+                "bound the lengths (`max:`) or ", ""
+            )
+            raise DataError(Problem(f"{point.name}: {message}", "", point.file)) from None
         return self._outcome(rows[np.argsort(rows["stream"], kind="stable")])
 
     def _outcome(self, rows: NDArray[np.void]) -> Outcome:
@@ -207,6 +210,12 @@ class Rerun:
             arrival_s = _gaps(rng, n, point.gap_cv) / point.rate_per_s
         none = np.zeros(n)
         return Columns(arrival_s, prompt, output, none, none)
+
+
+def _of_files(error: ConfigError) -> str:
+    """A complaint about a scenario, without what files of measurements do not have."""
+    message = re.sub(r" of stream '[^']*'", "", error.problems[0].message)
+    return message.replace("bound the lengths (`max:`) or ", "")
 
 
 def _statistics(metric: str, each_s: Floats) -> dict[str, float]:

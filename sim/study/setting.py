@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from sim.config import catalogue
+from sim.config.errors import ConfigError
 from sim.config.loader import read_file
 from sim.config.reading import Read, validated
 from sim.config.references import locate
@@ -89,12 +90,20 @@ class Setting:
         return Pool.model_validate(self._keys(replicas) | {"model": self.model, "gpu": self.gpu, "engine": self.engine})
 
     def check(self) -> None:
-        """Raise `ConfigError` for a model that cannot run on these GPUs, or a sheet that lacks a figure."""
+        """Raise `ConfigError` for a model that cannot run on these GPUs, or a sheet that lacks a figure.
+
+        Paths are keys of a pool.
+        """
         sheets = {
             name: sheet.model_dump(mode="json", by_alias=True, exclude_none=True)
             for name, sheet in (("model", self.model), ("gpu", self.gpu), ("engine", self.engine))
         }
-        load({"name": "measured", "horizon": 1, "workload": ANY_TRAFFIC, "pools": {POOL: self._keys(1) | sheets}})
+        pools = {POOL: self._keys(1) | sheets}
+        try:
+            load({"name": POOL, "horizon": 1, "workload": _ANY_TRAFFIC, "pools": pools})
+        except ConfigError as error:
+            places = ((problem, problem.path.removeprefix(f"pools.{POOL}").lstrip(".")) for problem in error.problems)
+            raise ConfigError(replace(problem, path=path) for problem, path in places) from None
 
     def _keys(self, replicas: int) -> dict[str, Any]:
         """The keys of the pool that are no sheets."""
@@ -113,12 +122,11 @@ class Setting:
 
 
 _ONE_TOKEN = {"kind": "constant", "value": 1}
-ANY_TRAFFIC = {
+_ANY_TRAFFIC = {
     "arrivals": {"kind": "poisson", "rate": 1},
     "prompt_tokens": _ONE_TOKEN,
     "output_tokens": _ONE_TOKEN,
 }
-"""A stand-in for a workload."""
 
 
 def model_sheet(text: str) -> ModelSheet:
