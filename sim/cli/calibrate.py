@@ -79,7 +79,7 @@ def _document(fit: Fit, setting: Setting, out: Path) -> dict[str, Any]:
         "calibration": calibrated(fit, setting).calibrations[0].model_dump(mode="json"),
         "coefficients": [asdict(one) for one in fit.coefficients],
         "residuals": [{**asdict(one), "error_share": one.error_share} for one in fit.residuals],
-        "range": {"seqs": list(fit.seqs), "context_tokens": list(fit.context_tokens)},
+        "holds": fit.holds.model_dump(mode="json", exclude_none=True),
         "warnings": list(fit.warnings),
     }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from sim.config.errors import DataError, Problem
-from sim.hardware import Calibration
+from sim.hardware import Calibration, Holds
 from sim.study import traps
 from sim.study.fitted import Coefficient, Fit, Residual
 from sim.study.iteration_fit import IterationFit, law_for
@@ -300,18 +300,19 @@ class _Fitting:
             )
         tpot = [abs(r.error_share) for r in residuals if r.metric == "tpot"]
         held_out = self._held_out(x, free)
+        se = {f"{name}_se": float(f"{sd[i]:.3g}") if i in free else None for i, name in enumerate(NAMES)}
+        holds = self._holds(x)
         calibration = self.row(x).model_copy(
             update={
-                "device_scale_se": float(f"{sd[1]:.3g}") if 1 in free else None,
-                "seq_s_se": float(f"{sd[2]:.3g}") if 2 in free else None,
+                **se,
                 "overhead_s": self.row(x).overhead_s if 0 in free else None,
+                "holds": holds,
                 "tpot_error_share": _share(tpot) if tpot else None,
                 "held_out_error_share": held_out,
             }
         )
-        seqs, context = self._range(x)
         formats = {rerun.point.format for rerun in self.reruns} | ({"iterations"} if self.logs else set())
-        return Fit(calibration, coefficients, residuals, tuple(self.warnings), seqs, context, tuple(sorted(formats)))
+        return Fit(calibration, coefficients, residuals, tuple(self.warnings), holds, tuple(sorted(formats)))
 
     def _residuals(self, x: Floats) -> tuple[Residual, ...]:
         used = {(t.point, t.metric) for t in self.targets}
@@ -353,16 +354,29 @@ class _Fitting:
             ]
         return _share(found) if found else None
 
-    def _range(self, x: Floats) -> tuple[tuple[float, float], tuple[float, float]]:
-        seqs = [outcome.running for outcome in self.outcomes(x)]
+    def _holds(self, x: Floats) -> Holds:
+        """The loads that were measured, a replica: means of each point, and what stands in logs."""
+        outcomes = self.outcomes(x)
+        seqs = [outcome.running for outcome in outcomes]
+        rates = [
+            outcome.achieved_per_s / rerun.point.replicas for outcome, rerun in zip(outcomes, self.reruns, strict=True)
+        ]
         context = [rerun.context_tokens for rerun in self.reruns]
+        prompt = [rerun.prompt_tokens for rerun in self.reruns]
         for log in self.logs:
-            held = log.decode_seqs[log.decode_seqs > 0]
-            if len(held):
-                each = log.context_tokens[log.decode_seqs > 0] / held
-                seqs += [float(held.min()), float(held.max())]
-                context += [float(each.min()), float(each.max())]
-        return (min(seqs, default=0.0), max(seqs, default=0.0)), (min(context, default=0.0), max(context, default=0.0))
+            held, prefilled = log.decode_seqs > 0, log.prefill_tokens > 0
+            seqs += log.decode_seqs[held].tolist()
+            context += (log.context_tokens[held] / log.decode_seqs[held]).tolist()
+            prompt += log.prefill_tokens[prefilled].tolist()
+        return Holds(
+            seqs=_ends(seqs), context_tokens=_ends(context), prompt_tokens=_ends(prompt), rate_per_s=_ends(rates)
+        )
+
+
+def _ends(values: list[float]) -> tuple[float, float] | None:
+    """The least and the most, short; None of nothing."""
+    there = [value for value in values if math.isfinite(value)]
+    return (float(f"{min(there):.3g}"), float(f"{max(there):.3g}")) if there else None
 
 
 def _share(errors: list[float]) -> float:

@@ -27,16 +27,26 @@ def source_of(fit: Fit) -> str:
     """Where the calibration comes from and what it holds for, in a line."""
     n = fit.calibration.experiments
     kinds = ", ".join(fit.formats)
-    return f"fleetcast calibrate, {n} measurement{'s' if n > 1 else ''} ({kinds}); {range_line(fit)}"
+    return f"fitted to {n} measurement{'s' if n > 1 else ''} ({kinds}) by fleetcast calibrate, at {range_line(fit)}"
+
+
+_QUANTITIES = {
+    "seqs": "sequences decoding at once",
+    "context_tokens": "tokens of context each",
+    "prompt_tokens": "prompt tokens",
+    "rate_per_s": "requests a second",
+}
 
 
 def range_line(fit: Fit) -> str:
-    """Where the fit holds: the batches and contexts that were measured."""
-    seqs, context = (
-        f"{low:.3g} to {high:.3g}" if f"{low:.3g}" != f"{high:.3g}" else f"{low:.3g}"
-        for low, high in (fit.seqs, fit.context_tokens)
-    )
-    return f"{seqs} sequences decoding at once, {context} tokens of context each"
+    """Where the fit holds: the loads that were measured."""
+    told = []
+    for name, about in _QUANTITIES.items():
+        ends = getattr(fit.holds, name)
+        if ends is not None:
+            low, high = ends
+            told.append(f"{low:g}{'' if low == high else f' to {high:g}'} {about}")
+    return ", ".join(told)
 
 
 def sheet_yaml(fit: Fit, setting: Setting) -> str:

@@ -92,10 +92,18 @@ def test_deviations_are_honest_and_the_range_is_told(swept: tuple[Fit, Calibrati
             assert abs(one.value - wanted) < 4 * one.sd
             assert one.sd < 0.5 * one.prior_sd
     assert {one.name for one in fit.coefficients if one.identified} >= {"overhead_s", "device_scale", "seq_s"}
-    low, high = fit.seqs
-    assert 0.5 < low < 3
-    assert high > 60
-    assert fit.context_tokens == pytest.approx((592.0, 592.0))
+    holds = fit.calibration.holds
+    assert holds is not None
+    assert holds.seqs is not None
+    assert 0.5 < holds.seqs[0] < 3
+    assert holds.seqs[1] > 60
+    assert holds.context_tokens == (592.0, 592.0)
+    assert holds.prompt_tokens == (512.0, 512.0)
+    assert holds.rate_per_s == pytest.approx((1.0, 28.0), rel=0.1)
+    for one in fit.coefficients:
+        assert getattr(fit.calibration, f"{one.name}_se") == (
+            pytest.approx(one.sd, rel=0.01) if one.identified else None
+        )
     assert fit.calibration.experiments == 6
     assert fit.calibration.held_out_error_share is not None
     assert fit.calibration.held_out_error_share < 0.02
@@ -121,7 +129,7 @@ def test_the_written_sheet_loads_and_simulates(swept: tuple[Fit, Calibration], t
     )
     pool = scenario.pools["chat"]
     assert pool.law.source == "calibrated"
-    assert pool.law.about.startswith("fleetcast calibrate, 6 measurements (vllm); ")
+    assert pool.law.about.startswith("fitted to 6 measurements (vllm) by fleetcast calibrate, ")
     wanted = SETTING.calibrated(true).law()
     assert pool.law.iteration_s(0, 32, 19_200.0) == pytest.approx(wanted.iteration_s(0, 32, 19_200.0), rel=0.02)
     assert simulate(scenario).summary()["requests"]["unfinished"] == 0
@@ -200,7 +208,8 @@ def test_an_iteration_log_is_fitted_directly() -> None:
     fit = calibrate(Measured(iterations=(log,)), SETTING)
     assert off_share(fit, true, (1, 16, 64, 190)) < 0.02
     assert not fit.coefficients[0].identified  # a log of iterations knows nothing of what is outside the engine
-    assert fit.seqs == (1.0, 199.0)
+    assert fit.holds.seqs == (1.0, 199.0)
+    assert fit.holds.rate_per_s is None
 
 
 def test_what_cannot_be_fitted_is_refused() -> None:
