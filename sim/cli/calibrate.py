@@ -44,8 +44,9 @@ def command(
     iterations. Name the written file as `model:` in a scenario.
     """
     from sim.exchange import read_benchmarks
-    from sim.study.calibrate import calibrate, with_cap
+    from sim.study.calibrate import calibrate
     from sim.study.calibrated_sheet import sheet_yaml
+    from sim.study.measured import with_cap
 
     measured = with_cap(read_benchmarks(files, format_), max_in_flight)
     setting = setting_from(engine, measured.points)
@@ -81,6 +82,7 @@ def _document(fit: Fit, setting: Setting, out: Path) -> dict[str, Any]:
         "residuals": [{**asdict(one), "error_share": one.error_share} for one in fit.residuals],
         "holds": fit.holds.model_dump(mode="json", exclude_none=True),
         "warnings": list(fit.warnings),
+        "notes": list(fit.notes),
     }
 
 
@@ -116,6 +118,6 @@ def _show(fit: Fit, out: Path) -> None:
             f"TPOT of each experiment predicted from the others: {fit.calibration.held_out_error_share:.1%} off"
         )
     console.print(f"holds for {range_line(fit)}", soft_wrap=True)
-    for warning in fit.warnings:
-        console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+    for line in [*(f"warning: {one}" for one in fit.warnings), *(f"note: {one}" for one in fit.notes)]:
+        console.print(line, markup=False, soft_wrap=True)
     console.print(f"written to {out}; name it as `model:` in a scenario", markup=False, soft_wrap=True)

@@ -53,15 +53,15 @@ def command(
 
     if out is not None:
         check_free(out, force)
-    cases, warnings = _cases(files, format_, max_in_flight, engine)
+    cases, odd = _cases(files, format_, max_in_flight, engine)
     progress, on_compile = (None, None) if quiet else (Counted("points"), compiling)
     found = validate(cases, cast(Law, law), progress, on_compile)
     if out is not None:
         from sim.report.fidelity import picture
 
         write_whole(out, picture(found))
-    for warning in warnings:
-        click.echo(f"warning: {warning}", err=True)
+    for line in odd:
+        click.echo(line, err=True)
     if as_json:
         click.echo(json.dumps([row.plain() for row in found.rows], indent=1, allow_nan=False))
     else:
@@ -71,21 +71,21 @@ def command(
 def _cases(
     files: tuple[str, ...], format_: str | None, max_in_flight: int | None, engine: dict[str, Any]
 ) -> tuple[list[Case], list[str]]:
-    """What is to be predicted, and what is odd about it."""
+    """What is to be predicted, and what is to be told about it."""
     from sim.config.errors import DataError, Problem
     from sim.study.cases import cases_of_file, cases_of_results
-    from sim.study.measured import Measured
+    from sim.study.measured import Measured, with_cap
     from sim.study.shipped import read_measured, shipped_files
-    from sim.study.traps import all_said, held_back
+    from sim.study.traps import all_said, assumed, held_back
 
     if not files:
         return [case for path in shipped_files() for case in cases_of_file(read_measured(path), path)], []
     from sim.exchange import read_given
-    from sim.study.calibrate import with_cap
 
     given = read_given(files, format_)
     cases = [case for file, path in given.points for case in cases_of_file(file, path)]
     warnings: list[str] = []
+    notes: list[str] = []
     results = with_cap(given.results, max_in_flight)
     logs = results.iterations
     for points in _alike(results.points) or ([()] if results.iterations else []):
@@ -96,10 +96,11 @@ def _cases(
             if any(isinstance(case.of, type(log)) for log in results.iterations for case in cases)
             else results.iterations
         )
+        notes += assumed(points)
         cases += cases_of_results(Measured(tuple(p for p in points if not held_back(p)), logs), setting)
     if not cases:
         raise DataError(Problem("no point is left to predict: " + "; ".join(warnings)))
-    return cases, warnings
+    return cases, [f"warning: {one}" for one in warnings] + [f"note: {one}" for one in dict.fromkeys(notes)]
 
 
 def _alike(points: tuple[OperatingPoint, ...]) -> list[tuple[OperatingPoint, ...]]:

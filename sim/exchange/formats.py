@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from sim.config.catalogue import did_you_mean
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.exchange.aiperf import AiPerf, AiPerfRequests
+from sim.exchange.aiperf_csv import AiPerfCsv
 from sim.exchange.base import Format
 from sim.exchange.documents import open_document
 from sim.exchange.guidellm import GuideLlm
 from sim.exchange.inference_perf import InferencePerfRequests, InferencePerfStage
+from sim.exchange.inferencex import InferenceX
 from sim.exchange.iteration_log import IterationLog
 from sim.exchange.llmd_report import LlmdReport
 from sim.exchange.sglang_bench import SglangBench
@@ -29,9 +31,11 @@ FORMATS: tuple[type[Format], ...] = (
     GuideLlm,
     AiPerf,
     AiPerfRequests,
+    AiPerfCsv,
     InferencePerfStage,
     InferencePerfRequests,
     LlmdReport,
+    InferenceX,
     IterationLog,
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +92,7 @@ class _Fitting:
         self.roofline = setting.from_sheets().law()
         self.warnings = traps.all_said(measured.points, setting, self.roofline)
         points = [point for point in measured.points if not traps.held_back(point)]
+        self.notes = traps.assumed(points)
         if not points and not self.logs:
             raise DataError(Problem("no point is left to fit to: " + "; ".join(self.warnings)))
         self.reruns = [Rerun(point, seed, f"{index}:{point.name}") for index, point in enumerate(points)]
@@ -312,7 +313,9 @@ class _Fitting:
             }
         )
         formats = {rerun.point.format for rerun in self.reruns} | ({"iterations"} if self.logs else set())
-        return Fit(calibration, coefficients, residuals, tuple(self.warnings), holds, tuple(sorted(formats)))
+        return Fit(
+            calibration, coefficients, residuals, tuple(self.warnings), tuple(self.notes), holds, tuple(sorted(formats))
+        )
 
     def _residuals(self, x: Floats) -> tuple[Residual, ...]:
         used = {(t.point, t.metric) for t in self.targets}
@@ -388,14 +391,3 @@ def _groups(points: list[OperatingPoint]) -> list[str]:
     """The experiment of each point: its file, or the point where all are in one."""
     files = {point.file for point in points}
     return [point.file if len(files) > 1 else point.name for point in points]
-
-
-def with_cap(measured: Measured, max_in_flight: int | None) -> Measured:
-    """The points, with this cap where they do not say one."""
-    if max_in_flight is None:
-        return measured
-    points = tuple(
-        point if point.max_in_flight is not None else replace(point, max_in_flight=max_in_flight)
-        for point in measured.points
-    )
-    return replace(measured, points=points)

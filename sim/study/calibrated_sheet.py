@@ -59,6 +59,7 @@ def sheet_yaml(fit: Fit, setting: Setting) -> str:
         "Predicted over measured:",
         *(f"  {r.point} {r.metric}: {r.error_share:+.1%}{'' if r.used else ' (not fitted)'}" for r in fit.residuals),
         *(f"Caution: {warning}" for warning in fit.warnings),
+        *(f"Note: {note}" for note in fit.notes),
     ]
     comments = "".join(f"# {' '.join(line.split()) if line[:1] != ' ' else line}\n" for line in _printable(lines))
     sheet = calibrated(fit, setting).model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)

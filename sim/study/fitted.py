@@ -47,6 +47,8 @@ class Fit:
     coefficients: tuple[Coefficient, ...]
     residuals: tuple[Residual, ...]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What was taken for granted."""
     holds: Holds
     """The loads that were measured."""
     formats: tuple[str, ...]

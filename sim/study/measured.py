@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.config.errors import DataError, Problem
 from sim.workload.law import Distribution
 
 Floats = NDArray[np.float64]
@@ -61,6 +62,8 @@ class OperatingPoint:
     """Requested; None: as many as the cap allows."""
     max_in_flight: int | None = None
     """The client's cap; None: it has none, or the file does not say."""
+    load_known: bool = True
+    """Whether the file says rate or cap at all."""
     gap_cv: float = 1.0
     """Coefficient of variation of the gaps between requests: 1 Poisson, 0 even."""
     failed: int = 0
@@ -180,3 +183,17 @@ def completed_per_s(rows: Requests) -> float | None:
         return None
     span_s = float(np.max(rows.arrival_s + rows.e2e_s))
     return len(rows.e2e_s) / span_s if span_s > 0 else None
+
+
+def with_cap(measured: Measured, max_in_flight: int | None) -> Measured:
+    """The points, with this cap where they do not say one. Raises DataError for one whose load is not known then."""
+    found = []
+    for point in measured.points:
+        if max_in_flight is not None and point.max_in_flight is None:
+            found.append(replace(point, max_in_flight=max_in_flight, load_known=True))
+            continue
+        if not point.load_known:
+            remedy = "give --max-in-flight N, or another of the tool's files that says it"
+            raise DataError(Problem(f"does not say how the server was loaded; {remedy}", "", point.file))
+        found.append(point)
+    return replace(measured, points=tuple(found))

@@ -73,6 +73,15 @@ def _once(said: list[str]) -> list[str]:
     return [there[0] + more] if there else []
 
 
+def assumed(points: Sequence[OperatingPoint]) -> list[str]:
+    """What is taken for granted because the files do not say it."""
+    bare = [p for p in points if p.rows is None and p.prompt_law is None and p.output_law is None]
+    if not bare:
+        return []
+    which = "the files do" if len(bare) == len(points) else f"{bare[0].name} (and {len(bare) - 1} more) does"
+    return [f"prompts and answers are taken to be of one length each: {which} not say how they spread"]
+
+
 def lightest(points: Sequence[OperatingPoint]) -> OperatingPoint | None:
     """The point of the lowest rate, if any tells its rate."""
     known = [point for point in points if point.rate_per_s is not None]

@@ -17,10 +17,10 @@ from sim.engine import simulate
 from sim.exchange import read_benchmarks
 from sim.hardware import Calibration
 from sim.scenario import Batching, load
-from sim.study.calibrate import calibrate, with_cap
+from sim.study.calibrate import calibrate
 from sim.study.calibrated_sheet import sheet_yaml
 from sim.study.fitted import Fit
-from sim.study.measured import Iterations, Measured, OperatingPoint, Spread
+from sim.study.measured import Iterations, Measured, OperatingPoint, Spread, with_cap
 from sim.study.rerun import Rerun
 from sim.study.setting import Setting
 from tests import benchmark_files as made
