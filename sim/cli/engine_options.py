@@ -98,8 +98,18 @@ def setting_from(options: dict[str, Any], points: Sequence[OperatingPoint]) -> S
     try:
         setting.check()
     except ConfigError as error:
-        raise ConfigError(replace(problem, path=_option(problem.path)) for problem in error.problems) from None
+        problems = (replace(p, message=_by_option(p.message), path=_option(p.path)) for p in error.problems)
+        raise ConfigError(problems) from None
     return setting
+
+
+def _by_option(message: str) -> str:
+    """A remedy in keys of a pool, told in options."""
+    for key in ("gpus_per_replica", "precision", "gpu"):
+        message = message.replace(f" {key}: ", f" {_option(key)} ")
+    for key in ("kv_capacity_tokens", "memory_share"):
+        message = message.replace(f"'{key}'", _option(key)).replace(f"({key} ", f"({_option(key)} ")
+    return message
 
 
 def _option(path: str) -> str:

@@ -84,7 +84,7 @@ def _cases(
 
     given = read_given(files, format_)
     cases = [case for file, path in given.points for case in cases_of_file(file, path)]
-    warnings: list[str] = []
+    warnings = _said_of(cases)
     notes: list[str] = []
     results = with_cap(given.results, max_in_flight)
     logs = results.iterations
@@ -101,6 +101,26 @@ def _cases(
     if not cases:
         raise DataError(Problem("no point is left to predict: " + "; ".join(warnings)))
     return cases, [f"warning: {one}" for one in warnings] + [f"note: {one}" for one in dict.fromkeys(notes)]
+
+
+def _said_of(cases: list[Case]) -> list[str]:
+    """What is odd about points of files that say their engine."""
+    from sim.study.measured import OperatingPoint
+    from sim.study.traps import all_said
+
+    by_setting: dict[int, list[Case]] = {}
+    for case in cases:
+        if isinstance(case.of, OperatingPoint):
+            by_setting.setdefault(id(case.setting), []).append(case)
+    return [
+        said
+        for alike in by_setting.values()
+        for said in all_said(
+            [case.of for case in alike if isinstance(case.of, OperatingPoint)],
+            alike[0].setting,
+            alike[0].setting.from_sheets().law(),
+        )
+    ]
 
 
 def _alike(points: tuple[OperatingPoint, ...]) -> list[tuple[OperatingPoint, ...]]:

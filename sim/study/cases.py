@@ -15,7 +15,7 @@ from sim.config.errors import ConfigError, DataError, Problem
 from sim.hardware import EngineSheet
 from sim.scenario import Batching
 from sim.study.iteration_fit import law_for, times_s
-from sim.study.measured import QUANTILES, Iterations, Measured, OperatingPoint
+from sim.study.measured import QUANTILES, Iterations, Measured, OperatingPoint, Spread
 from sim.study.rerun import MANY, METRICS, Effort, Rerun
 from sim.study.setting import Setting, engine_sheet, gpu_sheet, model_sheet
 from sim.study.shipped import MeasuredFile, Setup
@@ -89,10 +89,13 @@ def cases_of_file(file: MeasuredFile, path: Path) -> Iterator[Case]:
         setup, name = file.whole(experiment), f"{file.name}/{experiment.name}"
         setting = _setting_of(setup, name, path, iterations=file.of_iterations)
         for place, cell in enumerate(file.cells(experiment)):
-            of = _iteration(cell, path) if file.of_iterations else _point(cell, setup, name, path)
-            measured = {key: value for key, value in cell.items() if key in _PREDICTED}
+            load = _load_name(cell, place)
+            of = _iteration(cell, path) if file.of_iterations else _point(cell, setup, f"{name}/{load}", path)
+            trusted = isinstance(of, Iterations) or not chunked(of)
+            left_out = () if trusted else tuple(key for key in cell if key.startswith("tpot"))
+            measured = {key: value for key, value in cell.items() if key in _PREDICTED and key not in left_out}
             yield Case(
-                name=f"{name}/{_load_name(cell, place)}",
+                name=f"{name}/{load}",
                 source=source,
                 experiment=experiment.name,
                 sweep=experiment.name,
@@ -123,7 +126,7 @@ def _iteration(cell: Mapping[str, float], path: Path) -> Iterations:
 
 
 def _point(cell: Mapping[str, float], setup: Setup, name: str, path: Path) -> OperatingPoint:
-    """What was sent, as one point; what came out stays with the case."""
+    """What was sent, and the latencies that came out."""
     assert setup.prompt_tokens is not None
     assert setup.output_tokens is not None
     rate, cap = cell.get("rate_per_s"), cell.get("max_in_flight")
@@ -144,9 +147,17 @@ def _point(cell: Mapping[str, float], setup: Setup, name: str, path: Path) -> Op
         rate_per_s=rate or None,
         max_in_flight=int(cap) if cap else None,
         gap_cv=0.0 if setup.arrivals == "even" else 1.0,
+        sent_per_s=cell.get("sent_per_s"),
+        ttft=_spread(cell, "ttft"),
+        tpot=_spread(cell, "tpot"),
+        e2e=_spread(cell, "e2e"),
         # half a token more, so that rounding down gives the number that was said
         cached_share=min(1.0, (setup.cached_tokens + 0.5) / prompt) if setup.cached_tokens else None,
     )
+
+
+def _spread(cell: Mapping[str, float], metric: str) -> Spread:
+    return Spread(**{name: cell.get(f"{metric}_s_{name}") for name in ("mean", *QUANTILES)})
 
 
 def _setting_of(setup: Setup, name: str, path: Path, iterations: bool) -> Setting:

@@ -92,6 +92,11 @@ def chunked(point: OperatingPoint) -> str:
     """Token latencies that are those of stream chunks."""
     derived, gap = point.derived_tpot_s, point.itl.mean
     reference, said = (derived, "(E2E - TTFT) / (output - 1)") if derived else (point.tpot.mean, "TPOT")
+    if derived and point.tpot.mean and HALVED[0] <= point.tpot.mean / derived <= HALVED[1]:
+        return (
+            f"{point.name}: TPOT ({point.tpot.mean * 1e3:.2f} ms) is half of {said} ({derived * 1e3:.2f} ms): the tool "
+            "counts two stream chunks a token; it is not used"
+        )
     if not reference or not gap:
         return ""
     ratio = gap / reference
@@ -139,7 +144,7 @@ def cold(point: OperatingPoint) -> str:
         return ""
     assert point.ttft.p99 is not None
     assert point.ttft.mean is not None
-    instead = "its median is used" if point.ttft.p50 is not None else "it has no median to use instead"
+    instead = "its median says more" if point.ttft.p50 is not None else "and it has no median, which would say more"
     return (
         f"{point.name}: p99 of TTFT ({point.ttft.p99 * 1e3:.0f} ms) is {point.ttft.p99 / point.ttft.mean:.1f} times "
         f"the mean at light load: a cold start is in it; {instead}"

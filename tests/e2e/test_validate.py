@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from sim.cli import main
 from tests import benchmark_files as made
+from tests import sheets
 from tests.unit.test_measured_files import GOOD
 
 
@@ -168,6 +170,80 @@ def test_odd_measurements_are_told_on_stderr(tmp_path: Path) -> None:
     assert done.exit_code == 3
     assert "give it as --max-in-flight N" in done.stderr
     assert validate(tmp_path / "stage.json", *GPU, "--model", "llama-3-8b", "--max-in-flight", "64").exit_code == 0
+
+
+def test_odd_points_of_a_file_of_measured_points(file: Path) -> None:
+    text = GOOD.replace("[rate_per_s, ttft_s_mean, e2e_s_mean]", "[rate_per_s, ttft_s_mean, e2e_s_mean, tpot_s_mean]")
+    # the first halved, the second not
+    file.write_text(text.replace("[1, 0.02, 0.4]", "[1, 0.02, 0.4, 0.0039]").replace("0.42]", "0.42, 0.008]"))
+    done = validate(file, "--json", "--quiet")
+    assert done.exit_code == 0, done.output
+    assert "warning: mine/chat/1/s: TPOT (3.90 ms) is half of (E2E - TTFT) / (output - 1) (7.76 ms)" in done.stderr
+    assert [row["case"] for row in json.loads(done.stdout) if row["metric"] == "tpot_s_mean"] == ["mine/chat/4/s"]
+    file.write_text(GOOD.replace("prompt_tokens: 500\n    cached_tokens: 484", "prompt_tokens: 8000"))
+    assert "warm prefix cache" in validate(file, "--json", "--quiet").stderr
+
+
+@pytest.mark.parametrize("verb", ["validate", "calibrate"])
+@pytest.mark.parametrize(
+    ("name", "value", "arguments", "code", "said"),
+    [
+        ("run.json", {**VLLM, "mean_itl_ms": 4.0}, GPU, 0, "two stream chunks a token; it is not used"),
+        (
+            "run.json",
+            {**VLLM, "total_input_tokens": 800_000, "mean_ttft_ms": 20.0},
+            GPU,
+            0,
+            "the prompts seem to come from a warm prefix cache; say --cached-share",
+        ),
+        (
+            "g.json",
+            {**made.GUIDELLM, "metadata": {"version": 9, "guidellm_version": "2.0"}},
+            (*GPU, "--model", "llama-3-8b"),
+            3,
+            "g.json: metadata.version: GuideLLM files of version 9 are not known here; known: 1, 2",
+        ),
+        (
+            "r.json",
+            {**made.LLMD, "version": "7.0"},
+            (*GPU, "--model", "llama-3-8b"),
+            3,
+            "r.json: version: reports of version '7.0' are not known here; known: 0.1, 0.2, 0.2.1",
+        ),
+        ("run.json", VLLM, (*GPU, "--model", "odd.yaml"), 2, "odd.yaml:3:11: kv_heads: must divide heads (32)"),
+        (
+            "run.json",
+            VLLM,
+            ("--gpu", "a100-40gb", "--model", "codellama-34b"),
+            2,
+            "62.9 GiB of bf16 weights and 2.3 GiB of reserve a GPU leave nothing of 36.0 GiB (--memory-share 0.9) for KV "
+            "cache; what fits: --gpus-per-replica 2, or --precision fp8, or --gpu a100-80gb or b200",
+        ),
+    ],
+)
+def test_bad_input_is_told_by_both_verbs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    name: str,
+    value: Any,
+    arguments: tuple[str, ...],
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sheet = sheets.plain("configs/models", "llama-3-8b")
+    Path("odd.yaml").write_text(f"name: odd\nheads: 32\nkv_heads: 5\nlayers: 32\n{sheet_of(sheet)}", encoding="utf-8")
+    made.write(Path(name), value)
+    done = CliRunner().invoke(main, [verb, name, *arguments, "--quiet"], prog_name="fleetcast")
+    assert done.exit_code == code, done.output
+    assert said in " ".join((done.stdout + done.stderr).split())
+    assert "Traceback" not in done.stderr
+
+
+def sheet_of(sheet: dict[str, Any]) -> str:
+    """The figures of a model that a test does not say itself."""
+    return "".join(f"{key}: {sheet[key]}\n" for key in ("hidden", "head_dim", "intermediate", "vocabulary"))
 
 
 @pytest.mark.parametrize(
