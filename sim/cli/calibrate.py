@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli.engine_options import engine_options, setting_from
-from sim.cli.files import check_free, write_whole
+from sim.cli.files import check_free, check_svg, write_whole
 from sim.cli.progress import Counted, compiling
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @engine_options
 @click.option("--out", type=click.Path(path_type=Path), help="Model sheet to write (default: MODEL-GPU-xN.yaml).")
-@click.option("--plot", type=click.Path(path_type=Path), help="Write a page with the residuals here.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Write a picture of the residuals too, as SVG.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of the requests that are drawn again.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
@@ -53,14 +53,16 @@ def command(
     out = out or Path(f"{setting.model.name}-{setting.gpu.name}-x{setting.gpus_per_replica}.yaml".replace(os.sep, "-"))
     for path in filter(None, (out, plot)):
         check_free(path, force)
+    if plot is not None:
+        check_svg(plot)
     fit = calibrate(
         measured, setting, seed, None if quiet else Counted("step of the fit:"), None if quiet else compiling
     )
     write_whole(out, sheet_yaml(fit, setting))
     if plot is not None:
-        from sim.report.residuals import residual_page
+        from sim.report.errors_picture import of_fit
 
-        write_whole(plot, residual_page(fit, setting.label))
+        write_whole(plot, of_fit(fit, setting.label))
     if as_json:
         from sim.result.files import json_text
 

@@ -18,6 +18,14 @@ def check_free(path: Path, force: bool) -> None:
         raise ConfigError(Problem("is already there; name another file, or say --force", file=str(path)))
 
 
+def check_svg(path: Path) -> None:
+    """Raise `ConfigError` for a picture that is named as another kind of file."""
+    from sim.config.errors import ConfigError, Problem
+
+    if path.suffix.lower() != ".svg":
+        raise ConfigError(Problem("pictures are written as SVG; name it so that it ends in .svg", file=str(path)))
+
+
 def write_whole(path: Path, text: str) -> None:
     """The file with this content, or as it was."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")

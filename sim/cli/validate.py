@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli.engine_options import engine_options, setting_from
-from sim.cli.files import check_free, write_whole
+from sim.cli.files import check_free, check_svg, write_whole
 from sim.cli.progress import Counted, compiling
 
 if TYPE_CHECKING:
@@ -52,14 +52,15 @@ def command(
     from sim.study.validate import Law, validate
 
     if out is not None:
+        check_svg(out)
         check_free(out, force)
     cases, odd = _cases(files, format_, max_in_flight, engine)
     progress, on_compile = (None, None) if quiet else (Counted("points"), compiling)
     found = validate(cases, cast(Law, law), progress, on_compile)
     if out is not None:
-        from sim.report.fidelity import picture
+        from sim.report.errors_picture import of_validation
 
-        write_whole(out, picture(found))
+        write_whole(out, of_validation(found))
     for line in odd:
         click.echo(line, err=True)
     if as_json:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from sim.study.cases import Source
     from sim.study.validate import Comparison, Errors, Validation
 
@@ -26,6 +24,8 @@ _LAWS = {"shipped": "as shipped", "held-out": "without the experiment predicted"
 
 def show(found: Validation, law: str, every: bool) -> None:
     """Print everything; `every` metric, where that is not too long."""
+    from rich.console import Console
+
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, _PLAIN_WIDTH)  # a file or a pipe has no edge to fold at
@@ -54,6 +54,9 @@ def _main_metrics(rows: list[Comparison]) -> list[Comparison]:
 
 
 def _table(title: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
     return Table(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
 
 

@@ -24,10 +24,10 @@ def calibrated(fit: Fit, setting: Setting) -> ModelSheet:
 
 
 def source_of(fit: Fit) -> str:
-    """Where the calibration comes from and what it holds for, in a line."""
+    """Where the calibration comes from, in a line."""
     n = fit.calibration.experiments
     kinds = ", ".join(fit.formats)
-    return f"fitted to {n} measurement{'s' if n > 1 else ''} ({kinds}) by fleetcast calibrate, at {range_line(fit)}"
+    return f"fitted to {n} measurement{'s' if n > 1 else ''} ({kinds}) by fleetcast calibrate"
 
 
 _QUANTITIES = {

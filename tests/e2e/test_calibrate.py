@@ -40,14 +40,16 @@ def runs(tmp_path: Path) -> list[str]:
 
 
 def test_tables_and_a_sheet(runs: list[str]) -> None:
-    done = calibrate(*runs, *PAIR, "--plot", "residuals.html")
+    done = calibrate(*runs, *PAIR, "--plot", "residuals.svg")
     assert done.exit_code == 0, done.stderr
     for word in ("device_scale", "overhead_s", "light.json", "tpot", "holds for", "llama-3-8b-h100-sxm-x1.yaml"):
         assert word in done.stdout
     assert Path("llama-3-8b-h100-sxm-x1.yaml").read_text(encoding="utf-8").startswith("# llama-3-8b with a calibration")
-    page = Path("residuals.html").read_text(encoding="utf-8")
-    assert "Predicted over measured" in page
-    assert "light.json" in page
+    page = Path("residuals.svg").read_text(encoding="utf-8")
+    for word in ("Predicted over measured", "llama-3-8b on 1 x h100-sxm", "TPOT mean", "TTFT mean", "light.json: "):
+        assert word in page
+    assert ("not fitted" in page) == ("not fitted" in done.stdout)
+    assert calibrate(*runs, *PAIR, "--out", "b.yaml", "--plot", "page.html").exit_code == 2
 
 
 def test_json_is_one_document(runs: list[str]) -> None:

@@ -216,8 +216,8 @@ def test_odd_points_of_a_file_of_measured_points(file: Path) -> None:
             VLLM,
             ("--gpu", "a100-40gb", "--model", "codellama-34b"),
             2,
-            "62.9 GiB of bf16 weights and 2.3 GiB of reserve a GPU leave nothing of 36.0 GiB (--memory-share 0.9) for KV "
-            "cache; what fits: --gpus-per-replica 2, or --precision fp8, or --gpu a100-80gb or b200",
+            "62.9 GiB of bf16 weights and 2.3 GiB of reserve a GPU leave nothing of 36.0 GiB (--memory-share 0.9) for "
+            "KV cache; what fits: --gpus-per-replica 2, or --precision fp8, or --gpu a100-80gb or b200",
         ),
     ],
 )

@@ -129,7 +129,7 @@ def test_the_written_sheet_loads_and_simulates(swept: tuple[Fit, Calibration], t
     )
     pool = scenario.pools["chat"]
     assert pool.law.source == "calibrated"
-    assert pool.law.about.startswith("fitted to 6 measurements (vllm) by fleetcast calibrate, ")
+    assert pool.law.about == "fitted to 6 measurements (vllm) by fleetcast calibrate"
     wanted = SETTING.calibrated(true).law()
     assert pool.law.iteration_s(0, 32, 19_200.0) == pytest.approx(wanted.iteration_s(0, 32, 19_200.0), rel=0.02)
     assert simulate(scenario).summary()["requests"]["unfinished"] == 0
