@@ -186,6 +186,11 @@ INFERENCEX: dict[str, Any] = {
     "mean_ttft": 0.112, "median_ttft": 0.101, "p99_ttft": 0.31, "mean_tpot": 0.0138, "mean_itl": 0.0138,
     "mean_e2el": 7.2, "p99_e2el": 8.9,
 }  # fmt: skip
+REQUESTS = """\
+arrival_s,prompt_tokens,output_tokens,ttft_s,e2e_s
+5.5,200,11,0.06,0.26
+4.0,100,1,0.05,0.05
+"""
 ITERATIONS = "prefill_tokens,decode_seqs,ctx_tokens,ms\n0,1,500,6.5\n512,8,4000,25\n"
 
 

@@ -10,9 +10,12 @@ import click
 
 from sim.cli.engine_options import engine_options, setting_from
 from sim.cli.files import check_free, check_svg, write_whole
+from sim.cli.plain import console, seconds_as, table
 from sim.cli.progress import Counted, compiling
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from sim.study.fitted import Fit
     from sim.study.setting import Setting
 
@@ -90,36 +93,47 @@ def _document(fit: Fit, setting: Setting, out: Path) -> dict[str, Any]:
 
 def _show(fit: Fit, out: Path) -> None:
     """Coefficients, residuals, warnings, and where the sheet is."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
+    from sim.study.calibrated_sheet import range_line
 
-    from sim.study.calibrated_sheet import MEANINGS, range_line, shown_value
+    screen = console()
+    screen.print(_coefficients(fit))
+    screen.print(_residuals(fit))
+    held_out = fit.calibration.held_out_error_share
+    if held_out is not None:
+        screen.print(f"TPOT of each experiment predicted from the others: {held_out:.1%} off")
+    screen.print(f"holds for {range_line(fit)}", soft_wrap=True)
+    for line in [*(f"warning: {one}" for one in fit.warnings), *(f"note: {one}" for one in fit.notes)]:
+        screen.print(line, markup=False, soft_wrap=True)
+    screen.print(f"written to {out}; name it as `model:` in a scenario", markup=False, soft_wrap=True)
 
-    console = Console(highlight=False)
 
-    def table(*heads: str) -> Table:
-        made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for i, head in enumerate(heads):
-            made.add_column(head, justify="left" if i in (0, len(heads) - 1) else "right", overflow="fold")
-        return made
+def _coefficients(fit: Fit) -> Table:
+    from sim.study.calibrated_sheet import MEANINGS, shown_value
 
-    coefficients = table("coefficient", "value", "+- sd", "roofline", "what it is")
+    made = table()
+    made.add_column("coefficient", no_wrap=True)
+    for head in ("value", "+- sd", "data sheets"):
+        made.add_column(head, justify="right", no_wrap=True)
+    made.add_column("what it is", overflow="fold")
     for one in fit.coefficients:
         sd = shown_value(one, one.sd) if one.identified else "kept"
-        about = MEANINGS[one.name] if one.identified else f"kept from the roofline: {one.why}"
-        coefficients.add_row(one.name, shown_value(one, one.value), sd, shown_value(one, one.prior), about)
-    console.print(coefficients)
-    residuals = table("point", "metric", "measured ms", "predicted ms", "error", "")
+        about = MEANINGS[one.name] if one.identified else f"kept as it was: {one.why}"
+        made.add_row(one.name, shown_value(one, one.value), sd, shown_value(one, one.prior), about)
+    return made
+
+
+def _residuals(fit: Fit) -> Table:
+    made = table()
+    made.add_column("point", overflow="fold", min_width=16)
+    made.add_column("metric", no_wrap=True)
+    for head in ("measured", "predicted", "error"):
+        made.add_column(head, justify="right", no_wrap=True)
+    made.add_column("")
+    before = ""
     for r in fit.residuals:
-        cells = (f"{r.measured * 1e3:.4g}", f"{r.predicted * 1e3:.4g}", f"{r.error_share:+.1%}")
-        residuals.add_row(r.point, r.metric, *cells, "" if r.used else "not fitted")
-    console.print(residuals)
-    if fit.calibration.held_out_error_share is not None:
-        console.print(
-            f"TPOT of each experiment predicted from the others: {fit.calibration.held_out_error_share:.1%} off"
-        )
-    console.print(f"holds for {range_line(fit)}", soft_wrap=True)
-    for line in [*(f"warning: {one}" for one in fit.warnings), *(f"note: {one}" for one in fit.notes)]:
-        console.print(line, markup=False, soft_wrap=True)
-    console.print(f"written to {out}; name it as `model:` in a scenario", markup=False, soft_wrap=True)
+        scale, unit = seconds_as(max(r.measured, r.predicted))
+        cells = (f"{r.measured * scale:.4g} {unit}", f"{r.predicted * scale:.4g} {unit}", f"{r.error_share:+.1%}")
+        point, word = "" if r.point == before else r.point, r.metric.upper() if len(r.metric) < 5 else r.metric
+        made.add_row(point, word, *cells, "" if r.used else "not fitted")
+        before = r.point
+    return made

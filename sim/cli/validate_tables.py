@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sim.cli.plain import console, seconds_as
+from sim.cli.plain import table as table_of
+
 if TYPE_CHECKING:
     from rich.table import Table
 
     from sim.study.cases import Source
     from sim.study.validate import Comparison, Errors, Validation
 
-_PLAIN_WIDTH = 132
 _WIDE = 112
 """Columns of text that a table with a row a point needs; in less, it has a row a metric."""
 _FEW_POINTS = 12
@@ -24,20 +26,16 @@ _LAWS = {"shipped": "as shipped", "held-out": "without the experiment predicted"
 
 def show(found: Validation, law: str, every: bool) -> None:
     """Print everything; `every` metric, where that is not too long."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, _PLAIN_WIDTH)  # a file or a pipe has no edge to fold at
+    out = console()
     for source in found.sources:
         rows = [row for row in found.rows if row.source == source.name]
         points = [row for row in rows if row.metric != "knee_per_s"]
         few = every and len({row.case for row in points}) <= _FEW_POINTS
         shown = points if few else _main_metrics(points)
-        console.print((_a_row_a_metric if few or console.width < _WIDE else _a_row_a_point)(source, shown))
+        out.print((_a_row_a_metric if few or out.width < _WIDE else _a_row_a_point)(source, shown))
         for row in rows:
             if row.metric == "knee_per_s":
-                console.print(_knee(row), markup=False, soft_wrap=True)
+                out.print(_knee(row), markup=False, soft_wrap=True)
     errors = [
         (source.name, metric, told)
         for source in found.sources
@@ -45,7 +43,7 @@ def show(found: Validation, law: str, every: bool) -> None:
         if metric != "knee_per_s" and (told := found.errors(source.name, metric)) is not None
     ]
     if any(told.points > 1 for _, _, told in errors):
-        console.print(_errors(errors, f"Errors, iteration times {_LAWS[law]}"))
+        out.print(_errors(errors, f"Errors, iteration times {_LAWS[law]}"))
 
 
 def _main_metrics(rows: list[Comparison]) -> list[Comparison]:
@@ -53,15 +51,8 @@ def _main_metrics(rows: list[Comparison]) -> list[Comparison]:
     return [row for row in rows if row.metric in (*_SHOWN, rate)]
 
 
-def _table(title: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    return Table(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
-
-
 def _a_row_a_metric(source: Source, rows: list[Comparison]) -> Table:
-    table = _table(f"{source.description} ({source.about})")
+    table = table_of(f"{source.description} ({source.about})")
     table.add_column("case", overflow="fold", min_width=16)
     table.add_column("metric", no_wrap=True)
     for head in ("measured", "predicted", "error"):
@@ -82,7 +73,7 @@ def _a_row_a_point(source: Source, rows: list[Comparison]) -> Table:
     order = (*_SHOWN[:3], *_RATES, *_SHOWN[3:])
     by_metric = {metric: [row for row in rows if row.metric == metric] for metric in order}
     by_metric = {metric: some for metric, some in by_metric.items() if some}
-    table = _table(f"{source.description} ({source.about})")
+    table = table_of(f"{source.description} ({source.about})")
     table.add_column("case", overflow="fold", min_width=16)
     scales = {metric: _scale(metric, some) for metric, some in by_metric.items()}
     for metric in by_metric:
@@ -99,7 +90,7 @@ def _a_row_a_point(source: Source, rows: list[Comparison]) -> Table:
 
 def _errors(errors: list[tuple[str, str, Errors]], title: str) -> Table:
     """All sources: the errors of each metric."""
-    table = _table(title)
+    table = table_of(title)
     table.add_column("source", overflow="fold", min_width=16)
     table.add_column("metric", no_wrap=True)
     for head in ("points", "MAPE", "median", "bias", "worst"):
@@ -132,7 +123,7 @@ def _scale(metric: str, rows: list[Comparison]) -> tuple[float, str]:
     if metric in _RATES:
         return 1.0, "/s"
     largest = max((max(row.measured or 0.0, row.predicted or 0.0) for row in rows), default=0.0)
-    return (1.0, "s") if largest >= 1.0 else (1000.0, "ms")
+    return seconds_as(largest)
 
 
 def _cells(row: Comparison | None, scale: float) -> tuple[str, str, str]:

@@ -19,6 +19,7 @@ from sim.exchange.inference_perf import InferencePerfRequests, InferencePerfStag
 from sim.exchange.inferencex import InferenceX
 from sim.exchange.iteration_log import IterationLog
 from sim.exchange.llmd_report import LlmdReport
+from sim.exchange.request_csv import RequestCsv
 from sim.exchange.sglang_bench import SglangBench
 from sim.exchange.vllm_bench import VllmBench
 from sim.study.measured import Measured
@@ -36,6 +37,7 @@ FORMATS: tuple[type[Format], ...] = (
     InferencePerfRequests,
     LlmdReport,
     InferenceX,
+    RequestCsv,
     IterationLog,
 )
 
@@ -60,8 +62,11 @@ def read_benchmark(file: str, format: str | None = None) -> Measured:
     if fitting:
         names = " or ".join(form.kind for form in fitting)
         raise DataError(Problem(f"could be {names}; say which with --format", "", file))
-    known = "; ".join(f"{form.kind} ({form.about})" for form in FORMATS)
-    raise DataError(Problem(f"is of no benchmark format known here; known: {known}", "", file))
+    if document.container == "csv":
+        known = "; or ".join(form.about for form in FORMATS if form.about.startswith("CSV"))
+        raise DataError(Problem(f"is no CSV known here, which are: {known}", "", file, 1))
+    known = ", ".join(format_names())
+    raise DataError(Problem(f"is of no format known here, which are: {known} (see docs/calibrate.md)", "", file))
 
 
 def read_benchmarks(files: Iterable[str], format: str | None = None) -> Measured:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from sim.config.errors import DataError, Problem
 from sim.hardware import Calibration, Holds
 from sim.study import traps
 from sim.study.fitted import Coefficient, Fit, Residual
-from sim.study.iteration_fit import IterationFit, law_for
+from sim.study.iteration_fit import IterationFit, by_batch, law_for
 from sim.study.measured import Floats, Measured, OperatingPoint
 from sim.study.rerun import Outcome, Rerun
 from sim.study.setting import Setting
@@ -334,7 +333,11 @@ class _Fitting:
                 if value
             ]
         theta = self.prior + x * self.prior_sd
-        found += [Residual(Path(log.log.file).name, "iteration", *log.means(theta), True) for log in self.log_laws]
+        for log in self.log_laws:
+            predicted_s = log.predicted_s(theta)
+            for name, rows in by_batch(log.log):
+                means = (float(log.log.seconds[rows].mean()), float(predicted_s[rows].mean()))
+                found.append(Residual(name, "iteration", *means, True))
         return tuple(found)
 
     def _held_out(self, x: Floats, free: list[int]) -> float | None:

@@ -69,7 +69,7 @@ def sheet_yaml(fit: Fit, setting: Setting) -> str:
 _UNITS = {"overhead_s": (1e3, "ms"), "device_scale": (1.0, ""), "seq_s": (1e6, "us"), "iteration_s": (1e3, "ms")}
 MEANINGS = {
     "overhead_s": "outside the engine, in each TTFT",
-    "device_scale": "GPU time over the roofline's",
+    "device_scale": "GPU time over that of the data sheets",
     "seq_s": "added for each sequence of an iteration",
     "iteration_s": "added to each iteration",
 }
@@ -85,8 +85,8 @@ def coefficient_line(one: Coefficient) -> str:
     """A coefficient in words."""
     value = shown_value(one, one.value)
     if not one.identified:
-        return f"{one.name}: {value}, kept from the roofline ({one.why})"
-    about = f"{MEANINGS[one.name]}; roofline {shown_value(one, one.prior)}"
+        return f"{one.name}: {value}, kept as it was ({one.why})"
+    about = f"{MEANINGS[one.name]}; data sheets {shown_value(one, one.prior)}"
     return f"{one.name}: {value} +- {shown_value(one, one.sd)} ({about})"
 
 

@@ -14,7 +14,7 @@ from sim.config import catalogue
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.hardware import EngineSheet
 from sim.scenario import Batching
-from sim.study.iteration_fit import law_for, times_s
+from sim.study.iteration_fit import by_batch, law_for, times_s
 from sim.study.measured import QUANTILES, Iterations, Measured, OperatingPoint, Spread
 from sim.study.rerun import MANY, METRICS, Effort, Rerun
 from sim.study.setting import Setting, engine_sheet, gpu_sheet, model_sheet
@@ -285,24 +285,17 @@ def _distinct(names: Iterable[str]) -> list[str]:
 
 
 def _cases_of_log(log: Iterations, source: Source, setting: Setting) -> Iterator[Case]:
-    """Iterations of like batches together: by powers of two of the sequences, and apart where they prefill."""
-    name = Path(log.file).name
-    power = np.ceil(np.log2(np.maximum(log.decode_seqs, 1.0))).astype(int)
-    for mixed in (False, True):
-        for step in sorted(set(power.tolist())):
-            rows = (power == step) & ((log.prefill_tokens > 0) == mixed)
-            if not rows.any():
-                continue
-            columns = (log.prefill_tokens, log.decode_seqs, log.context_tokens, log.seconds)
-            part = Iterations(log.file, *(column[rows] for column in columns))
-            seqs = f"{2 ** (step - 1) + 1}-{2**step}" if step > 1 else str(2**step)
-            yield Case(
-                name=f"{name}:{seqs} sequences{', with prefill' if mixed else ''}",
-                source=source,
-                experiment=log.file,
-                sweep=log.file,
-                split="test",
-                setting=setting,
-                measured={"iteration_s": float(part.seconds.mean())},
-                of=part,
-            )
+    """A case for iterations of like batches."""
+    for name, rows in by_batch(log):
+        columns = (log.prefill_tokens, log.decode_seqs, log.context_tokens, log.seconds)
+        part = Iterations(log.file, *(column[rows] for column in columns))
+        yield Case(
+            name=name,
+            source=source,
+            experiment=log.file,
+            sweep=log.file,
+            split="test",
+            setting=setting,
+            measured={"iteration_s": float(part.seconds.mean())},
+            of=part,
+        )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.hardware import IterationLaw
 from sim.hardware.law import TOKENS_MAX
@@ -57,6 +60,14 @@ class IterationFit:
         """In standard deviations, shape (rows,)."""
         return np.asarray((self.predicted_s(theta) - self.log.seconds) / self.sd_s)
 
-    def means(self, theta: Floats) -> tuple[float, float]:
-        """Measured and predicted, on average."""
-        return float(self.log.seconds.mean()), float(self.predicted_s(theta).mean())
+
+def by_batch(log: Iterations) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Iterations of like batches, shape (rows,) each: by powers of two of the sequences, those with prefill apart."""
+    name = Path(log.file).name
+    power = np.ceil(np.log2(np.maximum(log.decode_seqs, 1.0))).astype(int)
+    for mixed in (False, True):
+        for step in sorted(set(power.tolist())):
+            rows = (power == step) & ((log.prefill_tokens > 0) == mixed)
+            if rows.any():
+                seqs = f"{2 ** (step - 1) + 1}-{2**step}" if step > 1 else str(2**step)
+                yield f"{name}:{seqs} sequence{'s' if step else ''}{', with prefill' if mixed else ''}", rows

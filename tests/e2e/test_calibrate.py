@@ -42,7 +42,7 @@ def runs(tmp_path: Path) -> list[str]:
 def test_tables_and_a_sheet(runs: list[str]) -> None:
     done = calibrate(*runs, *PAIR, "--plot", "residuals.svg")
     assert done.exit_code == 0, done.stderr
-    for word in ("device_scale", "overhead_s", "light.json", "tpot", "holds for", "llama-3-8b-h100-sxm-x1.yaml"):
+    for word in ("device_scale", "overhead_s", "light.json", "TPOT", "holds for", "llama-3-8b-h100-sxm-x1.yaml"):
         assert word in done.stdout
     assert Path("llama-3-8b-h100-sxm-x1.yaml").read_text(encoding="utf-8").startswith("# llama-3-8b with a calibration")
     page = Path("residuals.svg").read_text(encoding="utf-8")

@@ -153,8 +153,8 @@ def test_a_sweep_over_files_has_a_knee(tmp_path: Path) -> None:
 
 def test_an_iteration_log_is_compared_by_batch(tmp_path: Path) -> None:
     found = compared(made.write(tmp_path / "log.csv", made.ITERATIONS), *GPU, "--model", "llama-3-8b")
-    assert {case for case, _ in found} == {"log.csv:1 sequences", "log.csv:5-8 sequences, with prefill"}
-    assert found["log.csv:1 sequences", "iteration_s"]["measured"] == pytest.approx(0.0065)
+    assert {case for case, _ in found} == {"log.csv:1 sequence", "log.csv:5-8 sequences, with prefill"}
+    assert found["log.csv:1 sequence", "iteration_s"]["measured"] == pytest.approx(0.0065)
 
 
 def test_odd_measurements_are_told_on_stderr(tmp_path: Path) -> None:

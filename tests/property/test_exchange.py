@@ -95,7 +95,7 @@ def test_a_right_file_with_one_thing_wrong(tmp_path: Path, sample: Any, data: st
 @QUICK
 @given(data=st.data())
 def test_a_csv_with_one_thing_wrong(tmp_path: Path, data: st.DataObject) -> None:
-    text = data.draw(st.sampled_from([made.AIPERF_CSV, made.ITERATIONS]))
+    text = data.draw(st.sampled_from([made.AIPERF_CSV, made.ITERATIONS, made.REQUESTS]))
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(start + 9, len(text))))
     tried(tmp_path / "file", text[:start] + data.draw(st.text(max_size=6)) + text[end:])

@@ -239,6 +239,21 @@ def test_a_sample_of_the_requests_is_not_replayed(tmp_path: Path) -> None:
     assert one(tmp_path, changed(made.GUIDELLM, "benchmarks.0.requests", {"successful": [request]})).rows is None
 
 
+def test_a_csv_of_requests(tmp_path: Path) -> None:
+    point = one(tmp_path, made.REQUESTS, "requests.csv")
+    assert (point.format, point.requests, point.rate_per_s, point.max_in_flight) == ("requests", 2, None, None)
+    assert point.rows is not None
+    assert point.rows.arrival_s is not None
+    assert point.rows.arrival_s.tolist() == [0.0, 1.5]
+    assert point.rows.prompt_tokens.tolist() == [100, 200]
+    assert (point.ttft.mean, point.tpot.mean, point.e2e.mean) == pytest.approx((0.055, 0.02, 0.155))
+    assert point.achieved_per_s == pytest.approx(2 / 1.76)
+    others = made.REQUESTS.replace("prompt_tokens", "input_toks").replace("output_tokens", "output_toks")
+    bare = one(tmp_path, others.replace("ttft_s", "x"), "bare.csv")
+    assert (bare.ttft.mean, bare.derived_tpot_s) == (None, None)
+    assert bare.prompt_tokens == 150.0
+
+
 def test_iteration_log(tmp_path: Path) -> None:
     (log,) = read_benchmark(made.write(tmp_path / "log.csv", made.ITERATIONS)).iterations
     assert log.seconds.tolist() == pytest.approx([0.0065, 0.025])
@@ -264,6 +279,7 @@ def test_each_format_fits_its_own_file_only(tmp_path: Path) -> None:
         "llm-d": made.LLMD,
         "aiperf-csv": made.AIPERF_CSV,
         "inferencex": made.INFERENCEX,
+        "requests": made.REQUESTS,
         "iterations": made.ITERATIONS,
     }
     assert set(samples) == set(format_names())
@@ -273,7 +289,7 @@ def test_each_format_fits_its_own_file_only(tmp_path: Path) -> None:
 
 
 ERRORS: list[tuple[str, Any, str]] = [
-    ("unknown", {"a": 1}, "is of no benchmark format known here; known: vllm (vllm bench serve --save-result); "),
+    ("unknown", {"a": 1}, "is of no format known here, which are: vllm, sglang, "),
     ("both", {**made.VLLM, **made.SGLANG}, "could be vllm or sglang; say which with --format"),
     ("empty", "", "is empty"),
     ("cut", json.dumps(made.VLLM, indent=1)[:200], "ends in the middle: is it complete?"),
@@ -297,6 +313,9 @@ ERRORS: list[tuple[str, Any, str]] = [
         "benchmarks.0.config.strategy.type_: 'magic' is not a strategy known here",
     ),
     ("unit", changed(made.AIPERF, "request_latency.unit", "furlongs"), "request_latency.unit: must be one of s, sec,"),
+    ("columns", "arrival_s,prompt_tokens,output_tokens\n1,1,1\n", ":1: is no CSV known here, which are: CSV with the"),
+    ("length", made.REQUESTS.replace(",11,", ",0,"), ":2: output_tokens: must be at least 1: leave out requests"),
+    ("time", made.REQUESTS.replace("0.26", "slow"), ":2: e2e_s: must be a number, got 'slow'"),
     ("disagg", {**made.INFERENCEX, "disagg": True}, "disagg: calibrate takes one engine that does both prefill and"),
     ("pipeline", {**made.INFERENCEX, "pp": 2}, "pp: there is no law for that here, got 2"),
     ("ragged-row", made.AIPERF_CSV.replace("9.90,9.10", "9.90,9.10,1"), ":2: is no row of its table"),
