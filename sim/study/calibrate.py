@@ -27,7 +27,7 @@ NAMES = ("overhead_s", "device_scale", "seq_s", "iteration_s")
 PRIOR_SD = {"overhead_s": 0.010, "device_scale": 0.05, "seq_s": 20e-6, "iteration_s": 0.3e-3}
 UNKNOWN_GPU_SCALE_SD = 0.15
 """A GPU generation without operator times: its roofline is 13 to 20 % off."""
-KEPT = 0.5
+KEPT = 0.6
 """A posterior deviation above this share of the prior's: not identified."""
 ONE_LOAD = 1.5
 """Batches of all points within this factor are one load."""
@@ -204,7 +204,8 @@ class _Fitting:
     def _data(self, x: Floats) -> Floats:
         """Errors of all targets in their standard deviations, shape (targets + log rows,)."""
         outcomes = self.outcomes(x)
-        points = [(t.read(outcomes[t.point]) - t.measured) / t.sd for t in self.targets]
+        # of logarithms: being half is as wrong as being double
+        points = [math.log(t.read(outcomes[t.point]) / t.measured) * t.measured / t.sd for t in self.targets]
         theta = self.prior + x * self.prior_sd
         logs = [log.errors(theta) for log in self.log_laws]
         return np.concatenate([np.array(points, float), *logs])
@@ -294,9 +295,10 @@ class _Fitting:
         missed = [r for r in residuals if r.used and r.metric != "ttft" and abs(r.error_share) > MISSED_SHARE]
         if missed:
             worst = max(missed, key=lambda r: abs(r.error_share))
+            name, error = f"{worst.point}: {worst.metric.upper()}", f"{worst.error_share:+.0%}"
             self.warnings.append(
-                f"{worst.point}: {worst.metric} is missed by {worst.error_share:+.0%}: the law does not bend as far; "
-                "check what was named and how the engine was started"
+                f"{name} is missed by {error}: the law does not bend as far; check what was named and how the engine "
+                "was started"
             )
         tpot = [abs(r.error_share) for r in residuals if r.metric == "tpot"]
         held_out = self._held_out(x, free)

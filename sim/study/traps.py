@@ -38,7 +38,8 @@ def all_said(points: Sequence[OperatingPoint], setting: Setting, law: IterationL
     found += _contradictions(points, setting)
     failed = sum(point.failed for point in points)
     if failed:
-        found.append(f"{failed} requests failed: they loaded the engine, and are left out")
+        many = "1 request failed: it" if failed == 1 else f"{failed} requests failed: they"
+        found.append(f"{many} loaded the engine, and {'is' if failed == 1 else 'are'} left out")
     return [said for said in found if said]
 
 
@@ -51,15 +52,19 @@ def _contradictions(points: Sequence[OperatingPoint], setting: Setting) -> Itera
         for told in models:
             called = model_called(told)
             if called is not None and called[0] != setting.model.name and setting.model.name in _model_names():
-                yield f"the files say model '{told}', which is {called[0]} here; {setting.model.name} was named"
+                yield f"the files say model '{told}'{_here(told, called[0])}; {setting.model.name} was named"
     for told in sorted({point.gpu for point in points if point.gpu}):
         gpu = gpu_called(told)
         if gpu is not None and gpu != setting.gpu.name and setting.gpu.name in catalogue.names(catalogue.GPUS):
-            yield f"the files say GPU '{told}', which is {gpu} here; {setting.gpu.name} was named"
+            yield f"the files say GPU '{told}'{_here(told, gpu)}; {setting.gpu.name} was named"
     splits = sorted({point.gpus_per_replica for point in points if point.gpus_per_replica})
     if splits and splits != [setting.gpus_per_replica]:
         gpus = setting.gpus_per_replica
         yield f"the files say {splits[0]} GPUs a replica; {gpus} {'was' if gpus == 1 else 'were'} named"
+
+
+def _here(told: str, called: str) -> str:
+    return "" if told == called else f", which is {called} here"
 
 
 def _model_names() -> tuple[str, ...]:
