@@ -139,3 +139,18 @@ def iterations_table() -> str:
 def rtx(metric: str = "e2e_s_mean") -> str:
     """Signed error on requests like those of the RTX PRO 6000 run."""
     return _signed(_errors(_found("shipped").of(RTX, metric)).bias_share)
+
+
+def errors_svg() -> str:
+    """The picture that `fleetcast validate --out` writes."""
+    from sim.report.errors_picture import of_validation
+
+    return of_validation(_found("shipped"))
+
+
+def formats_table() -> str:
+    """The benchmark formats, from their union."""
+    from sim.exchange import FORMATS
+
+    rows = [[f"`{form.kind}`", form.about] for form in FORMATS]
+    return _table(["format", "file"], rows)

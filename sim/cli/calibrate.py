@@ -112,7 +112,7 @@ def _coefficients(fit: Fit) -> Table:
 
     made = table()
     made.add_column("coefficient", no_wrap=True)
-    for head in ("value", "+- sd", "data sheets"):
+    for head in ("value", "+- sd", "before"):
         made.add_column(head, justify="right", no_wrap=True)
     made.add_column("what it is", overflow="fold")
     for one in fit.coefficients:

@@ -21,7 +21,11 @@ _SHOWN = ("tpot_s_mean", "e2e_s_mean", "ttft_s_mean", "iteration_s")
 """Metrics of the table of many points, and what was completed or sent a second; the JSON holds the rest."""
 _RATES = ("achieved_per_s", "sent_per_s")
 _WORDS = {"achieved_per_s": "completed a second", "sent_per_s": "sent a second", "iteration_s": "iteration"}
-_LAWS = {"shipped": "as shipped", "held-out": "without the experiment predicted", "roofline": "data sheets alone"}
+_LAWS = {
+    "shipped": "Errors",
+    "held-out": "Errors, iteration times fitted without the experiment predicted",
+    "roofline": "Errors, iteration times from data sheets alone",
+}
 
 
 def show(found: Validation, law: str, every: bool) -> None:
@@ -35,7 +39,7 @@ def show(found: Validation, law: str, every: bool) -> None:
         out.print((_a_row_a_metric if few or out.width < _WIDE else _a_row_a_point)(source, shown))
         for row in rows:
             if row.metric == "knee_per_s":
-                out.print(_knee(row), markup=False, soft_wrap=True)
+                out.print(_knee(row, source), markup=False, soft_wrap=True)
     errors = [
         (source.name, metric, told)
         for source in found.sources
@@ -43,7 +47,7 @@ def show(found: Validation, law: str, every: bool) -> None:
         if metric != "knee_per_s" and (told := found.errors(source.name, metric)) is not None
     ]
     if any(told.points > 1 for _, _, told in errors):
-        out.print(_errors(errors, f"Errors, iteration times {_LAWS[law]}"))
+        out.print(_errors(errors, _LAWS[law]))
 
 
 def _main_metrics(rows: list[Comparison]) -> list[Comparison]:
@@ -104,12 +108,13 @@ def _errors(errors: list[tuple[str, str, Errors]], title: str) -> Table:
     return table
 
 
-def _knee(row: Comparison) -> str:
+def _knee(row: Comparison, source: Source) -> str:
     measured, predicted = (
         "sustained throughout" if rate is None else f"not sustained from {rate:g}/s on"
         for rate in (row.measured, row.predicted)
     )
-    return f"knee of {row.case}: measured {measured}, predicted {predicted}"
+    sweep = row.case.removeprefix(f"{source.name}/")
+    return f"knee of {sweep}: measured {measured}, predicted {predicted}"
 
 
 def _word(metric: str) -> str:

@@ -86,7 +86,7 @@ def coefficient_line(one: Coefficient) -> str:
     value = shown_value(one, one.value)
     if not one.identified:
         return f"{one.name}: {value}, kept as it was ({one.why})"
-    about = f"{MEANINGS[one.name]}; data sheets {shown_value(one, one.prior)}"
+    about = f"{MEANINGS[one.name]}; {shown_value(one, one.prior)} before"
     return f"{one.name}: {value} +- {shown_value(one, one.sd)} ({about})"
 
 
