@@ -10,8 +10,9 @@ What a page may hold:
   `tables.py`. On one line it is a value in a sentence; over several lines it is a block.
   A value in a sentence must not begin a line: Markdown takes such a line for HTML.
 - A fenced `console` block: each line that starts with `$ ` is run by a shell in the page's own scratch folder, together
-  with the lines after it that start with `> `, and what it prints follows. A comment on the line before may say `exit 2` (the code that the last command must leave with;
-  its errors are then shown too), `first 12 lines`, or `not run: why`.
+  with the lines after it that start with `> `, and what it prints follows. A comment on the line before may say
+  `exit 2` (the code that the last command must leave with; its errors are then shown too), `first 12 lines`, or
+  `not run: why`.
 - A fenced `python` block: run in the page's own namespace; what it prints stands in a `text` block right after it.
 - A fenced `yaml` block must load: a whole scenario, or parts that are laid over a small one.
 """
