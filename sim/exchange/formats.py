@@ -7,6 +7,7 @@ several, is refused with the names to choose from.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sim.config.catalogue import did_you_mean
 from sim.config.errors import ConfigError, DataError, Problem
@@ -22,9 +23,11 @@ from sim.exchange.llmd_report import LlmdReport
 from sim.exchange.request_csv import RequestCsv
 from sim.exchange.sglang_bench import SglangBench
 from sim.exchange.vllm_bench import VllmBench
-from sim.study.measured import Measured
+from sim.study.measured import Measured, OperatingPoint, Spread
 
 __all__ = ["FORMATS", "format_names", "read_benchmark", "read_benchmarks"]
+
+_REPLICAS_MOST, _YEAR_S = 1_000, 366 * 86_400
 
 FORMATS: tuple[type[Format], ...] = (
     VllmBench,
@@ -58,7 +61,7 @@ def read_benchmark(file: str, format: str | None = None) -> Measured:
         found = fitting[0].read(document)
         if not found.points and not found.iterations:
             raise DataError(Problem("holds no measurement", "", file))
-        return found
+        return replace(found, points=tuple(_checked(point) for point in found.points))
     if fitting:
         names = " or ".join(form.kind for form in fitting)
         raise DataError(Problem(f"could be {names}; say which with --format", "", file))
@@ -67,6 +70,33 @@ def read_benchmark(file: str, format: str | None = None) -> Measured:
         raise DataError(Problem(f"is no CSV known here, which are: {known}", "", file, 1))
     known = ", ".join(format_names())
     raise DataError(Problem(f"is of no format known here, which are: {known} (see docs/calibrate.md)", "", file))
+
+
+def _checked(point: OperatingPoint) -> OperatingPoint:
+    """The point, without times of 0, which are none. Raises DataError for times that contradict each other."""
+    point = replace(
+        point, ttft=_timed(point.ttft), tpot=_timed(point.tpot), itl=_timed(point.itl), e2e=_timed(point.e2e)
+    )
+    wrong = ""
+    if point.replicas > _REPLICAS_MOST:
+        wrong = f"{point.replicas} replicas; at most {_REPLICAS_MOST}"
+    elif point.output_tokens < 1:
+        wrong = f"{point.output_tokens:.3g} output tokens a request: one that is completed has at least 1"
+    elif point.rate_per_s is not None and point.requests / point.rate_per_s > _YEAR_S:
+        wrong = f"{point.requests} requests at {point.rate_per_s:g}/s would take more than a year"
+    first, whole = point.ttft.mean, point.e2e.mean
+    if first is not None and whole is not None and point.output_tokens >= 2 and first >= whole:
+        wrong = (
+            f"the mean time to the first token ({first * 1e3:.4g} ms) is not below that of the whole answer "
+            f"({whole * 1e3:.4g} ms): were answers streamed?"
+        )
+    if wrong:
+        raise DataError(Problem(f"{point.name}: {wrong}", "", point.file))
+    return point
+
+
+def _timed(found: Spread) -> Spread:
+    return replace(found, **{name: None for name, value in vars(found).items() if value == 0})
 
 
 def read_benchmarks(files: Iterable[str], format: str | None = None) -> Measured:

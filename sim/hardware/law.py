@@ -86,7 +86,14 @@ def implied(pair: Pair, seats: int, max_batched_tokens: int, source: Source | No
     calibration, table = calibration_of(pair), table_of(pair)
     law = _roofline(pair, seats, max_batched_tokens, table if source in (None, "operators") else None)
     if calibration is not None and source in (None, "calibrated"):
-        return _calibrated(_roofline(pair, seats, max_batched_tokens, None), calibration)
+        fitted = _calibrated(_roofline(pair, seats, max_batched_tokens, None), calibration)
+        least = int(np.argmin(fitted.seqs_s + fitted.tokens_s[: seats + 1]))
+        if fitted.seqs_s[least] + fitted.tokens_s[least] <= 0:
+            return (
+                f"with the calibration of '{pair.model.name}', an iteration of {least} sequences takes no time: its "
+                "iteration_s or seq_s is too far below 0"
+            )
+        return fitted
     if source in (None, "roofline") or (source == "operators" and table is not None):
         return law
     return (

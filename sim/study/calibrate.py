@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from sim.study.iteration_fit import IterationFit, by_batch, law_for
 from sim.study.measured import Floats, Measured, OperatingPoint
 from sim.study.rerun import Outcome, Rerun
 from sim.study.setting import Setting
+from sim.study.targets import targets
 
 NAMES = ("overhead_s", "device_scale", "seq_s", "iteration_s")
 """What is fitted, in the order in which the data come to tell it; what comes last is given up first."""
@@ -32,16 +32,14 @@ KEPT = 0.6
 ONE_LOAD = 1.5
 """Batches of all points within this factor are one load."""
 
-NOISE = {"tpot": 0.02, "ttft": 0.05, "e2e": 0.02, "rate": 0.03}
-TTFT_FLOOR_S = 0.001
-QUEUED_SHARE = 0.25
-"""A point whose requests wait for a seat this share of the TTFT tells nothing of the overhead."""
 OUTLIER = 3.0
 """Errors beyond this many standard deviations (or medians of all errors) pull no harder."""
 FAR = 2.0
 """Beyond this many of its standard deviations the prior lets go: the data clearly contradict the roofline."""
 MISSED_SHARE = 0.10
 """A time per token that is missed by more is told."""
+LEAST_SHARE = 0.1
+"""Of an iteration's time on data sheets: no law is faster."""
 _STEP, _NEAR, _TURNS, _ENOUGH = 0.25, 0.5, 12, 5e-3
 
 
@@ -60,17 +58,6 @@ def calibrate(
     if not measured.points and not measured.iterations:
         raise DataError(Problem("the files hold nothing to fit to"))
     return _Fitting(measured, setting, seed, on_turn, on_compile).fit()
-
-
-@dataclass(frozen=True)
-class _Target:
-    """One number to match: what was measured, how well it is known, and how to read it off an outcome."""
-
-    point: int
-    metric: str
-    measured: float
-    sd: float
-    read: Callable[[Outcome], float]
 
 
 class _Fitting:
@@ -106,7 +93,7 @@ class _Fitting:
         self.warm = any("warm prefix cache" in warning for warning in self.warnings)
         if self.warm:
             self.warnings.append("times to first token are not fitted, as prompts seem to be cached")
-        self.targets = [target for index in range(len(points)) for target in self._targets(index, start[index])]
+        self.targets = targets(points, start, self.warm)
         self.groups = _groups(points)
 
     def fit(self) -> Fit:
@@ -122,7 +109,8 @@ class _Fitting:
             dropped = lost[-1]
             why[dropped] = "the data do not tell it"
             free = [i for i in free if i != dropped]
-            x = np.where(np.isin(np.arange(len(NAMES)), free), x, 0.0)
+            rest = np.where(np.isin(np.arange(len(NAMES)), free), x, 0.0)
+            x = rest if self._possible(rest) else np.zeros(len(NAMES))
         return self._result(x, cov, free, why)
 
     def outcomes(self, x: Floats) -> list[Outcome]:
@@ -163,49 +151,10 @@ class _Fitting:
         reason = "one load only"
         return [0, 1], {2: reason, 3: reason}
 
-    def _targets(self, index: int, start: Outcome) -> list[_Target]:
-        """What a point is to match. Its TTFT only where no queue is in it, and prompts were prefilled."""
-        point = self.reruns[index].point
-        found = []
-        if point.derived_tpot_s is not None:
-            tpot = point.derived_tpot_s
-            found.append(_Target(index, "tpot", tpot, NOISE["tpot"] * tpot, lambda o: o.derived_tpot_s))
-        elif point.tpot.mean is not None:
-            found.append(_Target(index, "tpot", point.tpot.mean, NOISE["tpot"] * point.tpot.mean, lambda o: o.tpot_s))
-        elif point.e2e.mean is not None:
-            found.append(_Target(index, "e2e", point.e2e.mean, NOISE["e2e"] * point.e2e.mean, lambda o: o.e2e_s))
-        queued = start.queue_wait_s > QUEUED_SHARE * start.ttft_s + 2.0 * start.tpot_s or self._grown(point)
-        if queued and point.achieved_per_s and (self._saturated(point)):
-            rate = point.achieved_per_s
-            found.append(_Target(index, "rate", rate, NOISE["rate"] * rate, lambda o: o.achieved_per_s))
-        if queued or self.warm or point.ttft.mean is None:
-            return found
-        median = traps.is_cold(point) and point.ttft.p50 is not None
-        ttft = point.ttft.p50 if median and point.ttft.p50 is not None else point.ttft.mean
-        sd = NOISE["ttft"] * ttft + TTFT_FLOOR_S
-        found.append(
-            _Target(index, "ttft", ttft, sd, (lambda o: o.figures["ttft_s_p50"]) if median else (lambda o: o.ttft_s))
-        )
-        return found
-
-    def _grown(self, point: OperatingPoint) -> bool:
-        """Whether the measured TTFT is several times the lightest load's of like prompts: a queue is in it."""
-        alike = [
-            other.ttft.mean
-            for other in (rerun.point for rerun in self.reruns)
-            if other.ttft.mean is not None and 0.7 < (other.prompt_tokens + 1) / (point.prompt_tokens + 1) < 1.4
-        ]
-        return point.ttft.mean is not None and point.ttft.mean > 3.0 * min(alike, default=math.inf)
-
-    @staticmethod
-    def _saturated(point: OperatingPoint) -> bool:
-        return point.rate_per_s is None or (point.achieved_per_s or 0.0) < traps.CAPPED_SHARE * point.rate_per_s
-
     def _data(self, x: Floats) -> Floats:
         """Errors of all targets in their standard deviations, shape (targets + log rows,)."""
         outcomes = self.outcomes(x)
-        # of logarithms: being half is as wrong as being double
-        points = [math.log(t.read(outcomes[t.point]) / t.measured) * t.measured / t.sd for t in self.targets]
+        points = [target.error(outcomes[target.point]) for target in self.targets]
         theta = self.prior + x * self.prior_sd
         logs = [log.errors(theta) for log in self.log_laws]
         return np.concatenate([np.array(points, float), *logs])
@@ -218,8 +167,9 @@ class _Fitting:
             if at is None or column is None or np.max(np.abs(x - at)) > _NEAR:
                 step = np.zeros(len(NAMES))
                 step[i] = _STEP
-                above, below = x + step, self._inside(x - step)
-                column = (self._data(above) - self._data(below)) / (above[i] - below[i])
+                above, below = (there if self._possible(there) else x for there in (x + step, self._inside(x - step)))
+                apart = above[i] - below[i]
+                column = (self._data(above) - self._data(below)) / apart if apart else np.zeros(len(self._data(x)))
                 self.slopes[i] = (x, column)
             columns.append(column)
         return np.stack(columns, axis=1) if columns else np.zeros((len(self._data(x)), 0))
@@ -228,6 +178,14 @@ class _Fitting:
         """`x`, moved to where the law makes sense: no overhead below 0, GPU time above 0."""
         least = np.array([0.0, 0.2, -math.inf, -math.inf])
         return np.asarray(np.maximum(x, (least - self.prior) / self.prior_sd), float)
+
+    def _possible(self, x: Floats) -> bool:
+        """Whether every iteration that only decodes takes a good part of its time on data sheets, or more."""
+        _, scale, seq, iteration = self.prior + x * self.prior_sd
+        host_s = self.roofline.seqs_s
+        device_s = self.roofline.tokens_s[: len(host_s)]
+        seconds = scale * device_s + host_s + iteration + seq * np.arange(len(host_s))
+        return bool((seconds >= LEAST_SHARE * (device_s + host_s)).all())
 
     def _minimum(self, x: Floats, free: list[int]) -> tuple[Floats, Floats, Floats]:
         """Gauss-Newton with Huber weights from `x`, and two posterior covariances of what is free, in prior deviations:
@@ -259,7 +217,7 @@ class _Fitting:
         now = self._cost(x, limit)
         for share in (1.0, 0.5, 0.25, 0.1):
             there = self._inside(x + share * move)
-            if self._cost(there, limit) <= now:
+            if self._possible(there) and self._cost(there, limit) <= now:
                 return there
         return x
 
@@ -332,7 +290,7 @@ class _Fitting:
             found += [
                 Residual(point.name, metric, value, predicted, (index, metric) in used)
                 for metric, value, predicted in pairs
-                if value
+                if value and predicted > 0
             ]
         theta = self.prior + x * self.prior_sd
         for log in self.log_laws:

@@ -313,6 +313,13 @@ ERRORS: list[tuple[str, Any, str]] = [
         "benchmarks.0.config.strategy.type_: 'magic' is not a strategy known here",
     ),
     ("unit", changed(made.AIPERF, "request_latency.unit", "furlongs"), "request_latency.unit: must be one of s, sec,"),
+    (
+        "unstreamed",
+        {**made.VLLM, "mean_e2el_ms": 40.0},
+        "first token (40 ms) is not below that of the whole answer (40 ms)",
+    ),
+    ("slow", {**made.VLLM, "request_rate": 1e-9}, "100 requests at 1e-09/s would take more than a year"),
+    ("none-out", {**made.VLLM, "total_output_tokens": 50}, "0.5 output tokens a request: one that is completed has at"),
     ("columns", "arrival_s,prompt_tokens,output_tokens\n1,1,1\n", ":1: is no CSV known here, which are: CSV with the"),
     ("length", made.REQUESTS.replace(",11,", ",0,"), ":2: output_tokens: must be at least 1: leave out requests"),
     ("time", made.REQUESTS.replace("0.26", "slow"), ":2: e2e_s: must be a number, got 'slow'"),
@@ -379,6 +386,11 @@ def test_a_file_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.
     for value in (json.dumps(made.VLLM), json.dumps(made.VLLM, indent=1)):
         with pytest.raises(DataError, match=r"is larger than \d+ MiB"):
             read_benchmark(made.write(tmp_path / "large", value))
+
+
+def test_a_time_of_zero_is_none(tmp_path: Path) -> None:
+    point = one(tmp_path, {**made.VLLM, "mean_ttft_ms": 0.0, "median_ttft_ms": 0})
+    assert (point.ttft.mean, point.ttft.p50, point.ttft.p99) == (None, None, 0.060)
 
 
 def test_a_format_can_be_named(tmp_path: Path) -> None:
