@@ -9,9 +9,10 @@ What a page may hold:
 - `<!--= EXPRESSION -->text<!--/-->`: the text is the value of a Python expression over the names of `facts.py` and
   `tables.py`. On one line it is a value in a sentence; over several lines it is a block.
   A value in a sentence must not begin a line: Markdown takes such a line for HTML.
-- A fenced `console` block: each line that starts with `$ ` is run by a shell in the page's own scratch folder, and what
-  it prints follows it. A comment on the line before may say `exit 2` (the code that the last command must leave with;
-  its errors are then shown too), `first 12 lines`, or `not run: why`.
+- A fenced `console` block: each line that starts with `$ ` is run by a shell in the page's own scratch folder, together
+  with the lines after it that start with `> `, and what it prints follows. A comment on the line before may say
+  `exit 2` (the code that the last command must leave with; its errors are then shown too), `first 12 lines`, or
+  `not run: why`.
 - A fenced `python` block: run in the page's own namespace; what it prints stands in a `text` block right after it.
 - A fenced `yaml` block must load: a whole scenario, or parts that are laid over a small one.
 """
@@ -64,6 +65,20 @@ BASE = {
 """What parts of a scenario in a `yaml` block are laid over before they are loaded."""
 
 
+def _commands(body: str) -> list[str]:
+    """The commands of a block; one goes on in the lines that start with `> `."""
+    commands: list[str] = []
+    for line in body.splitlines():
+        if line.startswith("$ "):
+            commands.append(line[2:])
+            going_on = True
+        elif line.startswith("> ") and commands and going_on:
+            commands[-1] += f"\n{line[2:]}"
+        else:
+            going_on = False
+    return commands
+
+
 class PageError(Exception):
     """A page that cannot be built: what it says does not run."""
 
@@ -101,7 +116,7 @@ class Page:
         say, language, body, output = found["say"] or "", found["language"], found["body"], found["output"]
         note = f"<!-- {say} -->\n" if say else ""
         if say.startswith("not run"):
-            self.not_run += [line[2:] for line in body.splitlines() if line.startswith("$ ")]
+            self.not_run += _commands(body)
         elif language == "console":
             body = self._console(body, say)
         elif language == "yaml":
@@ -113,7 +128,7 @@ class Page:
 
     def _console(self, body: str, say: str) -> str:
         """The commands of a block, each followed by what it prints now."""
-        commands = [line[2:] for line in body.splitlines() if line.startswith("$ ")]
+        commands = _commands(body)
         wanted = [0] * (len(commands) - 1) + [int(say[5:]) if say.startswith("exit") else 0]
         parts = []
         for command, code in zip(commands, wanted, strict=True):
@@ -129,7 +144,7 @@ class Page:
             if say.startswith("first"):
                 most = int(say.split()[1])
                 lines = lines[:most] + ["..."] * (len(lines) > most)
-            parts += [f"$ {command}", *lines]
+            parts += ["$ " + command.replace("\n", "\n> "), *lines]
         return "\n".join(parts) + "\n"
 
     def _environment(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from sim.study.replay import cases
+from sim.study.cases import Case, cases_of_file
 from sim.study.shipped import read_measured, shipped_files
 from sim.study.validate import KNEE, Comparison, Errors, Law, Validation, errors_of, validate
 
@@ -14,8 +14,18 @@ _METRICS = {"tpot_s_mean": "TPOT mean", "e2e_s_mean": "E2E mean", "ttft_s_mean":
 
 
 @cache
+def _cases() -> tuple[Case, ...]:
+    """Every shipped point."""
+    return tuple(case for path in shipped_files() for case in cases_of_file(read_measured(path), path))
+
+
+def _sim2real() -> list[Case]:
+    return [case for case in _cases() if case.source.name == SIM2REAL]
+
+
+@cache
 def _found(law: Law) -> Validation:
-    return validate(law=law)
+    return validate(_cases(), law)
 
 
 def _percent(value: float) -> str:
@@ -40,8 +50,7 @@ def _errors(rows: list[Comparison]) -> Errors:
 @cache
 def _lightest() -> frozenset[str]:
     """The case of lowest rate of each experiment of sim2real."""
-    path = next(path for path in shipped_files() if path.stem == SIM2REAL)
-    found = sorted(cases(read_measured(path), path), key=lambda case: (case.experiment, case.rate_per_s or 0.0))
+    found = sorted(_sim2real(), key=lambda case: (case.experiment, case.rate_per_s or 0.0))
     return frozenset({case.experiment: case.name for case in reversed(found)}.values())
 
 
@@ -72,11 +81,10 @@ def _tpot_of(law: Law, only: set[str]) -> str:
 
 def pairs_table() -> str:
     """TPOT by model and GPUs: as shipped, held out, sheets."""
-    path = next(path for path in shipped_files() if path.stem == SIM2REAL)
     pairs: dict[tuple[str, int], list[str]] = {}
     experiments: dict[tuple[str, int], set[str]] = {}
-    for case in cases(read_measured(path), path):
-        key = (case.setup.model or "", case.setup.gpus_per_replica or 1)
+    for case in _sim2real():
+        key = (case.setting.model.name, case.setting.gpus_per_replica)
         pairs.setdefault(key, []).append(case.name)
         experiments.setdefault(key, set()).add(case.experiment)
     rows = []
@@ -131,3 +139,18 @@ def iterations_table() -> str:
 def rtx(metric: str = "e2e_s_mean") -> str:
     """Signed error on requests like those of the RTX PRO 6000 run."""
     return _signed(_errors(_found("shipped").of(RTX, metric)).bias_share)
+
+
+def errors_svg() -> str:
+    """The picture that `fleetcast validate --out` writes."""
+    from sim.report.errors_picture import of_validation
+
+    return of_validation(_found("shipped"))
+
+
+def formats_table() -> str:
+    """The benchmark formats, from their union."""
+    from sim.exchange import FORMATS
+
+    rows = [[f"`{form.kind}`", form.about] for form in FORMATS]
+    return _table(["format", "file"], rows)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import facts
+import facts_fidelity
 import house
 
 IMAGES = Path(__file__).resolve().parent / "img"
@@ -45,6 +46,7 @@ STYLE = {
 def draw(check: bool) -> list[str]:
     """Draw every picture, or say which ones show something else than the runs do."""
     stale = [line for name, make in PICTURES.items() for line in _drawn(IMAGES / name, make, check)]
+    stale += _written(IMAGES / "fidelity.svg", facts_fidelity.errors_svg(), check)
     return stale + _written(IMAGES / "architecture.svg", house.svg(), check)
 
 

@@ -167,6 +167,30 @@ LLMD_OLDEST: dict[str, Any] = {
         "throughput": {"requests_per_sec": 20.0},
     },
 }
+AIPERF_CSV = """\
+Metric,avg,min,max,p1,p5,p10,p25,p50,p75,p90,p95,p99,std
+Inter Token Latency (ms),9.90,9.10,12.90,9.12,9.20,9.31,9.55,9.80,10.11,10.60,11.20,12.10,0.50
+Time to First Token (ms),49.00,30.10,101.40,31.0,34.0,38.0,43.0,47.20,53.0,61.0,70.0,92.10,9.00
+Request Latency (ms),"1,310.00",1190.0,1560.0,1201.0,1220.0,1231.0,1260.0,1302.0,1350.0,1402.0,1440.0,1533.0,66.0
+Output Sequence Length (tokens),128.00,100.0,160.0,101.0,105.0,110.0,119.0,128.0,137.0,146.0,151.0,155.0,12.00
+Input Sequence Length (tokens),550.00,550.0,550.0,550.0,550.0,550.0,550.0,550.0,550.0,550.0,550.0,550.0,0.00
+
+Metric,Value
+Request Throughput (requests/sec),3.92
+Request Count (requests),240.00
+"""
+INFERENCEX: dict[str, Any] = {
+    "hw": "h200", "conc": 64, "model": "org/some-model", "infmax_model_prefix": "some", "framework": "vllm",
+    "precision": "fp8", "spec_decoding": "none", "disagg": False, "isl": 1024, "osl": 512, "is_multinode": False,
+    "tp": 4, "pp": 1, "ep": 1, "dp_attention": "false", "tput_per_gpu": 3072.0, "output_tput_per_gpu": 1024.0,
+    "mean_ttft": 0.112, "median_ttft": 0.101, "p99_ttft": 0.31, "mean_tpot": 0.0138, "mean_itl": 0.0138,
+    "mean_e2el": 7.2, "p99_e2el": 8.9,
+}  # fmt: skip
+REQUESTS = """\
+arrival_s,prompt_tokens,output_tokens,ttft_s,e2e_s
+5.5,200,11,0.06,0.26
+4.0,100,1,0.05,0.05
+"""
 ITERATIONS = "prefill_tokens,decode_seqs,ctx_tokens,ms\n0,1,500,6.5\n512,8,4000,25\n"
 
 

@@ -30,6 +30,24 @@ def progress(quiet: bool) -> Iterator[Any]:
         shown.close()
 
 
+def compiling() -> None:
+    """What the engine calls before it is compiled: a wait that would look like a hang."""
+    click.echo("compiling the engine, once on this machine ...", err=True)
+
+
+class Counted:
+    """Lines on stderr for work of many parts: how many are done, or which step it is."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.last = time.monotonic()
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        if time.monotonic() - self.last >= LINE_EVERY_S:
+            self.last = time.monotonic()
+            click.echo(f"{self.what} {done}" if total is None else f"{done} of {total} {self.what}", err=True)
+
+
 class _Lines:
     """Plain lines, for logs."""
 

@@ -2,167 +2,139 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sim.cli.progress import LINE_EVERY_S
+from sim.cli.engine_options import engine_options, setting_from
+from sim.cli.files import check_free, check_svg, write_whole
+from sim.cli.progress import Counted, compiling
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from sim.study.shipped import MeasuredFile
-    from sim.study.validate import Comparison, Validation
-
-_PLAIN_WIDTH = 132
-_SHOWN = ("tpot_s_mean", "e2e_s_mean", "ttft_s_mean", "sent_per_s", "iteration_s")
-"""Columns of the table of points; the errors and the JSON hold the rest."""
+    from sim.study.cases import Case
+    from sim.study.measured import OperatingPoint
+    from sim.study.validate import Validation
 
 
 @click.command(short_help="Compare predictions with measured runs.")
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1)
 @click.option(
     "--law",
     type=click.Choice(["shipped", "held-out", "roofline"]),
     default="shipped",
     help="Iteration times: as shipped; fitted without the experiment that is predicted; or from data sheets alone.",
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture too, as SVG.")
+@engine_options
+@click.option("--out", type=click.Path(path_type=Path), help="Write a picture too, as SVG.")
+@click.option("--force", is_flag=True, help="Replace a picture that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print every comparison as one JSON document, and nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
-def command(files: tuple[Path, ...], law: str, out: Path | None, as_json: bool, quiet: bool) -> None:
+def command(
+    files: tuple[str, ...],
+    law: str,
+    max_in_flight: int | None,
+    format_: str | None,
+    out: Path | None,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+    **engine: Any,
+) -> None:
     """Replay measured operating points: those that ship, or those of FILES, and print predicted beside measured.
 
-    An error above zero means that the prediction is too large. FILES are written as those in configs/measured.
+    An error above zero means that the prediction is too large. FILES are results of benchmark tools, as `calibrate`
+    reads them (say on which engine they were measured), or are written as those in configs/measured (and say it).
     """
     import json
     from typing import cast
 
     from sim.study.validate import Law, validate
 
-    def compiling() -> None:
-        if not quiet:
-            click.echo("compiling the engine, once on this machine (some ten seconds) ...", err=True)
-
-    found = validate(files or None, cast(Law, law), None if quiet else _Counted(), compiling)
     if out is not None:
-        from sim.report.fidelity import picture
+        check_svg(out)
+        check_free(out, force)
+    cases, odd = _cases(files, format_, max_in_flight, engine)
+    progress, on_compile = (None, None) if quiet else (Counted("points"), compiling)
+    found = validate(cases, cast(Law, law), progress, on_compile)
+    if out is not None:
+        from sim.report.errors_picture import of_validation
 
-        out.write_text(picture(found), encoding="utf-8")
+        write_whole(out, of_validation(found))
+    for line in odd:
+        click.echo(line, err=True)
     if as_json:
         click.echo(json.dumps([row.plain() for row in found.rows], indent=1, allow_nan=False))
     else:
-        _show(found, law, out)
+        _show(found, law, bool(files), out)
 
 
-class _Counted:
-    """Lines on stderr for long validations: how many points are done."""
+def _cases(
+    files: tuple[str, ...], format_: str | None, max_in_flight: int | None, engine: dict[str, Any]
+) -> tuple[list[Case], list[str]]:
+    """What is to be predicted, and what is to be told about it."""
+    from sim.config.errors import DataError, Problem
+    from sim.study.cases import cases_of_file, cases_of_results
+    from sim.study.measured import Measured, with_cap
+    from sim.study.shipped import read_measured, shipped_files
+    from sim.study.traps import all_said, assumed, held_back
 
-    def __init__(self) -> None:
-        self.last = time.monotonic()
+    if not files:
+        return [case for path in shipped_files() for case in cases_of_file(read_measured(path), path)], []
+    from sim.exchange import read_given
 
-    def __call__(self, done: int, total: int) -> None:
-        if time.monotonic() - self.last >= LINE_EVERY_S:
-            self.last = time.monotonic()
-            click.echo(f"{done} of {total} points", err=True)
+    given = read_given(files, format_)
+    cases = [case for file, path in given.points for case in cases_of_file(file, path)]
+    warnings = _said_of(cases)
+    notes: list[str] = []
+    results = with_cap(given.results, max_in_flight)
+    logs = results.iterations
+    for points in _alike(results.points) or ([()] if results.iterations else []):
+        setting = setting_from(engine, points)
+        warnings += all_said(points, setting, setting.from_sheets().law())
+        logs = (
+            ()
+            if any(isinstance(case.of, type(log)) for log in results.iterations for case in cases)
+            else results.iterations
+        )
+        notes += assumed(points)
+        cases += cases_of_results(Measured(tuple(p for p in points if not held_back(p)), logs), setting)
+    if not cases:
+        raise DataError(Problem("no point is left to predict: " + "; ".join(warnings)))
+    return cases, [f"warning: {one}" for one in warnings] + [f"note: {one}" for one in dict.fromkeys(notes)]
 
 
-def _show(found: Validation, law: str, out: Path | None) -> None:
-    from rich.console import Console
+def _said_of(cases: list[Case]) -> list[str]:
+    """What is odd about points of files that say their engine."""
+    from sim.study.measured import OperatingPoint
+    from sim.study.traps import all_said
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, _PLAIN_WIDTH)  # a file or a pipe has no edge to fold at
-    for file in found.files:
-        console.print(_points(found, file))
-        for row in found.rows:
-            if row.source == file.name and row.metric == "knee_per_s":
-                console.print(_knee(row), markup=False, soft_wrap=True)
-    console.print(_errors(found, law))
+    by_setting: dict[int, list[Case]] = {}
+    for case in cases:
+        if isinstance(case.of, OperatingPoint):
+            by_setting.setdefault(id(case.setting), []).append(case)
+    return [
+        said
+        for alike in by_setting.values()
+        for said in all_said(
+            [case.of for case in alike if isinstance(case.of, OperatingPoint)],
+            alike[0].setting,
+            alike[0].setting.from_sheets().law(),
+        )
+    ]
+
+
+def _alike(points: tuple[OperatingPoint, ...]) -> list[tuple[OperatingPoint, ...]]:
+    """The points by what they say of model and GPUs, in their order."""
+    found: dict[tuple[Any, ...], list[OperatingPoint]] = {}
+    for point in points:
+        found.setdefault((point.model, point.gpu, point.gpus_per_replica, point.precision), []).append(point)
+    return [tuple(group) for group in found.values()]
+
+
+def _show(found: Validation, law: str, every: bool, out: Path | None) -> None:
+    from sim.cli.validate_tables import show
+
+    show(found, law, every)
     if out is not None:
-        console.print(f"written to {out}", markup=False, soft_wrap=True)
-
-
-def _points(found: Validation, file: MeasuredFile) -> Table:
-    """One source: a row a point, predicted beside measured."""
-    from rich import box
-    from rich.table import Table
-
-    metrics = [metric for metric in _SHOWN if found.of(file.name, metric)]
-    table = Table(
-        title=f"{file.description or file.name} ({file.source})", title_justify="left", title_style="",
-        box=box.SIMPLE_HEAD, pad_edge=False,
-    )  # fmt: skip
-    table.add_column("case", overflow="fold")
-    scales = {metric: _scale(metric, found.of(file.name, metric)) for metric in metrics}
-    for metric in metrics:
-        unit = scales[metric][1]
-        for head in (f"{_word(metric)}\nmeasured {unit}", "\npredicted", "\nerror"):
-            table.add_column(head, justify="right", no_wrap=True)
-    by_case: dict[str, dict[str, Comparison]] = {}
-    for row in found.rows:
-        if row.source == file.name and row.metric in metrics:
-            by_case.setdefault(row.case, {})[row.metric] = row
-    for case, rows in by_case.items():
-        cells = [cell for metric in metrics for cell in _cells(rows.get(metric), scales[metric][0])]
-        table.add_row(case.removeprefix(f"{file.name}/"), *cells)
-    return table
-
-
-def _errors(found: Validation, law: str) -> Table:
-    """All sources: the errors of each metric."""
-    from rich import box
-    from rich.table import Table
-
-    told = {"shipped": "as shipped", "held-out": "without the experiment predicted", "roofline": "data sheets alone"}
-    table = Table(
-        title=f"Errors, iteration times {told[law]}", title_justify="left", title_style="",
-        box=box.SIMPLE_HEAD, pad_edge=False,
-    )  # fmt: skip
-    for head in ("source", "metric"):
-        table.add_column(head)
-    for head in ("points", "MAPE", "median", "bias", "worst"):
-        table.add_column(head, justify="right")
-    for file in found.files:
-        for metric in found.metrics(file.name):
-            errors = found.errors(file.name, metric)
-            if errors is None or metric == "knee_per_s":
-                continue
-            shares = (errors.mape_share, errors.median_share)
-            signed = (errors.bias_share, errors.worst_share)
-            cells = [*(f"{share:.1%}" for share in shares), *(f"{share:+.1%}" for share in signed)]
-            table.add_row(file.name, _word(metric), str(errors.points), *cells)
-    return table
-
-
-def _knee(row: Comparison) -> str:
-    measured, predicted = (
-        "sustained throughout" if rate is None else f"not sustained from {rate:g}/s on"
-        for rate in (row.measured, row.predicted)
-    )
-    return f"knee of {row.case}: measured {measured}, predicted {predicted}"
-
-
-def _word(metric: str) -> str:
-    """A metric as tables call it."""
-    name, unit, statistic = metric.partition("_s_")
-    if unit and statistic:
-        return f"{name.upper()} {statistic}"
-    return {"sent_per_s": "sent a second", "iteration_s": "iteration"}.get(metric, metric)
-
-
-def _scale(metric: str, rows: list[Comparison]) -> tuple[float, str]:
-    """What a column is multiplied by, and its unit."""
-    if metric == "sent_per_s":
-        return 1.0, "/s"
-    largest = max((row.measured or 0.0 for row in rows), default=0.0)
-    return (1.0, "s") if largest >= 1.0 else (1000.0, "ms")
-
-
-def _cells(row: Comparison | None, scale: float) -> tuple[str, str, str]:
-    if row is None:
-        return ("", "", "")
-    shown = ["none" if value is None else f"{scale * value:.4g}" for value in (row.measured, row.predicted)]
-    return shown[0], shown[1], "" if row.error_share is None else f"{row.error_share:+.1%}"
+        click.echo(f"written to {out}")

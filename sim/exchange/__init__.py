@@ -1,69 +1,8 @@
-"""Other tools' files: benchmark results read as operating points. One file a format, the union of them below.
-
-A format is recognised by keys that only it has; `format` names one instead. Nothing is guessed: what fits none, or
-several, is refused with the names to choose from.
-"""
+"""Other tools' files: benchmark results read as operating points. One file a format, the union in `formats`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from sim.exchange.formats import FORMATS, format_names, read_benchmark, read_benchmarks
+from sim.exchange.given import Given, read_given
 
-from sim.config.catalogue import did_you_mean
-from sim.config.errors import ConfigError, DataError, Problem
-from sim.exchange.aiperf import AiPerf, AiPerfRequests
-from sim.exchange.base import Format
-from sim.exchange.documents import open_document
-from sim.exchange.guidellm import GuideLlm
-from sim.exchange.inference_perf import InferencePerfRequests, InferencePerfStage
-from sim.exchange.iteration_log import IterationLog
-from sim.exchange.llmd_report import LlmdReport
-from sim.exchange.sglang_bench import SglangBench
-from sim.exchange.vllm_bench import VllmBench
-from sim.study.measured import Measured
-
-__all__ = ["FORMATS", "format_names", "read_benchmark", "read_benchmarks"]
-
-FORMATS: tuple[type[Format], ...] = (
-    VllmBench,
-    SglangBench,
-    GuideLlm,
-    AiPerf,
-    AiPerfRequests,
-    InferencePerfStage,
-    InferencePerfRequests,
-    LlmdReport,
-    IterationLog,
-)
-
-
-def format_names() -> tuple[str, ...]:
-    """What `format` may name."""
-    return tuple(form.kind for form in FORMATS)
-
-
-def read_benchmark(file: str, format: str | None = None) -> Measured:
-    """All that one file holds. Raises DataError; ConfigError for a format that there is not."""
-    forced = next((form for form in FORMATS if form.kind == format), None)
-    if format is not None and forced is None:
-        raise ConfigError(Problem(f"'{format}' is not a format{did_you_mean(format, format_names())}", "format"))
-    document = open_document(file)
-    fitting = [forced] if forced is not None else [form for form in FORMATS if form.fits(document)]
-    if len(fitting) == 1:
-        found = fitting[0].read(document)
-        if not found.points and not found.iterations:
-            raise DataError(Problem("holds no measurement", "", file))
-        return found
-    if fitting:
-        names = " or ".join(form.kind for form in fitting)
-        raise DataError(Problem(f"could be {names}; say which with --format", "", file))
-    known = "; ".join(f"{form.kind} ({form.about})" for form in FORMATS)
-    raise DataError(Problem(f"is of no benchmark format known here; known: {known}", "", file))
-
-
-def read_benchmarks(files: Iterable[str], format: str | None = None) -> Measured:
-    """All that some files hold, together."""
-    found = [read_benchmark(file, format) for file in files]
-    return Measured(
-        tuple(point for one in found for point in one.points),
-        tuple(log for one in found for log in one.iterations),
-    )
+__all__ = ["FORMATS", "Given", "format_names", "read_benchmark", "read_benchmarks", "read_given"]

@@ -11,6 +11,7 @@ from typing import ClassVar
 from sim.exchange.base import Format, has, named, rate_of, spread, unit_s
 from sim.exchange.documents import Document, Fields
 from sim.exchange.inference_perf import raise_empty
+from sim.exchange.lengths import length_law
 from sim.study.measured import Measured, OperatingPoint, Spread, Tally, completed_per_s, spread_of, tpot_of
 
 _NS = 1e-9
@@ -42,6 +43,7 @@ def _point(report: Fields, name: str) -> OperatingPoint:
     rate, cap, mode = _load(config)
     if rate is None and cap is None:
         report.refuse("says neither request_rate nor concurrency; give profile_export.jsonl instead", "input_config")
+    prompt, output = (report.child(f"{which}_sequence_length") for which in ("input", "output"))
     throughput, errors = report.maybe("request_throughput"), report.maybe("error_request_count")
     names = config.maybe("endpoint") if config is not None else None
     models = (names.items("model_names") or []) if names is not None else []
@@ -49,8 +51,10 @@ def _point(report: Fields, name: str) -> OperatingPoint:
         name=name,
         file=report.file,
         format=AiPerf.kind,
-        prompt_tokens=report.child("input_sequence_length").number("avg"),
-        output_tokens=report.child("output_sequence_length").number("avg"),
+        prompt_tokens=prompt.number("avg"),
+        output_tokens=output.number("avg"),
+        prompt_law=length_law(prompt, prompt.number("avg")),
+        output_law=length_law(output, output.number("avg")),
         requests=completed,
         rate_per_s=rate,
         max_in_flight=cap,

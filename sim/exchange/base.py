@@ -43,7 +43,7 @@ def named(document: Document, part: object = "") -> str:
 
 def milliseconds(fields: Fields, metric: str) -> Spread:
     """`mean_<metric>_ms`, `median_...`, `p99_...`, as vLLM and SGLang write them."""
-    found = [fields.optional(f"{statistic}_{metric}_ms") for statistic in ("mean", "median", "p99")]
+    found = [fields.optional(f"{statistic}_{metric}_ms") for statistic in ("mean", "median", "p99", "p90", "p95")]
     return Spread(*(None if value is None else value / 1000.0 for value in found))
 
 
@@ -51,7 +51,7 @@ def spread(fields: Fields | None, *, median: str, scale: float = 1.0, mean: str 
     """A mapping of statistics, by the names of its mean and median; nothing if it is absent."""
     if fields is None:
         return Spread()
-    found = [fields.optional(key) for key in (mean, median, "p99")]
+    found = [fields.optional(key) for key in (mean, median, "p99", "p90", "p95")]
     return Spread(*(None if value is None else value * scale for value in found))
 
 

@@ -142,7 +142,7 @@ class Document:
     def records(self) -> Iterator[Fields]:
         """The mappings of the file: its lines, the entries of its list, or itself."""
         if self.container == "jsonl":
-            for number, text in enumerate(_lines(self.file), start=1):
+            for number, text in enumerate(text_lines(self.file), start=1):
                 if text.strip():
                     yield self._mapping(_json(text, self.file, number), number, "")
         elif isinstance(self.first, list):
@@ -159,7 +159,7 @@ class Document:
 
 def open_document(file: str) -> Document:
     """The file's container, told by its content, and its first record. Raises DataError."""
-    lines = (text for text in _lines(file) if text.strip())
+    lines = (text for text in text_lines(file) if text.strip())
     first, second = next(lines, ""), next(lines, "")
     start = first.strip()[:1]
     if not start:
@@ -171,7 +171,7 @@ def open_document(file: str) -> Document:
             except (ValueError, RecursionError):
                 pass  # a value over several lines
         return Document(file, "json", _whole_json(file))
-    if "," in first and ":" not in first:
+    if "," in first and ":" not in first and start != "#":
         return Document(file, "csv", csv_header(file))
     try:
         return Document(file, "yaml", read_file(Path(file)).plain())
@@ -179,7 +179,7 @@ def open_document(file: str) -> Document:
         raise DataError(error.problems[0]) from None
 
 
-def _lines(file: str) -> Iterator[str]:
+def text_lines(file: str) -> Iterator[str]:
     """The lines of a UTF-8 file, however long up to the limit. Raises DataError with the line that is not text."""
     number = 0
     try:
@@ -210,7 +210,7 @@ def _too_large(file: str) -> DataError:
 def _whole_json(file: str) -> Any:
     text: list[str] = []
     held = 0
-    for line in _lines(file):
+    for line in text_lines(file):
         held += len(line)
         if held > DOCUMENT_BYTES_MAX:
             raise _too_large(file)

@@ -6,12 +6,15 @@ Its time per output token counts the first token; its inter-token latency, (last
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from sim.config.units import shown
 from sim.exchange.base import Format, has, named, rate_of, spread
 from sim.exchange.documents import Document, Fields
+from sim.exchange.lengths import length_law
 from sim.study.measured import Measured, OperatingPoint, Requests, Spread, Tally
+from sim.workload.law import Distribution
 
 VERSIONS = (None, 1, 2)
 """Of the file's layout; older files do not say."""
@@ -65,13 +68,16 @@ def _point(benchmark: Fields, name: str) -> OperatingPoint:
     completed = totals.count("successful") if totals is not None else len(rows.prompt_tokens) if rows else 0
     if completed == 0:
         benchmark.refuse("no request was completed", "metrics.request_totals.successful")
+    prompt, output = (metrics.child(f"{which}_token_count", "successful") for which in ("prompt", "output"))
     throughput = metrics.maybe("requests_per_second", "successful")
     return OperatingPoint(
         name=name,
         file=benchmark.file,
         format=GuideLlm.kind,
-        prompt_tokens=metrics.child("prompt_token_count", "successful").number("mean"),
-        output_tokens=metrics.child("output_token_count", "successful").number("mean"),
+        prompt_tokens=prompt.number("mean"),
+        output_tokens=output.number("mean"),
+        prompt_law=_law(prompt),
+        output_law=_law(output),
         requests=completed,
         rate_per_s=rate,
         max_in_flight=cap,
@@ -82,8 +88,13 @@ def _point(benchmark: Fields, name: str) -> OperatingPoint:
         tpot=of("inter_token_latency_ms", 1e-3),
         e2e=of("request_latency"),
         model=_model(benchmark),
-        rows=rows,
+        # the file may keep a sample of the requests only, which cannot be replayed
+        rows=rows if rows is not None and len(rows.prompt_tokens) == completed else None,
     )
+
+
+def _law(lengths: Fields) -> Distribution[float] | None:
+    return length_law(lengths, lengths.number("mean"), std="std_dev", percentiles=lengths.maybe("percentiles"))
 
 
 def _strategy(benchmark: Fields) -> Fields:
@@ -116,14 +127,9 @@ def _spread(fields: Fields | None, scale: float) -> Spread:
     if fields is None or not fields.values:
         return Spread()
     percentiles = fields.maybe("percentiles")
-    tail = None if percentiles is None else percentiles.optional("p99")
-    middle = None if percentiles is None else percentiles.optional("p50")
     found = spread(fields, median="median", scale=scale)
-    return Spread(
-        found.mean,
-        found.p50 if middle is None else middle * scale,
-        None if tail is None else tail * scale,
-    )
+    told = spread(percentiles, median="p50", scale=scale)
+    return replace(told, mean=found.mean, p50=found.p50 if told.p50 is None else told.p50)
 
 
 def _rows(benchmark: Fields) -> Requests | None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from sim.exchange.base import Format, has, named, rate_of, spread
 from sim.exchange.documents import Document, Fields
+from sim.exchange.lengths import length_law
 from sim.study.measured import Measured, OperatingPoint, Spread, Tally, completed_per_s, spread_of
 
 
@@ -39,12 +40,15 @@ def _stage(report: Fields, name: str) -> OperatingPoint:
     latency = good.child("latency")
     failures, throughput = report.maybe("failures"), good.maybe("throughput")
     cached = _cached_share(good)
+    prompt, output = _lengths(good, "prompt_tokens", "prompt_len"), _lengths(good, "output_tokens", "output_len")
     return OperatingPoint(
         name=name,
         file=report.file,
         format=InferencePerfStage.kind,
-        prompt_tokens=_length(good, "prompt_tokens", "prompt_len"),
-        output_tokens=_length(good, "output_tokens", "output_len"),
+        prompt_tokens=prompt.number("mean"),
+        output_tokens=output.number("mean"),
+        prompt_law=length_law(prompt, prompt.number("mean")),
+        output_law=length_law(output, output.number("mean")),
         requests=completed,
         rate_per_s=rate,
         max_in_flight=cap,
@@ -63,10 +67,9 @@ def _spread(latency: Fields, metric: str) -> Spread:
     return spread(latency.maybe(metric), median="median")
 
 
-def _length(good: Fields, *keys: str) -> float:
-    """Mean tokens, under the name of this version or an older one."""
-    found = next((key for key in keys if good.values.get(key) is not None), keys[0])
-    return good.child(found).number("mean")
+def _lengths(good: Fields, *keys: str) -> Fields:
+    """Statistics of tokens, under the name of this version or an older one."""
+    return good.child(next((key for key in keys if good.values.get(key) is not None), keys[0]))
 
 
 def _cached_share(good: Fields) -> float | None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from sim.config.units import shown
 from sim.exchange.base import Format, has, named, rate_of, spread, unit_s
 from sim.exchange.documents import Document, Fields
+from sim.exchange.lengths import length_law
 from sim.study.measured import Measured, OperatingPoint, Spread
 
 VERSIONS = ("0.1", "0.2", "0.2.1")
@@ -122,12 +123,15 @@ def _with_results(point: OperatingPoint, requests: Fields, latency: Fields) -> O
     completed = requests.count("total") - failed
     if completed <= 0:
         requests.refuse("no request was completed", "total")
+    prompt, output = requests.child("input_length"), requests.child("output_length")
     return replace(
         point,
         requests=completed,
         failed=failed,
-        prompt_tokens=requests.child("input_length").number("mean"),
-        output_tokens=requests.child("output_length").number("mean"),
+        prompt_tokens=prompt.number("mean"),
+        output_tokens=output.number("mean"),
+        prompt_law=length_law(prompt, prompt.number("mean"), std="stddev"),
+        output_law=length_law(output, output.number("mean"), std="stddev"),
         ttft=_spread(latency, "time_to_first_token"),
         itl=_spread(latency, "inter_token_latency"),
         tpot=_spread(latency, "time_per_output_token"),

@@ -6,8 +6,10 @@ from typing import ClassVar
 
 from sim.exchange.base import Format, has, milliseconds, named, rate_of
 from sim.exchange.documents import Document, Fields
+from sim.exchange.lengths import uniform_from
 from sim.exchange.vllm_bench import detailed, spread_or
 from sim.study.measured import Measured, OperatingPoint
+from sim.workload.law import Distribution
 
 
 class SglangBench(Format):
@@ -37,12 +39,15 @@ def _point(run: Fields, name: str) -> OperatingPoint:
         run.refuse("no request was completed", "completed")
     run.number("mean_e2e_latency_ms")  # always there: another tool's file, named as this one's, is not
     rows = detailed(run)
+    prompt, output = (run.number(f"total_{which}_tokens") / completed for which in ("input", "output"))
     return OperatingPoint(
         name=name,
         file=run.file,
         format=SglangBench.kind,
-        prompt_tokens=run.number("total_input_tokens") / completed,
-        output_tokens=run.number("total_output_tokens") / completed,
+        prompt_tokens=prompt,
+        output_tokens=output,
+        prompt_law=_law(run, "random_input_len", prompt),
+        output_law=_law(run, "random_output_len", output),
         requests=completed,
         rate_per_s=rate_of(run, "request_rate"),
         max_in_flight=run.optional_count("max_concurrency", least=1),
@@ -54,3 +59,11 @@ def _point(run: Fields, name: str) -> OperatingPoint:
         model=run.text("model_id") or run.text("model"),
         rows=rows,
     )
+
+
+def _law(run: Fields, longest: str, mean: float) -> Distribution[float] | None:
+    """The spread of random lengths: evenly from a share of the longest on."""
+    share, most = run.optional("random_range_ratio"), run.optional(longest)
+    if run.text("dataset_name") not in ("random", "random-ids") or share is None or not most or mean <= 0:
+        return None
+    return uniform_from(share, most, mean)

@@ -9,7 +9,7 @@ from sim.hardware.law import IterationLaw, Source, given, implied
 from sim.hardware.memory import MEMORY_SHARE, kv_bytes_per_token, kv_capacity_tokens, reserve_bytes, weights_bytes
 from sim.hardware.precisions import KvPrecision, Precision
 from sim.hardware.roofline import Pair
-from sim.hardware.sheets import Calibration, GpuSheet, ModelSheet, OperatorTable, Price
+from sim.hardware.sheets import Calibration, GpuSheet, Holds, ModelSheet, OperatorTable, Price
 
 __all__ = [
     "MEMORY_SHARE",
@@ -17,6 +17,7 @@ __all__ = [
     "Demand",
     "EngineSheet",
     "GpuSheet",
+    "Holds",
     "IterationLaw",
     "KvPrecision",
     "Latency",

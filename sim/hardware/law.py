@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sim.hardware.latency import Latency
 from sim.hardware.precisions import alike
 from sim.hardware.roofline import Pair
-from sim.hardware.sheets import Calibration, OperatorTable
+from sim.hardware.sheets import Calibration, Holds, OperatorTable
 
 Floats = NDArray[np.float64]
 
@@ -48,6 +48,8 @@ class IterationLaw:
     mixed_s: float = 0.0
     overhead_s: float = 0.0
     """Outside the engine, added to the time to first token."""
+    holds: Holds | None = None
+    """The loads that a calibration was measured at, if it says."""
     lookahead: int = 0
     """1: a request admitted at a boundary joins one iteration later."""
 
@@ -87,7 +89,14 @@ def implied(
     calibration, table = calibration_of(pair), table_of(pair)
     used = table if source in (None, "operators") else None
     if calibration is not None and source in (None, "calibrated"):
-        return _calibrated(_roofline(pair, seats, max_batched_tokens, verified, None), calibration)
+        fitted = _calibrated(_roofline(pair, seats, max_batched_tokens, verified, None), calibration)
+        least = int(np.argmin(fitted.seqs_s + fitted.tokens_s[: seats + 1]))
+        if fitted.seqs_s[least] + fitted.tokens_s[least] <= 0:
+            return (
+                f"with the calibration of '{pair.model.name}', an iteration of {least} sequences takes no time: its "
+                "iteration_s or seq_s is too far below 0"
+            )
+        return fitted
     if source in (None, "roofline") or (source == "operators" and table is not None):
         return _roofline(pair, seats, max_batched_tokens, verified, used)
     return (
@@ -161,6 +170,7 @@ def _calibrated(law: IterationLaw, row: Calibration) -> IterationLaw:
         tokens_s=law.tokens_s * row.device_scale,
         seqs_s=law.seqs_s + row.iteration_s + row.seq_s * np.arange(len(law.seqs_s)),
         overhead_s=law.overhead_s if row.overhead_s is None else row.overhead_s,
+        holds=row.holds,
     )
 
 

@@ -140,6 +140,30 @@ class OperatorTable(BaseModel):
 _Signed = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 
 
+_Least = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Range = tuple[_Least, _Least]
+"""Least and most."""
+
+
+class Holds(BaseModel):
+    """The loads that were measured, on one replica: the least and the most of each."""
+
+    model_config = _CLOSED
+
+    seqs: Annotated[Range | None, Field(description="Sequences decoding at once, on average.")] = None
+    context_tokens: Annotated[Range | None, Field(description="Mean tokens of context a sequence.")] = None
+    prompt_tokens: Annotated[Range | None, Field(description="Mean tokens of a prompt.")] = None
+    rate_per_s: Annotated[Range | None, Field(description="Requests a second.")] = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for name in type(self).model_fields:
+            told = getattr(self, name)
+            if told is not None and told[0] > told[1]:
+                raise said(f"must be the least and the most; got {told[0]:g} and {told[1]:g}", name)
+        return self
+
+
 class Calibration(BaseModel):
     """What measured runs of a model on one kind of replica add to the data sheets."""
 
@@ -154,11 +178,14 @@ class Calibration(BaseModel):
     device_scale: Annotated[PositiveAmount, Field(description="GPU time, measured over roofline.")] = 1.0
     device_scale_se: Annotated[PositiveAmount | None, Field(description="Its standard error.")] = None
     iteration_s: Annotated[_Signed, Field(description="Seconds added to every iteration; may be negative.")] = 0.0
+    iteration_s_se: Annotated[Duration | None, Field(description="Its standard error.")] = None
     seq_s: Annotated[_Signed, Field(description="Seconds added for each sequence; may be negative.")] = 0.0
     seq_s_se: Annotated[Duration | None, Field(description="Its standard error.")] = None
     overhead_s: Annotated[Duration | None, Field(description="Seconds outside the engine; left out: the engine's.")] = (
         None
     )
+    overhead_s_se: Annotated[Duration | None, Field(description="Its standard error.")] = None
+    holds: Annotated[Holds | None, Field(description="Where it was measured; beyond that it is a guess.")] = None
     experiments: Annotated[PositiveCount, Field(description="Measured runs behind it.")]
     tpot_error_share: Annotated[Share | None, Field(description="Mean absolute error of TPOT on these runs.")] = None
     held_out_error_share: Annotated[

@@ -117,7 +117,25 @@ def law_notes(summary: dict[str, Any]) -> list[str]:
         elif law["source"] == "roofline":
             note += " They are computed, not measured: up to 20 % off where that was checked, more on new GPUs."
         notes.append(note)
+        notes += [_outside(name, quantity, seen, law["holds"]) for quantity, seen in law.get("outside", {}).items()]
     return notes
+
+
+_QUANTITIES = {
+    "seqs": "sequences decoding at once on a replica",
+    "context_tokens": "tokens of context a sequence",
+    "prompt_tokens": "prompt tokens a request",
+    "rate_per_s": "requests a second on a replica",
+}
+
+
+def _outside(pool: str, quantity: str, seen: float, holds: dict[str, list[float]]) -> str:
+    low, high = (words.count(value) for value in holds[quantity])
+    told = low if low == high else f"{low} to {high}"
+    return (
+        f"Iteration times of pool {pool} were measured at {told} {_QUANTITIES[quantity]}; this run has "
+        f"{words.count(seen)} on average: there they are a guess."
+    )
 
 
 def _counts(block: dict[str, Any]) -> bool:

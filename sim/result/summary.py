@@ -11,6 +11,7 @@ from sim.model.tables import COMPLETED, OUTCOMES
 from sim.result.cost import cost, spent_usd
 from sim.result.fleet import integrals_at, ratio, replicas, utilization
 from sim.result.latency import latency_and_slo
+from sim.result.laws import law_block
 from sim.result.occupancy import occupancy
 from sim.result.provenance import version
 from sim.result.window import Window, measured_window
@@ -36,10 +37,8 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
     latency = latency_and_slo(log.requests, window, scenario.slo, groups)
     blocks = {group: _blocks(scenario, log, window, group, *latency[group]) for group in groups}
     # One pool is the whole fleet: the same numbers, computed once.
-    pools = {
-        name: {**blocks[place if len(names) > 1 else None], "law": scenario.pools[name].law_facts}
-        for place, name in enumerate(names)
-    }
+    shown = {name: blocks[place if len(names) > 1 else None] for place, name in enumerate(names)}
+    pools = {name: {**block, "law": law_block(scenario.pools[name], block)} for name, block in shown.items()}
     return {
         "schema_version": SCHEMA_VERSION,
         "name": scenario.name,

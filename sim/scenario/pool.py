@@ -221,6 +221,8 @@ class Pool(BaseModel):
             assert self.model is not None
             assert self.engine is not None
             facts |= {"engine": self.engine.name or "inline", "precision": self.precision or self.model.precision}
+        if self.law.holds is not None:
+            facts["holds"] = self.law.holds.model_dump(mode="json", exclude_none=True)
         return {**facts, "kv_capacity_tokens": self.kv_tokens}
 
     @property

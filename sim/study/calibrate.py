@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from sim.config.errors import DataError, Problem
-from sim.hardware import Calibration
+from sim.hardware import Calibration, Holds
 from sim.study import traps
 from sim.study.fitted import Coefficient, Fit, Residual
-from sim.study.iteration_fit import IterationFit
+from sim.study.iteration_fit import IterationFit, by_batch, law_for
 from sim.study.measured import Floats, Measured, OperatingPoint
-from sim.study.rerun import Outcome, Rerun, Setting
+from sim.study.rerun import Outcome, Rerun
+from sim.study.setting import Setting
+from sim.study.targets import targets
 
 NAMES = ("overhead_s", "device_scale", "seq_s", "iteration_s")
 """What is fitted, in the order in which the data come to tell it; what comes last is given up first."""
@@ -27,41 +27,37 @@ NAMES = ("overhead_s", "device_scale", "seq_s", "iteration_s")
 PRIOR_SD = {"overhead_s": 0.010, "device_scale": 0.05, "seq_s": 20e-6, "iteration_s": 0.3e-3}
 UNKNOWN_GPU_SCALE_SD = 0.15
 """A GPU generation without operator times: its roofline is 13 to 20 % off."""
-KEPT = 0.5
+KEPT = 0.6
 """A posterior deviation above this share of the prior's: not identified."""
 ONE_LOAD = 1.5
 """Batches of all points within this factor are one load."""
 
-NOISE = {"tpot": 0.02, "ttft": 0.05, "e2e": 0.02, "rate": 0.03}
-TTFT_FLOOR_S = 0.001
-QUEUED_SHARE = 0.25
-"""A point whose requests wait for a seat this share of the TTFT tells nothing of the overhead."""
 OUTLIER = 3.0
 """Errors beyond this many standard deviations (or medians of all errors) pull no harder."""
 FAR = 2.0
 """Beyond this many of its standard deviations the prior lets go: the data clearly contradict the roofline."""
 MISSED_SHARE = 0.10
 """A time per token that is missed by more is told."""
+LEAST_SHARE = 0.1
+"""Of an iteration's time on data sheets: no law is faster."""
 _STEP, _NEAR, _TURNS, _ENOUGH = 0.25, 0.5, 12, 5e-3
 
 
-def calibrate(measured: Measured, setting: Setting, seed: int = 0, on_turn: Callable[[int], None] | None = None) -> Fit:
-    """Fit the law to all that was measured. Raises ConfigError or DataError; `on_turn` is told of each step."""
+def calibrate(
+    measured: Measured,
+    setting: Setting,
+    seed: int = 0,
+    on_turn: Callable[[int], None] | None = None,
+    on_compile: Callable[[], None] | None = None,
+) -> Fit:
+    """Fit the law to all that was measured. Raises ConfigError or DataError.
+
+    `on_turn` is told of each step; `on_compile` is called as by `simulate`.
+    """
     setting.check()
     if not measured.points and not measured.iterations:
         raise DataError(Problem("the files hold nothing to fit to"))
-    return _Fitting(measured, setting, seed, on_turn).fit()
-
-
-@dataclass(frozen=True)
-class _Target:
-    """One number to match: what was measured, how well it is known, and how to read it off an outcome."""
-
-    point: int
-    metric: str
-    measured: float
-    sd: float
-    read: Callable[[Outcome], float]
+    return _Fitting(measured, setting, seed, on_turn, on_compile).fit()
 
 
 class _Fitting:
@@ -73,21 +69,24 @@ class _Fitting:
         setting: Setting,
         seed: int,
         on_turn: Callable[[int], None] | None,
+        on_compile: Callable[[], None] | None,
     ) -> None:
         self.setting = setting
+        self.on_compile = on_compile
         self.logs = measured.iterations
         self.on_turn = on_turn
-        self.roofline = setting.law()
+        self.roofline = setting.from_sheets().law()
         self.warnings = traps.all_said(measured.points, setting, self.roofline)
         points = [point for point in measured.points if not traps.held_back(point)]
+        self.notes = traps.assumed(points)
         if not points and not self.logs:
             raise DataError(Problem("no point is left to fit to: " + "; ".join(self.warnings)))
-        self.reruns = [Rerun(point, setting, seed, index) for index, point in enumerate(points)]
+        self.reruns = [Rerun(point, seed, f"{index}:{point.name}") for index, point in enumerate(points)]
         known = setting.gpu.family in ("hopper", "ampere")  # by operator times
         scale_sd = PRIOR_SD["device_scale"] if known else UNKNOWN_GPU_SCALE_SD
         self.prior = np.array([setting.engine.overhead_s, 1.0, 0.0, 0.0])
         self.prior_sd = np.array([{**PRIOR_SD, "device_scale": scale_sd}[name] for name in NAMES])
-        self.log_laws = [IterationFit(log, self.roofline) for log in self.logs]
+        self.log_laws = [IterationFit(log, law_for(log, setting.from_sheets())) for log in self.logs]
         self.turns = 0
         self.slopes: dict[int, tuple[Floats, Floats]] = {}
         self.seen: dict[bytes, list[Outcome]] = {}
@@ -95,7 +94,7 @@ class _Fitting:
         self.warm = any("warm prefix cache" in warning for warning in self.warnings)
         if self.warm:
             self.warnings.append("times to first token are not fitted, as prompts seem to be cached")
-        self.targets = [target for index in range(len(points)) for target in self._targets(index, start[index])]
+        self.targets = targets(points, start, self.warm)
         self.groups = _groups(points)
 
     def fit(self) -> Fit:
@@ -111,15 +110,16 @@ class _Fitting:
             dropped = lost[-1]
             why[dropped] = "the data do not tell it"
             free = [i for i in free if i != dropped]
-            x = np.where(np.isin(np.arange(len(NAMES)), free), x, 0.0)
+            rest = np.where(np.isin(np.arange(len(NAMES)), free), x, 0.0)
+            x = rest if self._possible(rest) else np.zeros(len(NAMES))
         return self._result(x, cov, free, why)
 
     def outcomes(self, x: Floats) -> list[Outcome]:
         """Every point under the law at `x` (deviations from the prior, in its standard deviations)."""
         key = x.tobytes()
         if key not in self.seen:
-            row = self.row(x)
-            self.seen[key] = [rerun.run(row) for rerun in self.reruns]
+            under = self.setting.calibrated(self.row(x))
+            self.seen[key] = [rerun.run(under, self.on_compile) for rerun in self.reruns]
         return self.seen[key]
 
     def row(self, x: Floats) -> Calibration:
@@ -130,7 +130,7 @@ class _Fitting:
         return Calibration(
             gpu=setting.gpu.name,
             gpus_per_replica=setting.gpus_per_replica,
-            precision=setting.pair().precision,
+            precision=setting.weights,
             engine=setting.engine.name,
             device_scale=scale,
             iteration_s=iteration,
@@ -152,46 +152,10 @@ class _Fitting:
         reason = "one load only"
         return [0, 1], {2: reason, 3: reason}
 
-    def _targets(self, index: int, start: Outcome) -> list[_Target]:
-        """What a point is to match. Its TTFT only where no queue is in it, and prompts were prefilled."""
-        point = self.reruns[index].point
-        found = []
-        if point.derived_tpot_s is not None:
-            tpot = point.derived_tpot_s
-            found.append(_Target(index, "tpot", tpot, NOISE["tpot"] * tpot, lambda o: o.derived_tpot_s))
-        elif point.tpot.mean is not None:
-            found.append(_Target(index, "tpot", point.tpot.mean, NOISE["tpot"] * point.tpot.mean, lambda o: o.tpot_s))
-        elif point.e2e.mean is not None:
-            found.append(_Target(index, "e2e", point.e2e.mean, NOISE["e2e"] * point.e2e.mean, lambda o: o.e2e_s))
-        queued = start.queue_wait_s > QUEUED_SHARE * start.ttft_s + 2.0 * start.tpot_s or self._grown(point)
-        if queued and point.achieved_per_s and (self._saturated(point)):
-            rate = point.achieved_per_s
-            found.append(_Target(index, "rate", rate, NOISE["rate"] * rate, lambda o: o.achieved_per_s))
-        if queued or self.warm or point.ttft.mean is None:
-            return found
-        median = traps.is_cold(point) and point.ttft.p50 is not None
-        ttft = point.ttft.p50 if median and point.ttft.p50 is not None else point.ttft.mean
-        sd = NOISE["ttft"] * ttft + TTFT_FLOOR_S
-        found.append(_Target(index, "ttft", ttft, sd, (lambda o: o.ttft_s_p50) if median else (lambda o: o.ttft_s)))
-        return found
-
-    def _grown(self, point: OperatingPoint) -> bool:
-        """Whether the measured TTFT is several times the lightest load's of like prompts: a queue is in it."""
-        alike = [
-            other.ttft.mean
-            for other in (rerun.point for rerun in self.reruns)
-            if other.ttft.mean is not None and 0.7 < (other.prompt_tokens + 1) / (point.prompt_tokens + 1) < 1.4
-        ]
-        return point.ttft.mean is not None and point.ttft.mean > 3.0 * min(alike, default=math.inf)
-
-    @staticmethod
-    def _saturated(point: OperatingPoint) -> bool:
-        return point.rate_per_s is None or (point.achieved_per_s or 0.0) < traps.CAPPED_SHARE * point.rate_per_s
-
     def _data(self, x: Floats) -> Floats:
         """Errors of all targets in their standard deviations, shape (targets + log rows,)."""
         outcomes = self.outcomes(x)
-        points = [(t.read(outcomes[t.point]) - t.measured) / t.sd for t in self.targets]
+        points = [target.error(outcomes[target.point]) for target in self.targets]
         theta = self.prior + x * self.prior_sd
         logs = [log.errors(theta) for log in self.log_laws]
         return np.concatenate([np.array(points, float), *logs])
@@ -204,8 +168,9 @@ class _Fitting:
             if at is None or column is None or np.max(np.abs(x - at)) > _NEAR:
                 step = np.zeros(len(NAMES))
                 step[i] = _STEP
-                above, below = x + step, self._inside(x - step)
-                column = (self._data(above) - self._data(below)) / (above[i] - below[i])
+                above, below = (there if self._possible(there) else x for there in (x + step, self._inside(x - step)))
+                apart = above[i] - below[i]
+                column = (self._data(above) - self._data(below)) / apart if apart else np.zeros(len(self._data(x)))
                 self.slopes[i] = (x, column)
             columns.append(column)
         return np.stack(columns, axis=1) if columns else np.zeros((len(self._data(x)), 0))
@@ -214,6 +179,14 @@ class _Fitting:
         """`x`, moved to where the law makes sense: no overhead below 0, GPU time above 0."""
         least = np.array([0.0, 0.2, -math.inf, -math.inf])
         return np.asarray(np.maximum(x, (least - self.prior) / self.prior_sd), float)
+
+    def _possible(self, x: Floats) -> bool:
+        """Whether every iteration that only decodes takes a good part of its time on data sheets, or more."""
+        _, scale, seq, iteration = self.prior + x * self.prior_sd
+        host_s = self.roofline.seqs_s
+        device_s = self.roofline.tokens_s[: len(host_s)]
+        seconds = scale * device_s + host_s + iteration + seq * np.arange(len(host_s))
+        return bool((seconds >= LEAST_SHARE * (device_s + host_s)).all())
 
     def _minimum(self, x: Floats, free: list[int]) -> tuple[Floats, Floats, Floats]:
         """Gauss-Newton with Huber weights from `x`, and two posterior covariances of what is free, in prior deviations:
@@ -245,7 +218,7 @@ class _Fitting:
         now = self._cost(x, limit)
         for share in (1.0, 0.5, 0.25, 0.1):
             there = self._inside(x + share * move)
-            if self._cost(there, limit) <= now:
+            if self._possible(there) and self._cost(there, limit) <= now:
                 return there
         return x
 
@@ -281,24 +254,28 @@ class _Fitting:
         missed = [r for r in residuals if r.used and r.metric != "ttft" and abs(r.error_share) > MISSED_SHARE]
         if missed:
             worst = max(missed, key=lambda r: abs(r.error_share))
+            name, error = f"{worst.point}: {worst.metric.upper()}", f"{worst.error_share:+.0%}"
             self.warnings.append(
-                f"{worst.point}: {worst.metric} is missed by {worst.error_share:+.0%}: the law does not bend as far; "
-                "check what was named and how the engine was started"
+                f"{name} is missed by {error}: the law does not bend as far; check what was named and how the engine "
+                "was started"
             )
         tpot = [abs(r.error_share) for r in residuals if r.metric == "tpot"]
         held_out = self._held_out(x, free)
+        se = {f"{name}_se": float(f"{sd[i]:.3g}") if i in free else None for i, name in enumerate(NAMES)}
+        holds = self._holds(x)
         calibration = self.row(x).model_copy(
             update={
-                "device_scale_se": float(f"{sd[1]:.3g}") if 1 in free else None,
-                "seq_s_se": float(f"{sd[2]:.3g}") if 2 in free else None,
+                **se,
                 "overhead_s": self.row(x).overhead_s if 0 in free else None,
+                "holds": holds,
                 "tpot_error_share": _share(tpot) if tpot else None,
                 "held_out_error_share": held_out,
             }
         )
-        seqs, context = self._range(x)
         formats = {rerun.point.format for rerun in self.reruns} | ({"iterations"} if self.logs else set())
-        return Fit(calibration, coefficients, residuals, tuple(self.warnings), seqs, context, tuple(sorted(formats)))
+        return Fit(
+            calibration, coefficients, residuals, tuple(self.warnings), tuple(self.notes), holds, tuple(sorted(formats))
+        )
 
     def _residuals(self, x: Floats) -> tuple[Residual, ...]:
         used = {(t.point, t.metric) for t in self.targets}
@@ -314,10 +291,14 @@ class _Fitting:
             found += [
                 Residual(point.name, metric, value, predicted, (index, metric) in used)
                 for metric, value, predicted in pairs
-                if value
+                if value and predicted > 0
             ]
         theta = self.prior + x * self.prior_sd
-        found += [Residual(Path(log.log.file).name, "iteration", *log.means(theta), True) for log in self.log_laws]
+        for log in self.log_laws:
+            predicted_s = log.predicted_s(theta)
+            for name, rows in by_batch(log.log):
+                means = (float(log.log.seconds[rows].mean()), float(predicted_s[rows].mean()))
+                found.append(Residual(name, "iteration", *means, True))
         return tuple(found)
 
     def _held_out(self, x: Floats, free: list[int]) -> float | None:
@@ -340,16 +321,29 @@ class _Fitting:
             ]
         return _share(found) if found else None
 
-    def _range(self, x: Floats) -> tuple[tuple[float, float], tuple[float, float]]:
-        seqs = [outcome.running for outcome in self.outcomes(x)]
+    def _holds(self, x: Floats) -> Holds:
+        """The loads that were measured, a replica: means of each point, and what stands in logs."""
+        outcomes = self.outcomes(x)
+        seqs = [outcome.running for outcome in outcomes]
+        rates = [
+            outcome.achieved_per_s / rerun.point.replicas for outcome, rerun in zip(outcomes, self.reruns, strict=True)
+        ]
         context = [rerun.context_tokens for rerun in self.reruns]
+        prompt = [rerun.prompt_tokens for rerun in self.reruns]
         for log in self.logs:
-            held = log.decode_seqs[log.decode_seqs > 0]
-            if len(held):
-                each = log.context_tokens[log.decode_seqs > 0] / held
-                seqs += [float(held.min()), float(held.max())]
-                context += [float(each.min()), float(each.max())]
-        return (min(seqs, default=0.0), max(seqs, default=0.0)), (min(context, default=0.0), max(context, default=0.0))
+            held, prefilled = log.decode_seqs > 0, log.prefill_tokens > 0
+            seqs += log.decode_seqs[held].tolist()
+            context += (log.context_tokens[held] / log.decode_seqs[held]).tolist()
+            prompt += log.prefill_tokens[prefilled].tolist()
+        return Holds(
+            seqs=_ends(seqs), context_tokens=_ends(context), prompt_tokens=_ends(prompt), rate_per_s=_ends(rates)
+        )
+
+
+def _ends(values: list[float]) -> tuple[float, float] | None:
+    """The least and the most, short; None of nothing."""
+    there = [value for value in values if math.isfinite(value)]
+    return (float(f"{min(there):.3g}"), float(f"{max(there):.3g}")) if there else None
 
 
 def _share(errors: list[float]) -> float:
@@ -361,14 +355,3 @@ def _groups(points: list[OperatingPoint]) -> list[str]:
     """The experiment of each point: its file, or the point where all are in one."""
     files = {point.file for point in points}
     return [point.file if len(files) > 1 else point.name for point in points]
-
-
-def with_cap(measured: Measured, max_in_flight: int | None) -> Measured:
-    """The points, with this cap where they do not say one."""
-    if max_in_flight is None:
-        return measured
-    points = tuple(
-        point if point.max_in_flight is not None else replace(point, max_in_flight=max_in_flight)
-        for point in measured.points
-    )
-    return replace(measured, points=points)

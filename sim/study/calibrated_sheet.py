@@ -8,7 +8,7 @@ from sim.config.dump import to_yaml
 from sim.hardware import ModelSheet
 from sim.hardware.precisions import alike
 from sim.study.fitted import Coefficient, Fit
-from sim.study.rerun import Setting
+from sim.study.setting import Setting
 
 
 def calibrated(fit: Fit, setting: Setting) -> ModelSheet:
@@ -24,19 +24,29 @@ def calibrated(fit: Fit, setting: Setting) -> ModelSheet:
 
 
 def source_of(fit: Fit) -> str:
-    """Where the calibration comes from and what it holds for, in a line."""
+    """Where the calibration comes from, in a line."""
     n = fit.calibration.experiments
     kinds = ", ".join(fit.formats)
-    return f"fleetcast calibrate, {n} measurement{'s' if n > 1 else ''} ({kinds}); {range_line(fit)}"
+    return f"fitted to {n} measurement{'s' if n > 1 else ''} ({kinds}) by fleetcast calibrate"
+
+
+_QUANTITIES = {
+    "seqs": "sequences decoding at once",
+    "context_tokens": "tokens of context each",
+    "prompt_tokens": "prompt tokens",
+    "rate_per_s": "requests a second",
+}
 
 
 def range_line(fit: Fit) -> str:
-    """Where the fit holds: the batches and contexts that were measured."""
-    seqs, context = (
-        f"{low:.3g} to {high:.3g}" if f"{low:.3g}" != f"{high:.3g}" else f"{low:.3g}"
-        for low, high in (fit.seqs, fit.context_tokens)
-    )
-    return f"{seqs} sequences decoding at once, {context} tokens of context each"
+    """Where the fit holds: the loads that were measured."""
+    told = []
+    for name, about in _QUANTITIES.items():
+        ends = getattr(fit.holds, name)
+        if ends is not None:
+            low, high = ends
+            told.append(f"{low:g}{'' if low == high else f' to {high:g}'} {about}")
+    return ", ".join(told)
 
 
 def sheet_yaml(fit: Fit, setting: Setting) -> str:
@@ -49,6 +59,7 @@ def sheet_yaml(fit: Fit, setting: Setting) -> str:
         "Predicted over measured:",
         *(f"  {r.point} {r.metric}: {r.error_share:+.1%}{'' if r.used else ' (not fitted)'}" for r in fit.residuals),
         *(f"Caution: {warning}" for warning in fit.warnings),
+        *(f"Note: {note}" for note in fit.notes),
     ]
     comments = "".join(f"# {' '.join(line.split()) if line[:1] != ' ' else line}\n" for line in _printable(lines))
     sheet = calibrated(fit, setting).model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
@@ -58,7 +69,7 @@ def sheet_yaml(fit: Fit, setting: Setting) -> str:
 _UNITS = {"overhead_s": (1e3, "ms"), "device_scale": (1.0, ""), "seq_s": (1e6, "us"), "iteration_s": (1e3, "ms")}
 MEANINGS = {
     "overhead_s": "outside the engine, in each TTFT",
-    "device_scale": "GPU time over the roofline's",
+    "device_scale": "GPU time over that of the data sheets",
     "seq_s": "added for each sequence of an iteration",
     "iteration_s": "added to each iteration",
 }
@@ -74,8 +85,8 @@ def coefficient_line(one: Coefficient) -> str:
     """A coefficient in words."""
     value = shown_value(one, one.value)
     if not one.identified:
-        return f"{one.name}: {value}, kept from the roofline ({one.why})"
-    about = f"{MEANINGS[one.name]}; roofline {shown_value(one, one.prior)}"
+        return f"{one.name}: {value}, kept as it was ({one.why})"
+    about = f"{MEANINGS[one.name]}; {shown_value(one, one.prior)} before"
     return f"{one.name}: {value} +- {shown_value(one, one.sd)} ({about})"
 
 

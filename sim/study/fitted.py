@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sim.hardware import Calibration
+from sim.hardware import Calibration, Holds
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Fit:
     coefficients: tuple[Coefficient, ...]
     residuals: tuple[Residual, ...]
     warnings: tuple[str, ...]
-    seqs: tuple[float, float]
-    """Mean decoding sequences of the lightest and the heaviest load."""
-    context_tokens: tuple[float, float]
-    """Mean context of a sequence, least and most."""
+    notes: tuple[str, ...]
+    """What was taken for granted."""
+    holds: Holds
+    """The loads that were measured."""
     formats: tuple[str, ...]
     """What the measurements came from."""

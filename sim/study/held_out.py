@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from sim.hardware import Calibration, Pair
-from sim.hardware.law import calibration_of
-from sim.study.replay import POOL, Case, Floats, named, predict, scenario_of
+from sim.hardware import Calibration
+from sim.study.cases import Case
+from sim.study.measured import Floats
+from sim.study.rerun import MANY, ONE, Effort
+from sim.study.setting import Setting
 
 PRIOR_SD = np.array([0.05, 20e-6])
 """Of the GPU time over roofline, and of the seconds added a sequence: the sheets are the prior, 1 and 0."""
@@ -34,65 +35,44 @@ class _Point:
     """Of that, for each coefficient; shape (2,)."""
 
 
-def held_out_changes(found: Sequence[Case]) -> dict[str, dict[str, Any]]:
-    """For every case, by name: what to lay over its pool so that its experiment has had no part in the law.
+def held_out(found: Sequence[Case]) -> dict[str, Setting]:
+    """For every case, by name: its setting under a law in which its experiment has had no part.
 
     The others of the same model, GPUs and engine are fitted again; where there are none, data sheets stand alone.
     """
-    changes: dict[str, dict[str, Any]] = {}
-    pairs: dict[tuple[str | None, ...], list[Case]] = {}
+    settings: dict[str, Setting] = {}
+    pairs: dict[tuple[str | int, ...], list[Case]] = {}
     for case in found:
         pairs.setdefault(case.pair, []).append(case)
     for cases in pairs.values():
-        row = _shipped(cases[0])
+        row = cases[0].setting.calibration()
         if row is None:
-            changes |= {case.name: {} for case in cases}
+            settings |= {case.name: case.setting for case in cases}
             continue
-        experiments = list(dict.fromkeys(case.experiment for case in cases if _METRIC in case.measured))
+        experiments = {case.experiment for case in cases if _METRIC in case.measured}
         points = [_point(case, row) for case in cases if _METRIC in case.measured] if len(experiments) > 1 else []
         for case in cases:
             others = [point for point in points if point.experiment != case.experiment]
-            changes[case.name] = _with(case, row, _fitted(row, others)) if others else {"latency_source": "roofline"}
-    return changes
+            settings[case.name] = _with(case, row, _fitted(row, others)) if others else case.setting.from_sheets()
+    return settings
 
 
 def refitted(found: Sequence[Case]) -> Floats:
     """The two coefficients fitted to these cases of one pair, all of them; shape (2,)."""
-    row = _shipped(found[0])
+    row = found[0].setting.calibration()
     assert row is not None
     return _fitted(row, [_point(case, row) for case in found])
 
 
-def _shipped(case: Case) -> Calibration | None:
-    """The calibration that the case's pool has."""
-    pool = scenario_of(case).pools[POOL]
-    if pool.law.source != "calibrated":
-        return None
-    assert pool.model is not None
-    assert pool.gpu is not None
-    assert pool.engine is not None
-    return calibration_of(
-        Pair(
-            model=pool.model,
-            gpu=pool.gpu,
-            gpus=pool.gpus_per_replica,
-            engine=pool.engine,
-            precision=pool.precision or pool.model.precision,
-            kv_precision=pool.kv_precision or pool.model.kv_precision,
-            expert_parallel=pool.expert_parallel,
-        )
-    )
-
-
 def _point(case: Case, row: Calibration) -> _Point:
     at = _coefficients(row)
-    # what a coefficient does is seen on the same arrivals, so one run each will do
-    one, *moved = (_log_error(case, row, at + step, replications=1) for step in (np.zeros(2), *(STEP * np.eye(2))))
+    # what a coefficient does is seen on the same arrivals, so one block will do
+    one, *moved = (_log_error(case, row, at + step, ONE) for step in (np.zeros(2), *(STEP * np.eye(2))))
     return _Point(case.experiment, _log_error(case, row, at), (np.array(moved) - one) / STEP)
 
 
-def _log_error(case: Case, row: Calibration, at: Floats, replications: int | None = None) -> float:
-    predicted = predict(case, _with(case, row, at), replications=replications)
+def _log_error(case: Case, row: Calibration, at: Floats, effort: Effort = MANY) -> float:
+    predicted = case.predict(_with(case, row, at), effort=effort)
     return float(np.log(predicted[_METRIC] / case.measured[_METRIC]))
 
 
@@ -109,9 +89,6 @@ def _fitted(row: Calibration, points: Sequence[_Point]) -> Floats:
     return np.asarray(shipped + np.linalg.lstsq(left, right, rcond=None)[0])
 
 
-def _with(case: Case, row: Calibration, at: Floats) -> dict[str, Any]:
-    """The case's model with this one calibration."""
-    changed: Mapping[str, Any] = row.model_copy(
-        update={"device_scale": float(at[0]), "seq_s": float(at[1])}
-    ).model_dump(mode="json", exclude_none=True)
-    return {"model": {"from": named(case.setup.model, case), "calibrations": [changed]}}
+def _with(case: Case, row: Calibration, at: Floats) -> Setting:
+    """The case's setting with this one calibration."""
+    return case.setting.calibrated(row.model_copy(update={"device_scale": float(at[0]), "seq_s": float(at[1])}))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.config.errors import DataError, Problem
+from sim.workload.law import Distribution
+
 Floats = NDArray[np.float64]
+
+QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,8 @@ class Spread:
     mean: float | None = None
     p50: float | None = None
     p99: float | None = None
+    p90: float | None = None
+    p95: float | None = None
 
 
 NOTHING = Spread()
@@ -48,10 +55,15 @@ class OperatingPoint:
     output_tokens: float
     requests: int
     """Completed."""
+    prompt_law: Distribution[float] | None = None
+    """Lengths as drawn, where the file tells their spread; None: the mean for all, but for `rows`."""
+    output_law: Distribution[float] | None = None
     rate_per_s: float | None = None
     """Requested; None: as many as the cap allows."""
     max_in_flight: int | None = None
     """The client's cap; None: it has none, or the file does not say."""
+    load_known: bool = True
+    """Whether the file says rate or cap at all."""
     gap_cv: float = 1.0
     """Coefficient of variation of the gaps between requests: 1 Poisson, 0 even."""
     failed: int = 0
@@ -67,6 +79,8 @@ class OperatingPoint:
     e2e: Spread = NOTHING
     model: str = ""
     gpu: str = ""
+    precision: str = ""
+    """Of the weights, where the file says so."""
     gpus_per_replica: int | None = None
     replicas: int = 1
     cached_share: float | None = None
@@ -152,7 +166,7 @@ def spread_of(values: Floats | None) -> Spread:
     values = values[np.isfinite(values)] if values is not None else np.empty(0)
     if not len(values):
         return NOTHING
-    return Spread(float(values.mean()), float(np.quantile(values, 0.5)), float(np.quantile(values, 0.99)))
+    return Spread(float(values.mean()), **{name: float(np.quantile(values, q)) for name, q in QUANTILES.items()})
 
 
 def tpot_of(rows: Requests) -> Floats | None:
@@ -169,3 +183,17 @@ def completed_per_s(rows: Requests) -> float | None:
         return None
     span_s = float(np.max(rows.arrival_s + rows.e2e_s))
     return len(rows.e2e_s) / span_s if span_s > 0 else None
+
+
+def with_cap(measured: Measured, max_in_flight: int | None) -> Measured:
+    """The points, with this cap where they do not say one. Raises DataError for one whose load is not known then."""
+    found = []
+    for point in measured.points:
+        if max_in_flight is not None and point.max_in_flight is None:
+            found.append(replace(point, max_in_flight=max_in_flight, load_known=True))
+            continue
+        if not point.load_known:
+            remedy = "give --max-in-flight N, or another of the tool's files that says it"
+            raise DataError(Problem(f"does not say how the server was loaded; {remedy}", "", point.file))
+        found.append(point)
+    return replace(measured, points=tuple(found))

@@ -1,13 +1,16 @@
-"""A measured operating point, run again in the simulator under any calibration: same load, same lengths, same cap.
+"""A measured operating point, run again in the simulator: same load, same lengths, same cap. The one place that does.
 
-Requests and their gaps are drawn once a point and kept, so two calibrations differ by their law alone.
+Requests and their gaps are drawn once a point and kept, so two laws differ by themselves alone. A run as short as the
+measured one is noisy: it is repeated with new draws, as blocks side by side, each with an engine of its own.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,114 +18,66 @@ from pydantic import ConfigDict, Field
 
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.engine import simulate
-from sim.hardware import Calibration, EngineSheet, GpuSheet, IterationLaw, ModelSheet, Pair, implied
 from sim.result.latency import metric_s
-from sim.scenario import Batching, Pool, Scenario, load
-from sim.study.measured import Floats, OperatingPoint
-from sim.workload.base import Columns, Stream
+from sim.scenario import Scenario
+from sim.study.measured import QUANTILES, Floats, OperatingPoint
+from sim.study.setting import POOL, Setting
+from sim.workload.base import Columns, Stream, Workload
 from sim.workload.clients import Clients
+from sim.workload.law import Distribution
 from sim.workload.randomness import RngOf, named_rng
-
-POOL = "measured"
-_LEAST, _MOST = 3_000, 8_000
-"""Requests to simulate a point: enough for a steady mean, few enough to be quick."""
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What the engine under test was, and how it was started."""
+class Effort:
+    """How much is simulated of a point."""
 
-    model: ModelSheet
-    gpu: GpuSheet
-    gpus_per_replica: int
-    engine: EngineSheet
-    precision: str | None = None
-    kv_precision: str | None = None
-    replica: Batching = field(default_factory=Batching)
-    memory_share: float | None = None
-    kv_capacity_tokens: int | None = None
-    cached_share: float = 0.0
-    """Of the prompts, unless a file says."""
-
-    @property
-    def weights(self) -> str:
-        """Precision of the weights."""
-        return self.precision or self.model.precision
-
-    def pair(self, model: ModelSheet | None = None) -> Pair:
-        """The model on its GPUs."""
-        return Pair(
-            model=model or self.model,
-            gpu=self.gpu,
-            gpus=self.gpus_per_replica,
-            engine=self.engine,
-            precision=self.weights,
-            kv_precision=self.kv_precision or self.model.kv_precision,
-        )
-
-    def with_(self, row: Calibration) -> ModelSheet:
-        """The model, with this calibration for its only one."""
-        return self.model.model_copy(update={"calibrations": (row,)})
-
-    def law(self, row: Calibration | None = None) -> IterationLaw:
-        """The law under a calibration; without one, from data sheets."""
-        pair = self.pair(self.with_(row)) if row is not None else self.pair()
-        source: Any = "roofline" if row is None else "calibrated"
-        law = implied(pair, self.replica.seats, self.replica.max_batched_tokens, source)
-        assert isinstance(law, IterationLaw), law
-        return law
-
-    def pool(self, model: Any, engine: Any, gpu: Any, replicas: int = 1) -> dict[str, Any]:
-        """The keys of a pool; sheets as objects or as plain mappings."""
-        given = {
-            "model": model,
-            "gpu": gpu,
-            "gpus_per_replica": self.gpus_per_replica,
-            "precision": self.precision,
-            "kv_precision": self.kv_precision,
-            "engine": engine,
-            "memory_share": self.memory_share,
-            "kv_capacity_tokens": self.kv_capacity_tokens,
-            "replica": self.replica.model_dump(),
-            "autoscaler": {"kind": "fixed", "replicas": replicas},
-        }
-        return {key: value for key, value in given.items() if value is not None}
-
-    def check(self) -> None:
-        """Raise `ConfigError` for a model that cannot run on these GPUs, or a sheet that lacks a figure."""
-        model, engine, gpu = (
-            sheet.model_dump(mode="json", by_alias=True, exclude_none=True)
-            for sheet in (self.model, self.engine, self.gpu)
-        )
-        pool = {**self.pool(model, engine, gpu), "latency_source": "roofline"}
-        load(
-            {"name": "calibrate", "calendar": "compiled", "horizon": 1, "workload": _ANY_TRAFFIC, "pools": {POOL: pool}}
-        )
+    requests: int
+    """In all its blocks together, about."""
+    blocks: int
+    """At most."""
 
 
-_ONE_TOKEN = {"kind": "constant", "value": 1}
-_ANY_TRAFFIC = {
-    "arrivals": {"kind": "poisson", "rate": 1},
-    "prompt_tokens": _ONE_TOKEN,
-    "output_tokens": _ONE_TOKEN,
-}
+ONE, FEW, MANY = Effort(1, 1), Effort(3_000, 8), Effort(20_000, 32)
+"""As much as was measured; enough for means that are steadier than the measured ones; enough for tails."""
+
+_BLOCK_MOST = 50_000
+"""Requests of one block."""
+
+METRICS = ("ttft", "tpot", "e2e")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the simulator says of a point; means over its requests, in seconds."""
+    """What the simulator says of a point; every figure is the mean over its blocks."""
 
-    ttft_s: float
-    tpot_s: float
-    """Mean of the requests' own."""
-    derived_tpot_s: float
-    """(E2E - TTFT) / (output - 1) of the means."""
-    e2e_s: float
-    ttft_s_p50: float
+    figures: Mapping[str, float]
+    """`ttft_s_mean`, `e2e_s_p99`, ... of requests; `tpot_s_of_means`, `achieved_per_s`, `sent_per_s`; NaN for none."""
     queue_wait_s: float
-    achieved_per_s: float
     running: float
     """Sequences that a replica decodes, on average."""
+
+    @property
+    def ttft_s(self) -> float:
+        return self.figures["ttft_s_mean"]
+
+    @property
+    def tpot_s(self) -> float:
+        """Mean of the requests' own."""
+        return self.figures["tpot_s_mean"]
+
+    @property
+    def derived_tpot_s(self) -> float:
+        """(E2E - TTFT) / (output - 1) of the means."""
+        return self.figures["tpot_s_of_means"]
+
+    @property
+    def e2e_s(self) -> float:
+        return self.figures["e2e_s_mean"]
+
+    @property
+    def achieved_per_s(self) -> float:
+        return self.figures["achieved_per_s"]
 
 
 class Drawn(Stream):
@@ -151,79 +106,135 @@ class Drawn(Stream):
         return self.given
 
 
-class Again(Scenario):
-    """A scenario whose requests are there already."""
+class Blocks(Workload):
+    """Several of them, each for the pool of its name."""
 
-    workload: Drawn  # type: ignore[assignment]
+    blocks: dict[str, Drawn]
+
+    def by_name(self) -> dict[str, Stream]:
+        return dict(self.blocks)
+
+
+class Again(Scenario):
+    """A scenario whose requests are there already: it can be summed up like any other."""
+
+    workload: Blocks  # type: ignore[assignment]
 
 
 class Rerun:
     """One operating point, ready to be simulated: its requests are drawn once."""
 
-    def __init__(self, point: OperatingPoint, setting: Setting, seed: int, index: int) -> None:
+    def __init__(self, point: OperatingPoint, seed: int = 0, key: str = "", effort: Effort = FEW) -> None:
+        """Points of one `key` and seed get the same draws."""
         self.point = point
-        self.setting = setting
         self.seed = seed
-        self.replayed = point.rows is not None and point.rows.arrival_s is not None and point.max_in_flight is None
-        arrival_s, prompt, output = self._requests(named_rng(seed, 0, "calibrate", f"{index}:{point.name}"))
-        self.context_tokens = float(prompt.mean() + output.mean() / 2.0)
-        none = np.zeros(len(arrival_s))
-        self.workload = Drawn(
-            given=Columns(arrival_s, prompt, output, none, none),
-            cached_share=point.cached_share if point.cached_share is not None else setting.cached_share,
-            clients=None if point.max_in_flight is None else Clients(max_in_flight=point.max_in_flight),
+        rng = named_rng(seed, 0, "rerun", key)
+        wanted = math.ceil(effort.requests / max(point.requests, 1))
+        self.blocks = [self._block(rng) for _ in range(1 if self._fixed else min(effort.blocks, wanted))]
+        self.prompt_tokens, output_tokens = (
+            float(np.mean([getattr(block, name).mean() for block in self.blocks]))
+            for name in ("prompt_tokens", "output_tokens")
         )
+        self.context_tokens = self.prompt_tokens + output_tokens / 2.0
 
-    def run(self, row: Calibration) -> Outcome:
-        """Simulate the point under a calibration. Raises DataError for requests that can never be served."""
-        setting = self.setting
-        keys = setting.pool(setting.with_(row), setting.engine, setting.gpu, self.point.replicas)
-        pool = Pool(**keys, latency_source="calibrated")
+    def run(self, setting: Setting, on_compile: Callable[[], None] | None = None) -> Outcome:
+        """Simulate the point. Raises DataError for requests that can never be served."""
+        point = self.point
+        cached_share = point.cached_share if point.cached_share is not None else setting.cached_share
+        clients = None if point.max_in_flight is None else Clients(max_in_flight=point.max_in_flight)
+        named = {f"{POOL}-{place}": block for place, block in enumerate(self.blocks)}
+        drawn = {name: Drawn(given=given, cached_share=cached_share, clients=clients) for name, given in named.items()}
         scenario = Again(
-            name="calibrate", calendar="compiled", seed=self.seed, workload=self.workload, pools={POOL: pool}
+            name=POOL,
+            calendar="compiled",
+            seed=self.seed,
+            workload=Blocks(blocks=drawn),
+            pools=dict.fromkeys(named, setting.pool(point.replicas)),
         )
         try:
-            return self._outcome(simulate(scenario).log.requests)
+            rows = simulate(scenario, on_compile=on_compile).log.requests
         except ConfigError as error:
-            problem = error.problems[0]
-            raise DataError(Problem(f"{self.point.name}: {problem.message}", "", self.point.file)) from None
+            message = re.sub(r" of stream '[^']*'", "", error.problems[0].message).replace(
+                "bound the lengths (`max:`) or ", ""
+            )
+            raise DataError(Problem(f"{point.name}: {message}", "", point.file)) from None
+        return self._outcome(rows[np.argsort(rows["stream"], kind="stable")])
 
     def _outcome(self, rows: NDArray[np.void]) -> Outcome:
-        ttft, e2e, tpot = (metric_s(rows, metric) for metric in ("ttft", "e2e", "tpot"))
-        wait = metric_s(rows, "queue_wait")
-        output = float(np.mean(rows["output_tokens"]))
-        span_s = float(np.nanmax(rows["finish_s"]) - np.min(rows["arrival_s"]))
-        decoding_s = float(np.nansum(e2e - ttft))
-        many = bool(np.isfinite(tpot).any())
-        return Outcome(
-            ttft_s=float(np.nanmean(ttft)),
-            tpot_s=float(np.nanmean(tpot)) if many else math.nan,
-            derived_tpot_s=float(np.nanmean(e2e) - np.nanmean(ttft)) / (output - 1.0) if output > 1 else math.nan,
-            e2e_s=float(np.nanmean(e2e)),
-            ttft_s_p50=float(np.nanquantile(ttft, 0.5)),
-            queue_wait_s=float(np.nanmean(wait)),
-            achieved_per_s=len(rows) / span_s if span_s > 0 else math.nan,
-            running=decoding_s / span_s / self.point.replicas if span_s > 0 else 0.0,
+        """The figures of rows that are sorted by block."""
+        shape = (len(self.blocks), -1)
+        each = {metric: metric_s(rows, metric).reshape(shape) for metric in METRICS}
+        arrival, finish, output = (
+            np.asarray(rows[name], float).reshape(shape) for name in ("arrival_s", "finish_s", "output_tokens")
         )
+        first_s, many = arrival.min(axis=1), arrival.shape[1]
+        span_s, sending_s = np.nanmax(finish, axis=1) - first_s, arrival.max(axis=1) - first_s
+        figures = {name: value for metric in METRICS for name, value in _statistics(metric, each[metric]).items()}
+        decoding = np.nanmean(each["e2e"] - each["ttft"], axis=1)
+        gaps = output.mean(axis=1) - 1.0
+        figures["tpot_s_of_means"] = float((decoding / gaps).mean()) if (gaps > 0).all() else math.nan
+        figures["achieved_per_s"] = float((many / span_s).mean()) if (span_s > 0).all() else math.nan
+        figures["sent_per_s"] = float((many / sending_s).mean()) if (sending_s > 0).all() else math.nan
+        running = float((decoding * many / span_s).mean()) / self.point.replicas if (span_s > 0).all() else 0.0
+        return Outcome(figures, float(np.nanmean(metric_s(rows, "queue_wait"))), running)
 
-    def _requests(self, rng: np.random.Generator) -> tuple[Floats, NDArray[np.int32], NDArray[np.int32]]:
-        """Arrivals and lengths: the point's own rows where it has them, else its means."""
+    @property
+    def _fixed(self) -> bool:
+        """Whether nothing about the requests is left to chance."""
         point = self.point
-        rows = point.rows
-        if rows is not None and self.replayed:
-            assert rows.arrival_s is not None
-            return rows.arrival_s, _whole(rows.prompt_tokens), _whole(rows.output_tokens, 1)
-        # a queue that grows depends on how long it was measured; one that does not is known better from more requests
-        growing = point.rate_per_s is None or (point.achieved_per_s or math.inf) < 0.9 * point.rate_per_s
-        n = min(max(point.requests, 1 if growing else _LEAST), _MOST)
+        lengths = point.rows is not None or not (_spread_out(point.prompt_law) or _spread_out(point.output_law))
+        return self._replayed or (lengths and (point.rate_per_s is None or point.gap_cv <= 0))
+
+    @property
+    def _replayed(self) -> bool:
+        """Whether requests are sent when they were; a cap decides anew."""
+        rows = self.point.rows
+        return rows is not None and rows.arrival_s is not None and self.point.max_in_flight is None
+
+    def _block(self, rng: np.random.Generator) -> Columns:
+        """Arrivals from 0 on, and lengths: the point's own rows where it has them, else its laws, else its means."""
+        point, rows = self.point, self.point.rows
+        n = min(max(point.requests, 1) if rows is None else len(rows.prompt_tokens), _BLOCK_MOST)
         if rows is not None:
-            which = np.arange(n) % len(rows.prompt_tokens)
-            prompt, output = _whole(rows.prompt_tokens[which]), _whole(rows.output_tokens[which], 1)
+            prompt, output = _whole(rows.prompt_tokens[:n]), _whole(rows.output_tokens[:n], 1)
         else:
-            prompt, output = _around(point.prompt_tokens, n), np.maximum(_around(point.output_tokens, n), 1)
-        if point.rate_per_s is None:
-            return np.zeros(n), prompt, output
-        return _gaps(rng, n, point.gap_cv) / point.rate_per_s, prompt, output
+            prompt = _lengths(rng, point.prompt_law, point.prompt_tokens, n)
+            output = np.maximum(_lengths(rng, point.output_law, point.output_tokens, n), 1)
+        if self._replayed:
+            assert rows is not None
+            assert rows.arrival_s is not None
+            arrival_s = rows.arrival_s[:n]
+        elif point.rate_per_s is None:
+            arrival_s = np.zeros(n)
+        else:
+            arrival_s = _gaps(rng, n, point.gap_cv) / point.rate_per_s
+        none = np.zeros(n)
+        return Columns(arrival_s, prompt, output, none, none)
+
+
+def _of_files(error: ConfigError) -> str:
+    """A complaint about a scenario, without what files of measurements do not have."""
+    message = re.sub(r" of stream '[^']*'", "", error.problems[0].message)
+    return message.replace("bound the lengths (`max:`) or ", "")
+
+
+def _statistics(metric: str, each_s: Floats) -> dict[str, float]:
+    """Mean and quantiles of one metric, shape (blocks, requests); NaN if no request has it."""
+    names = [f"{metric}_s_{name}" for name in ("mean", *QUANTILES)]
+    there = np.isfinite(each_s)
+    if not there.any(axis=1).all():
+        return dict.fromkeys(names, math.nan)
+    quantile = np.quantile if there.all() else np.nanquantile
+    points = quantile(each_s, list(QUANTILES.values()), axis=1).mean(axis=1)
+    return dict(zip(names, [float(np.nanmean(each_s, axis=1).mean()), *points.tolist()], strict=True))
+
+
+def _spread_out(law: Distribution[float] | None) -> bool:
+    return law is not None and law.kind != "constant"
+
+
+def _lengths(rng: np.random.Generator, law: Distribution[float] | None, mean: float, n: int) -> NDArray[np.int32]:
+    return _whole(law.draw(rng, n)) if law is not None and _spread_out(law) else _around(mean, n)
 
 
 def _gaps(rng: np.random.Generator, n: int, cv: float) -> Floats:

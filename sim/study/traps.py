@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from sim.config import catalogue
 from sim.hardware import IterationLaw
+from sim.study.called import gpu_called, model_called
 from sim.study.measured import OperatingPoint
-from sim.study.rerun import Setting
+from sim.study.setting import Setting
 
 HALVED = (0.35, 0.65)
 """Inter-token latency over (E2E - TTFT) / (output - 1) at which a tool counts two chunks a token."""
@@ -33,16 +35,40 @@ def all_said(points: Sequence[OperatingPoint], setting: Setting, law: IterationL
         unsaid = [point for point in points if not point.cached_share]
         warm = [said for point in unsaid if (said := warm_rows(point, law) or warm_level(point, law))]
         found += _once(warm) or list(warm_points(unsaid, law))
-    models = sorted({point.model for point in points if point.model})
-    if len(models) > 1:
-        found.append(f"the files measure different models: {', '.join(models)}")
-    splits = sorted({point.gpus_per_replica for point in points if point.gpus_per_replica})
-    if splits and splits != [setting.gpus_per_replica]:
-        found.append(f"the files say {splits[0]} GPUs a replica; {setting.gpus_per_replica} were named")
+    found += _contradictions(points, setting)
     failed = sum(point.failed for point in points)
     if failed:
-        found.append(f"{failed} requests failed: they loaded the engine, and are left out")
+        many = "1 request failed: it" if failed == 1 else f"{failed} requests failed: they"
+        found.append(f"{many} loaded the engine, and {'is' if failed == 1 else 'are'} left out")
     return [said for said in found if said]
+
+
+def _contradictions(points: Sequence[OperatingPoint], setting: Setting) -> Iterator[str]:
+    """Files that disagree with each other, or with what was named."""
+    models = sorted({point.model for point in points if point.model})
+    if len(models) > 1:
+        yield f"the files measure different models: {', '.join(models)}"
+    else:
+        for told in models:
+            called = model_called(told)
+            if called is not None and called[0] != setting.model.name and setting.model.name in _model_names():
+                yield f"the files say model '{told}'{_here(told, called[0])}; {setting.model.name} was named"
+    for told in sorted({point.gpu for point in points if point.gpu}):
+        gpu = gpu_called(told)
+        if gpu is not None and gpu != setting.gpu.name and setting.gpu.name in catalogue.names(catalogue.GPUS):
+            yield f"the files say GPU '{told}'{_here(told, gpu)}; {setting.gpu.name} was named"
+    splits = sorted({point.gpus_per_replica for point in points if point.gpus_per_replica})
+    if splits and splits != [setting.gpus_per_replica]:
+        gpus = setting.gpus_per_replica
+        yield f"the files say {splits[0]} GPUs a replica; {gpus} {'was' if gpus == 1 else 'were'} named"
+
+
+def _here(told: str, called: str) -> str:
+    return "" if told == called else f", which is {called} here"
+
+
+def _model_names() -> tuple[str, ...]:
+    return catalogue.names(catalogue.MODELS)
 
 
 def _once(said: list[str]) -> list[str]:
@@ -50,6 +76,15 @@ def _once(said: list[str]) -> list[str]:
     there = [one for one in said if one]
     more = f" (so at {len(there) - 1} more points)" if len(there) > 1 else ""
     return [there[0] + more] if there else []
+
+
+def assumed(points: Sequence[OperatingPoint]) -> list[str]:
+    """What is taken for granted because the files do not say it."""
+    bare = [p for p in points if p.rows is None and p.prompt_law is None and p.output_law is None]
+    if not bare:
+        return []
+    which = "the files do" if len(bare) == len(points) else f"{bare[0].name} (and {len(bare) - 1} more) does"
+    return [f"prompts and answers are taken to be of one length each: {which} not say how they spread"]
 
 
 def lightest(points: Sequence[OperatingPoint]) -> OperatingPoint | None:
@@ -62,6 +97,11 @@ def chunked(point: OperatingPoint) -> str:
     """Token latencies that are those of stream chunks."""
     derived, gap = point.derived_tpot_s, point.itl.mean
     reference, said = (derived, "(E2E - TTFT) / (output - 1)") if derived else (point.tpot.mean, "TPOT")
+    if derived and point.tpot.mean and HALVED[0] <= point.tpot.mean / derived <= HALVED[1]:
+        return (
+            f"{point.name}: TPOT ({point.tpot.mean * 1e3:.2f} ms) is half of {said} ({derived * 1e3:.2f} ms): the tool "
+            "counts two stream chunks a token; it is not used"
+        )
     if not reference or not gap:
         return ""
     ratio = gap / reference
@@ -109,7 +149,7 @@ def cold(point: OperatingPoint) -> str:
         return ""
     assert point.ttft.p99 is not None
     assert point.ttft.mean is not None
-    instead = "its median is used" if point.ttft.p50 is not None else "it has no median to use instead"
+    instead = "its median says more" if point.ttft.p50 is not None else "and it has no median, which would say more"
     return (
         f"{point.name}: p99 of TTFT ({point.ttft.p99 * 1e3:.0f} ms) is {point.ttft.p99 / point.ttft.mean:.1f} times "
         f"the mean at light load: a cold start is in it; {instead}"

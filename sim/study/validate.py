@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from sim.study.held_out import held_out_changes
-from sim.study.replay import Case, cases, predict
-from sim.study.shipped import MeasuredFile, read_measured, shipped_files
+from sim.study.cases import Case, Source
+from sim.study.held_out import held_out
+from sim.study.measured import OperatingPoint
+from sim.study.setting import Setting
 
 Law = Literal["shipped", "held-out", "roofline"]
 LAWS: tuple[Law, ...] = ("shipped", "held-out", "roofline")
@@ -70,9 +70,9 @@ class Errors:
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """All comparisons of some files, in their order."""
+    """All comparisons of some cases, in their order."""
 
-    files: tuple[MeasuredFile, ...]
+    sources: tuple[Source, ...]
     rows: tuple[Comparison, ...]
 
     def of(self, source: str, metric: str, where: Callable[[Comparison], bool] = lambda row: True) -> list[Comparison]:
@@ -104,58 +104,71 @@ def errors_of(rows: Sequence[Comparison]) -> Errors | None:
 
 
 def validate(
-    paths: Iterable[Path] | None = None,
+    cases: Iterable[Case],
     law: Law = "shipped",
     progress: Callable[[int, int], None] | None = None,
     on_compile: Callable[[], None] | None = None,
 ) -> Validation:
-    """Predict every point of these files (default: those that ship).
+    """Predict every case.
 
     `law`: as shipped; with calibrations that have not seen the experiment; or from data sheets alone. `progress` is
-    called with (points done, points in all), `on_compile` as by `simulate`. Raises `DataError` for a wrong file.
+    called with (cases done, cases in all), `on_compile` as by `simulate`. Raises `DataError` for what cannot run.
     """
-    chosen = list(shipped_files() if paths is None else paths)
-    files = [read_measured(path) for path in chosen]
-    found = [case for file, path in zip(files, chosen, strict=True) for case in cases(file, path)]
-    changes: dict[str, dict[str, Any]] = {}
+    found = list(cases)
+    settings: dict[str, Setting] = {}
     if law == "held-out":
-        changes = held_out_changes(found)
+        settings = held_out(found)
     elif law == "roofline":
-        changes = {case.name: {"latency_source": "roofline"} for case in found}
+        settings = {case.name: case.setting.from_sheets() for case in found}
     rows: list[Comparison] = []
     for done, case in enumerate(found, start=1):
-        predicted = predict(case, changes.get(case.name), on_compile)
+        predicted = case.predict(settings.get(case.name), on_compile)
         rows += [_compared(case, name, value, predicted[name]) for name, value in case.measured.items()]
         if progress is not None:
             progress(done, len(found))
     rows += _knees(found, rows)
-    return Validation(tuple(files), tuple(rows))
+    return Validation(tuple(dict.fromkeys(case.source for case in found)), tuple(rows))
 
 
 def _compared(case: Case, metric: str, measured: float | None, predicted: float | None) -> Comparison:
     predicted = predicted if predicted is not None and math.isfinite(predicted) else None
-    return Comparison(case.name, metric, measured, predicted, case.source, case.experiment, case.split)
+    return Comparison(case.name, metric, measured, predicted, case.source.name, case.experiment, case.split)
 
 
 def _knees(found: Sequence[Case], rows: Sequence[Comparison]) -> Iterator[Comparison]:
     """For each sweep of rates, the first one that was not sustained: measured, and predicted."""
-    sent = {row.case: row for row in rows if row.metric == "sent_per_s"}
+    by_case = {(row.case, row.metric): row for row in rows}
     sweeps: dict[tuple[str, str], list[Case]] = {}
     for case in found:
-        if case.name in sent and case.rate_per_s is not None:
-            sweeps.setdefault((case.source, case.experiment), []).append(case)
-    for (source, experiment), swept in sweeps.items():
-        measured = _knee(swept, [sent[case.name].measured for case in swept])
-        predicted = _knee(swept, [sent[case.name].predicted for case in swept])
+        if case.rate_per_s is not None:
+            sweeps.setdefault((case.source.name, case.sweep), []).append(case)
+    for (source, sweep), swept in sweeps.items():
+        if len({case.rate_per_s for case in swept}) < 2:
+            continue
+        told = [(case, row) for case in swept if (row := _throughput(case, by_case)) is not None]
+        light_s = min((case.measured["e2e_s_mean"] for case in swept if "e2e_s_mean" in case.measured), default=0.0)
+        measured = _knee([(case, row.metric, row.measured) for case, row in told], light_s)
+        predicted = _knee([(case, row.metric, row.predicted) for case, row in told], light_s)
         if measured is not None or predicted is not None:
-            yield Comparison(f"{source}/{experiment}", KNEE, measured, predicted, source, experiment, swept[0].split)
+            case = swept[0]
+            yield Comparison(f"{source}/{sweep}", KNEE, measured, predicted, source, case.experiment, case.split)
 
 
-def _knee(swept: Sequence[Case], sent_per_s: Sequence[float | None]) -> float | None:
-    """The lowest requested rate that was not sustained."""
-    rates = [
-        case.rate_per_s
-        for case, sent in zip(swept, sent_per_s, strict=True)
-        if case.rate_per_s is not None and sent is not None and sent < KEPT_UP_SHARE * case.rate_per_s
-    ]
+def _throughput(case: Case, by_case: dict[tuple[str, str], Comparison]) -> Comparison | None:
+    """What was completed a second, else what was sent."""
+    found = (by_case.get((case.name, metric)) for metric in ("achieved_per_s", "sent_per_s"))
+    return next((row for row in found if row is not None), None)
+
+
+def _knee(swept: Sequence[tuple[Case, str, float | None]], light_s: float) -> float | None:
+    """The lowest requested rate that was not sustained. What is completed a second ends one answer late."""
+    rates = []
+    for case, metric, per_s in swept:
+        rate, of = case.rate_per_s, case.of
+        assert rate is not None
+        assert isinstance(of, OperatingPoint)
+        sending_s = of.requests / rate
+        whole = rate if metric == "sent_per_s" else of.requests / (sending_s + light_s)
+        if per_s is not None and per_s < KEPT_UP_SHARE * whole:
+            rates.append(rate)
     return min(rates, default=None)

@@ -11,6 +11,16 @@ from click.testing import CliRunner, Result
 from sim.cli import main
 from tests import benchmark_files as made
 
+SCENARIO = """\
+name: chat
+horizon: 60s
+workload:
+  arrivals: {kind: poisson, rate: 2/s}
+  prompt_tokens: {kind: constant, value: 4000}
+  output_tokens: {kind: constant, value: 40}
+pools:
+  chat: {model: mine.yaml, gpu: h100-sxm, autoscaler: {kind: fixed, replicas: 1}}
+"""
 PAIR = ("--model", "llama-3-8b", "--gpu", "h100-sxm")
 
 
@@ -30,14 +40,16 @@ def runs(tmp_path: Path) -> list[str]:
 
 
 def test_tables_and_a_sheet(runs: list[str]) -> None:
-    done = calibrate(*runs, *PAIR, "--plot", "residuals.html")
+    done = calibrate(*runs, *PAIR, "--plot", "residuals.svg")
     assert done.exit_code == 0, done.stderr
-    for word in ("device_scale", "overhead_s", "light.json", "tpot", "holds for", "llama-3-8b-h100-sxm-x1.yaml"):
+    for word in ("device_scale", "overhead_s", "light.json", "TPOT", "holds for", "llama-3-8b-h100-sxm-x1.yaml"):
         assert word in done.stdout
     assert Path("llama-3-8b-h100-sxm-x1.yaml").read_text(encoding="utf-8").startswith("# llama-3-8b with a calibration")
-    page = Path("residuals.html").read_text(encoding="utf-8")
-    assert "Predicted over measured" in page
-    assert "light.json" in page
+    page = Path("residuals.svg").read_text(encoding="utf-8")
+    for word in ("Predicted over measured", "llama-3-8b on 1 x h100-sxm", "TPOT mean", "TTFT mean", "light.json: "):
+        assert word in page
+    assert ("not fitted" in page) == ("not fitted" in done.stdout)
+    assert calibrate(*runs, *PAIR, "--out", "b.yaml", "--plot", "page.html").exit_code == 2
 
 
 def test_json_is_one_document(runs: list[str]) -> None:
@@ -49,6 +61,21 @@ def test_json_is_one_document(runs: list[str]) -> None:
     assert [one["name"] for one in document["coefficients"]] == ["overhead_s", "device_scale", "seq_s", "iteration_s"]
     assert {"point", "metric", "measured", "predicted", "used", "error_share"} == set(document["residuals"][0])
     assert document["calibration"]["experiments"] == 2
+    assert document["holds"]["prompt_tokens"] == [512, 512]
+
+
+def test_the_sheet_is_a_model_of_a_scenario(runs: list[str]) -> None:
+    assert calibrate(*runs, *PAIR, "--out", "mine.yaml", "--quiet").exit_code == 0
+    Path("chat.yaml").write_text(SCENARIO, encoding="utf-8")
+    done = CliRunner().invoke(main, ["run", "chat.yaml", "--json", "--no-save"])
+    assert done.exit_code == 0, done.stderr
+    law = json.loads(done.stdout)["pools"]["chat"]["law"]
+    assert law["source"] == "calibrated"
+    assert law["holds"]["prompt_tokens"] == [512, 512]
+    assert law["outside"] == {"prompt_tokens": 4000, "context_tokens": 4020}
+    done = CliRunner().invoke(main, ["run", "chat.yaml", "--no-save"])
+    assert "fitted to 2 measurements (vllm) by fleetcast calibrate" in done.stdout
+    assert "were measured at 512 prompt tokens a request; this run has 4,000 on average" in done.stdout
 
 
 def test_nothing_is_overwritten_unless_forced(runs: list[str]) -> None:

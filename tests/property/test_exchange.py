@@ -20,6 +20,21 @@ KEYS = st.sampled_from(["metadata", "benchmarks", "metrics", "version", "results
 VALUES = st.recursive(
     SCALARS, lambda below: st.lists(below, max_size=4) | st.dictionaries(KEYS | st.text(max_size=5), below, max_size=4)
 )
+RANDOM_LENGTHS = {
+    **made.SGLANG, "dataset_name": "random", "random_input_len": 1024, "random_output_len": 256,
+    "random_range_ratio": 0.5,
+}  # fmt: skip
+TOKENS = {
+    "unit": "tokens",
+    "avg": 128.0,
+    "min": 100.0,
+    "p10": 110.0,
+    "p50": 128.0,
+    "p90": 140.0,
+    "max": 160.0,
+    "std": 9.0,
+}
+SPREAD_LENGTHS = {**made.AIPERF, "input_sequence_length": TOKENS, "output_sequence_length": {**TOKENS, "min": None}}
 SAMPLES: list[Any] = [
     {**made.VLLM, **made.DETAILS},
     made.SGLANG,
@@ -30,6 +45,9 @@ SAMPLES: list[Any] = [
     [made.per_request(1.0), made.per_request(2.0, nested=False)],
     made.LLMD,
     made.LLMD_OLDEST,
+    made.INFERENCEX,
+    RANDOM_LENGTHS,
+    SPREAD_LENGTHS,
 ]
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -72,6 +90,15 @@ def test_a_right_file_with_one_thing_wrong(tmp_path: Path, sample: Any, data: st
         place = place[step]
     place[last] = data.draw(VALUES)
     tried(tmp_path / "file", json.dumps(value))
+
+
+@QUICK
+@given(data=st.data())
+def test_a_csv_with_one_thing_wrong(tmp_path: Path, data: st.DataObject) -> None:
+    text = data.draw(st.sampled_from([made.AIPERF_CSV, made.ITERATIONS, made.REQUESTS]))
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(start + 9, len(text))))
+    tried(tmp_path / "file", text[:start] + data.draw(st.text(max_size=6)) + text[end:])
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=range(len(SAMPLES)))

@@ -13,7 +13,7 @@ import pytest
 from sim.config.errors import ConfigError, DataError
 from sim.exchange import FORMATS, format_names, read_benchmark, read_benchmarks
 from sim.exchange import documents as documents_module
-from sim.study.measured import OperatingPoint
+from sim.study.measured import Measured, OperatingPoint, with_cap
 from tests import benchmark_files as made
 
 
@@ -100,6 +100,7 @@ def test_guidellm_closed_loop_and_rows(tmp_path: Path) -> None:
         "request_latency": 1.3,
         "time_to_first_token_ms": 49.0,
     }
+    closed = changed(closed, "benchmarks.0.metrics.request_totals.successful", 1)
     point = one(tmp_path, changed(closed, "benchmarks.0.requests", {"successful": [request]}))
     assert (point.rate_per_s, point.max_in_flight) == (None, 12)
     assert point.rows is not None
@@ -173,6 +174,86 @@ def test_llmd_report_of_the_oldest_version(tmp_path: Path) -> None:
     assert (point.ttft.mean, point.e2e.mean) == pytest.approx((0.060, 1.4))
 
 
+def test_aiperf_csv(tmp_path: Path) -> None:
+    point = one(tmp_path, made.AIPERF_CSV, "profile_export_aiperf.csv")
+    assert (point.format, point.requests, point.achieved_per_s, point.load_known) == ("aiperf-csv", 240, 3.92, False)
+    assert (point.ttft.mean, point.ttft.p95, point.tpot.mean, point.e2e.mean) == pytest.approx(
+        (0.049, 0.070, 0.0099, 1.31)
+    )
+    assert (point.prompt_tokens, point.output_tokens) == (550.0, 128.0)
+    assert point.prompt_law is not None
+    assert point.prompt_law.kind == "constant"
+    # how it was loaded is in none of its rows
+    with pytest.raises(DataError, match=r"does not say how the server was loaded; give --max-in-flight N"):
+        with_cap(Measured((point,)), None)
+    (capped,) = with_cap(Measured((point,)), 8).points
+    assert (capped.max_in_flight, capped.rate_per_s) == (8, None)
+
+
+def test_inferencex(tmp_path: Path) -> None:
+    point = one(tmp_path, made.INFERENCEX)
+    assert (point.format, point.max_in_flight, point.rate_per_s, point.requests) == ("inferencex", 64, None, 640)
+    assert (point.model, point.gpu, point.gpus_per_replica, point.precision) == ("org/some-model", "h200", 4, "fp8")
+    assert (point.ttft.mean, point.tpot.mean, point.e2e.mean, point.e2e.p99) == (0.112, 0.0138, 7.2, 8.9)
+    assert point.achieved_per_s == pytest.approx(8.0)
+    both = read_benchmark(made.write(tmp_path / "agg.json", [made.INFERENCEX, {**made.INFERENCEX, "conc": 8}])).points
+    assert [(p.name, p.max_in_flight) for p in both] == [("agg.json:1", 64), ("agg.json:2", 8)]
+
+
+def test_lengths_are_spread_as_the_file_says(tmp_path: Path) -> None:
+    def laws(value: Any, name: str = "file.json") -> tuple[Any, Any]:
+        point = one(tmp_path, value, name)
+        for law, mean in ((point.prompt_law, point.prompt_tokens), (point.output_law, point.output_tokens)):
+            assert law is None or law.mean_value == pytest.approx(mean, rel=0.1)
+        return point.prompt_law, point.output_law
+
+    assert laws(made.VLLM) == (None, None)
+    # quantiles between the least and the most, moved to the mean that the file has
+    _, quantiles = laws(made.AIPERF_CSV, "a.csv")
+    assert quantiles.kind == "quantiles"
+    assert quantiles.mean_value == pytest.approx(128.0)
+    assert quantiles.at[0.5] == pytest.approx(128.0, rel=0.01)
+    # a deviation alone
+    deviation = {"units": "count", "mean": 1024, "stddev": 256}
+    prompt, _ = laws(changed(made.LLMD, "results.request_performance.aggregate.requests.input_length", deviation))
+    assert (prompt.kind, prompt.cv) == ("lognormal", 0.25)
+    # the range that random lengths were drawn from
+    prompt, output = laws({**made.SGLANG, **RANDOM, "random_range_ratio": 0.5})
+    assert (prompt.low, prompt.high, output.low, output.high) == (512.0, 1024.0, 128.0, 256.0)
+    assert (
+        laws({**made.SGLANG, **RANDOM, "random_range_ratio": 1.0, "total_input_tokens": 102400})[0].kind == "constant"
+    )
+    assert laws({**made.SGLANG, **RANDOM, "random_range_ratio": 0.0}) == (None, None), "the means say otherwise"
+
+
+RANDOM = {"dataset_name": "random", "random_input_len": 1024, "random_output_len": 256}
+
+
+def test_a_sample_of_the_requests_is_not_replayed(tmp_path: Path) -> None:
+    request = {
+        "info": {"timings": {"request_start": 1000.5}},
+        "prompt_tokens": 256,
+        "output_tokens": 128,
+        "request_latency": 1.3,
+    }
+    assert one(tmp_path, changed(made.GUIDELLM, "benchmarks.0.requests", {"successful": [request]})).rows is None
+
+
+def test_a_csv_of_requests(tmp_path: Path) -> None:
+    point = one(tmp_path, made.REQUESTS, "requests.csv")
+    assert (point.format, point.requests, point.rate_per_s, point.max_in_flight) == ("requests", 2, None, None)
+    assert point.rows is not None
+    assert point.rows.arrival_s is not None
+    assert point.rows.arrival_s.tolist() == [0.0, 1.5]
+    assert point.rows.prompt_tokens.tolist() == [100, 200]
+    assert (point.ttft.mean, point.tpot.mean, point.e2e.mean) == pytest.approx((0.055, 0.02, 0.155))
+    assert point.achieved_per_s == pytest.approx(2 / 1.76)
+    others = made.REQUESTS.replace("prompt_tokens", "input_toks").replace("output_tokens", "output_toks")
+    bare = one(tmp_path, others.replace("ttft_s", "x"), "bare.csv")
+    assert (bare.ttft.mean, bare.derived_tpot_s) == (None, None)
+    assert bare.prompt_tokens == 150.0
+
+
 def test_iteration_log(tmp_path: Path) -> None:
     (log,) = read_benchmark(made.write(tmp_path / "log.csv", made.ITERATIONS)).iterations
     assert log.seconds.tolist() == pytest.approx([0.0065, 0.025])
@@ -196,6 +277,9 @@ def test_each_format_fits_its_own_file_only(tmp_path: Path) -> None:
         "inference-perf": made.STAGE,
         "inference-perf-requests": [made.per_request(1.0)],
         "llm-d": made.LLMD,
+        "aiperf-csv": made.AIPERF_CSV,
+        "inferencex": made.INFERENCEX,
+        "requests": made.REQUESTS,
         "iterations": made.ITERATIONS,
     }
     assert set(samples) == set(format_names())
@@ -205,7 +289,7 @@ def test_each_format_fits_its_own_file_only(tmp_path: Path) -> None:
 
 
 ERRORS: list[tuple[str, Any, str]] = [
-    ("unknown", {"a": 1}, "is of no benchmark format known here; known: vllm (vllm bench serve --save-result); "),
+    ("unknown", {"a": 1}, "is of no format known here, which are: vllm, sglang, "),
     ("both", {**made.VLLM, **made.SGLANG}, "could be vllm or sglang; say which with --format"),
     ("empty", "", "is empty"),
     ("cut", json.dumps(made.VLLM, indent=1)[:200], "ends in the middle: is it complete?"),
@@ -229,6 +313,25 @@ ERRORS: list[tuple[str, Any, str]] = [
         "benchmarks.0.config.strategy.type_: 'magic' is not a strategy known here",
     ),
     ("unit", changed(made.AIPERF, "request_latency.unit", "furlongs"), "request_latency.unit: must be one of s, sec,"),
+    (
+        "unstreamed",
+        {**made.VLLM, "mean_e2el_ms": 40.0},
+        "first token (40 ms) is not below that of the whole answer (40 ms)",
+    ),
+    ("slow", {**made.VLLM, "request_rate": 1e-9}, "100 requests at 1e-09/s would take more than a year"),
+    ("none-out", {**made.VLLM, "total_output_tokens": 50}, "0.5 output tokens a request: one that is completed has at"),
+    ("columns", "arrival_s,prompt_tokens,output_tokens\n1,1,1\n", ":1: is no CSV known here, which are: CSV with the"),
+    ("length", made.REQUESTS.replace(",11,", ",0,"), ":2: output_tokens: must be at least 1: leave out requests"),
+    ("time", made.REQUESTS.replace("0.26", "slow"), ":2: e2e_s: must be a number, got 'slow'"),
+    ("disagg", {**made.INFERENCEX, "disagg": True}, "disagg: calibrate takes one engine that does both prefill and"),
+    ("pipeline", {**made.INFERENCEX, "pp": 2}, "pp: there is no law for that here, got 2"),
+    ("ragged-row", made.AIPERF_CSV.replace("9.90,9.10", "9.90,9.10,1"), ":2: is no row of its table"),
+    ("cell", made.AIPERF_CSV.replace("49.00", "fast"), ":3: time_to_first_token.avg: must be a number, got 'fast'"),
+    (
+        "label",
+        made.AIPERF_CSV.replace("Token (ms)", "Token (min)"),
+        "time_to_first_token.unit: must have one of s, sec",
+    ),
     ("load", changed(made.AIPERF, "input_config", {}), "input_config: says neither request_rate nor concurrency"),
     ("cancelled", changed(made.AIPERF, "was_cancelled", True), "was_cancelled: the run was cancelled"),
     ("summary", changed(made.STAGE, "load_summary.requested_rate", ...), "mixes loads; give the stage_N files"),
@@ -283,6 +386,11 @@ def test_a_file_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.
     for value in (json.dumps(made.VLLM), json.dumps(made.VLLM, indent=1)):
         with pytest.raises(DataError, match=r"is larger than \d+ MiB"):
             read_benchmark(made.write(tmp_path / "large", value))
+
+
+def test_a_time_of_zero_is_none(tmp_path: Path) -> None:
+    point = one(tmp_path, {**made.VLLM, "mean_ttft_ms": 0.0, "median_ttft_ms": 0})
+    assert (point.ttft.mean, point.ttft.p50, point.ttft.p99) == (None, None, 0.060)
 
 
 def test_a_format_can_be_named(tmp_path: Path) -> None:

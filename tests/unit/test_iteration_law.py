@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.config import catalogue
-from sim.hardware import IterationLaw, Latency, ModelSheet, Pair, implied, split_problem
+from sim.hardware import Calibration, IterationLaw, Latency, ModelSheet, Pair, implied, split_problem
 from sim.hardware import given as as_given
 from sim.hardware.law import calibration_of, table_of
 from sim.hardware.roofline import NARROW_WINDOW_TOKENS
@@ -294,3 +294,11 @@ def test_laws_do_not_share_state() -> None:
     law = law_of(pair("llama-3-8b", 1, "h200"))
     with pytest.raises(dataclasses.FrozenInstanceError):
         law.source = "given"  # type: ignore[misc]
+
+
+def test_a_calibration_cannot_make_time_stand_still() -> None:
+    row = {"gpu": "h100-sxm", "gpus_per_replica": 1, "engine": "vllm-0.15", "experiments": 1, "source": "mine"}
+    sheet = model("llama-3-8b").model_copy(update={"calibrations": (Calibration(**row, seq_s=-1e-4),)})
+    law = implied(pair(sheet, 1, "h100-sxm", "vllm-0.15"), 256, 8192)
+    assert isinstance(law, str)
+    assert "an iteration of 256 sequences takes no time" in law

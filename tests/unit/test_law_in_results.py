@@ -81,3 +81,57 @@ def test_slots_alone_say_nothing_of_iterations() -> None:
     summary = simulate(load("mmc", ["horizon=100", "warmup=0"])).summary()
     assert law_notes(summary) == []
     assert not [row for table in tables(summary) for row in table.rows if row[0] == "iteration times"]
+
+
+HOLDS = {"seqs": [1, 64], "prompt_tokens": [400, 600], "context_tokens": [450, 700], "rate_per_s": [1, 20]}
+
+
+def measured_at(holds: dict[str, Any] | None, **stream: Any) -> dict[str, Any]:
+    """The summary of a run on a calibration that says where it holds."""
+    row = {
+        "gpu": "h100-sxm",
+        "gpus_per_replica": 1,
+        "engine": "vllm-0.15",
+        "experiments": 1,
+        "source": "fitted to mine",
+    }
+    model = {"from": "llama-3-8b", "calibrations": [{**row, **({"holds": holds} if holds else {})}]}
+    pool = {"model": model, "gpu": "h100-sxm", "autoscaler": {"replicas": 1}}
+    workload = {**STREAM, "prompt_tokens": {"kind": "constant", "value": 500}, **stream}
+    return simulate(load({"name": "x", "horizon": 20, "workload": workload, "pools": {"chat": pool}})).summary()
+
+
+def test_a_run_within_what_was_measured_says_no_more() -> None:
+    law = measured_at(HOLDS)["pools"]["chat"]["law"]
+    assert (law["holds"], law["outside"]) == (HOLDS, {})
+    assert "outside" not in measured_at(None)["pools"]["chat"]["law"]
+
+
+@pytest.mark.parametrize(
+    ("stream", "quantity", "note"),
+    [
+        (
+            {"prompt_tokens": {"kind": "constant", "value": 2000}},
+            "prompt_tokens",
+            "Iteration times of pool chat were measured at 400 to 600 prompt tokens a request; this run has 2,000 on "
+            "average: there they are a guess.",
+        ),
+        ({"prompt_tokens": {"kind": "constant", "value": 100}}, "prompt_tokens", "400 to 600 prompt tokens a request"),
+        ({"output_tokens": {"kind": "constant", "value": 1500}}, "context_tokens", "450 to 700 tokens of context"),
+        ({"arrivals": {"kind": "poisson", "rate": 60}}, "rate_per_s", "1 to 20 requests a second on a replica"),
+        (
+            {"arrivals": {"kind": "poisson", "rate": 60}, "output_tokens": {"kind": "constant", "value": 300}},
+            "seqs",
+            "1 to 64 sequences decoding at once on a replica; this run has",
+        ),
+    ],
+)
+def test_a_run_outside_of_it_is_told(stream: dict[str, Any], quantity: str, note: str) -> None:
+    summary = measured_at(HOLDS, **stream)
+    assert quantity in summary["pools"]["chat"]["law"]["outside"]
+    assert any(note in one for one in law_notes(summary))
+
+
+def test_a_lighter_load_is_no_risk() -> None:
+    heavy = {"seqs": [50, 64], "rate_per_s": [15, 20]}
+    assert measured_at(heavy)["pools"]["chat"]["law"]["outside"] == {}

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sim.config.errors import DataError
-from sim.study.replay import POOL, cases, scenario_of
+from sim.study.cases import Case, cases_of_file
+from sim.study.measured import OperatingPoint
+from sim.study.rerun import ONE, Rerun
 from sim.study.shipped import LATENCIES, Column, read_measured, shipped_files
-from sim.study.validate import Comparison, errors_of, validate
+from sim.study.validate import Comparison, Validation, errors_of, validate
+from sim.workload.base import Columns
 
 GOOD = """\
 name: mine
@@ -34,32 +38,47 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def cases(path: Path) -> list[Case]:
+    return list(cases_of_file(read_measured(path), path))
+
+
+def validated(path: Path) -> Validation:
+    return validate(cases(path))
+
+
+def requests_of(case: Case) -> Columns:
+    assert isinstance(case.of, OperatingPoint)
+    (block,) = Rerun(case.of, effort=ONE).blocks
+    return block
+
+
 def test_a_file_becomes_cases(file: Path) -> None:
-    one, two = cases(read_measured(file), file)
+    one, two = cases(file)
     assert (one.name, two.name) == ("mine/chat/1/s", "mine/chat/4/s")
     assert one.measured == {"ttft_s_mean": 0.02, "e2e_s_mean": 0.4}
     assert two.measured == {"e2e_s_mean": 0.42}, "what was not measured is left out"
-    scenario = scenario_of(two)
-    assert scenario.horizon_s == 20
-    demand = scenario.workload.demand(0, 0, scenario.horizon_s)
-    assert set(demand.prompt_tokens) == {500}
-    assert set(demand.cached_tokens) == {484}
-    assert scenario.pools[POOL].law.source == "calibrated"
+    sent = requests_of(two)
+    assert len(sent.arrival_s) == 80
+    assert 15 < sent.arrival_s[-1] <= 20
+    assert set(sent.prompt_tokens) == {500}
+    assert two.of.cached_share is not None  # type: ignore[union-attr]
+    assert int(two.of.cached_share * 500) == 484  # type: ignore[union-attr]
+    assert two.setting.law().source == "calibrated"
 
 
 def test_evenly_spaced_requests_come_in_the_number_said(file: Path) -> None:
     text = GOOD.replace("poisson, duration: 20s", "even").replace("[rate_per_s,", "[rate_per_s, requests,")
     file.write_text(text.replace("[1, 0.02", "[1, 17, 0.02").replace("[4, null", "[3, 1000, null"))
-    for case, many in zip(cases(read_measured(file), file), (17, 1000), strict=True):
-        scenario = scenario_of(case)
-        assert len(scenario.workload.demand(0, 0, scenario.horizon_s)) == many
+    for case, many in zip(cases(file), (17, 1000), strict=True):
+        arrival_s = requests_of(case).arrival_s
+        assert len(arrival_s) == many
+        assert np.diff(arrival_s) == pytest.approx(1 / (case.rate_per_s or 0.0))
 
 
 def test_a_cap_without_a_rate_is_a_closed_loop(file: Path) -> None:
     text = GOOD.replace("[rate_per_s,", "[max_in_flight,").replace("[4, null", "[8, null")
     file.write_text(text)
-    v = validate([file])
-    one, eight = (row for row in v.rows if row.metric == "e2e_s_mean")
+    one, eight = (row for row in validated(file).rows if row.metric == "e2e_s_mean")
     assert one.predicted is not None
     assert eight.predicted is not None
     assert one.predicted < eight.predicted < 8 * one.predicted
@@ -67,12 +86,11 @@ def test_a_cap_without_a_rate_is_a_closed_loop(file: Path) -> None:
 
 
 def test_a_path_is_relative_to_the_file(file: Path, tmp_path: Path) -> None:
-    (tmp_path / "own.yaml").write_text("from: llama-3-8b\n")
     source = Path(shipped_files()[0]).parents[1] / "models" / "llama-3-8b.yaml"
     (tmp_path / "own.yaml").write_text(source.read_text())
     file.write_text(GOOD.replace("model: llama-3-8b", "model: own.yaml"))
-    one, _ = cases(read_measured(file), file)
-    assert scenario_of(one).pools[POOL].law.source == "calibrated"
+    one, _ = cases(file)
+    assert one.setting.law().source == "calibrated"
 
 
 @pytest.mark.parametrize(
@@ -103,15 +121,15 @@ def test_what_is_wrong_is_said_with_its_place(file: Path, old: str, new: str, me
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("llama-3-8b", "lama-3-8b", r"mine\.yaml: model: mine/chat/1/s: .*lama-3-8b.*did you mean 'llama-3-8b'"),
-        ("gpu: h100-sxm", "gpu: h100-sxm, gpus_per_replica: 3", r"gpus_per_replica: mine/chat/1/s: must divide"),
-        ("cached_tokens: 484", "cached_tokens: 484\n    max_num_seqs: 10000", r"mine/chat/1/s: must not be above"),
+        ("llama-3-8b", "lama-3-8b", r"mine\.yaml: model: mine/chat: .*lama-3-8b.*did you mean 'llama-3-8b'"),
+        ("gpu: h100-sxm", "gpu: h100-sxm, gpus_per_replica: 3", r"gpus_per_replica: mine/chat: must divide"),
+        ("cached_tokens: 484", "cached_tokens: 484\n    max_num_seqs: 10000", r"mine/chat: must not be above"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_simulated_is_said_with_its_case(file: Path, old: str, new: str, message: str) -> None:
     file.write_text(GOOD.replace(old, new))
     with pytest.raises(DataError, match=message):
-        validate([file])
+        cases(file)
 
 
 def test_two_experiments_of_one_name(file: Path) -> None:
@@ -129,7 +147,7 @@ def test_a_file_of_another_kind(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.yaml: no such file"):
-        validate([tmp_path / "none.yaml"])
+        cases(tmp_path / "none.yaml")
 
 
 def test_columns_are_those_that_are_told_apart() -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from sim.study import traps
 from sim.study.measured import OperatingPoint, Requests, Spread
-from sim.study.rerun import Setting
+from sim.study.setting import Setting
 from tests.sheets import engine, gpu, model
 
 SETTING = Setting(model("llama-3-8b"), gpu("h100-sxm"), 1, engine("vllm-0.15"))
-LAW = SETTING.law()
+LAW = SETTING.from_sheets().law()
 FINE = OperatingPoint(
     name="fine",
     file="fine.json",
@@ -48,6 +48,12 @@ def test_halved_token_latencies() -> None:
     assert "is half of TPOT" in one
 
 
+def test_a_halved_time_per_token() -> None:
+    (one,) = said(replace(FINE, itl=Spread(), tpot=Spread(0.0051)))
+    assert one.startswith("fine: TPOT (5.10 ms) is half of (E2E - TTFT) / (output - 1) (10.00 ms)")
+    assert said(replace(FINE, tpot=Spread(0.0097))) == []
+
+
 def test_like_points_are_told_once() -> None:
     halved = replace(FINE, itl=Spread(0.005))
     (one,) = said(halved, replace(halved, name="b"), replace(halved, name="c"))
@@ -65,7 +71,7 @@ def test_a_client_that_is_held_back() -> None:
 def test_a_cold_start_counts_at_the_lightest_load_only() -> None:
     cold = replace(FINE, ttft=Spread(0.060, 0.055, 0.400))
     (one,) = said(cold, replace(FINE, name="heavier", rate_per_s=9.0, sent_per_s=9.0))
-    assert one.endswith("a cold start is in it; its median is used")
+    assert one.endswith("a cold start is in it; its median says more")
     assert said(replace(cold, rate_per_s=9.0, sent_per_s=9.0), FINE) == []
     assert said(replace(cold, requests=20)) == []
 
@@ -112,6 +118,6 @@ def test_contradictions_and_failures() -> None:
     other = replace(FINE, name="b", model="b")
     assert said(one, other) == [
         "the files measure different models: a, b",
-        "the files say 2 GPUs a replica; 1 were named",
+        "the files say 2 GPUs a replica; 1 was named",
         "3 requests failed: they loaded the engine, and are left out",
     ]

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from sim.hardware.precisions import alike
+from sim.study.cases import Case, cases_of_file
 from sim.study.held_out import PRIOR_SD, refitted
-from sim.study.replay import POOL, cases, scenario_of
 from sim.study.shipped import read_measured, shipped_files
 from sim.study.validate import KNEE, Comparison, Errors, Law, Validation, errors_of, validate
 
@@ -27,9 +27,14 @@ SIM2REAL, KUBECON, GRID, SPLITWISE, RTX = (
 
 
 @cache
+def shipped_cases() -> tuple[Case, ...]:
+    return tuple(case for path in shipped_files() for case in cases_of_file(read_measured(path), path))
+
+
+@cache
 def found(law: Law) -> Validation:
     """Every shipped point, once for all tests."""
-    return validate(law=law)
+    return validate(shipped_cases(), law)
 
 
 def errors(law: Law, source: str, metric: str, only: set[str] | None = None) -> Errors:
@@ -42,9 +47,8 @@ def errors(law: Law, source: str, metric: str, only: set[str] | None = None) -> 
 @cache
 def lightest() -> frozenset[str]:
     """The case of lowest rate of each sim2real experiment."""
-    path = next(path for path in shipped_files() if path.stem == SIM2REAL)
     lowest: dict[str, tuple[float, str]] = {}
-    for case in cases(read_measured(path), path):
+    for case in [case for case in shipped_cases() if case.source.name == SIM2REAL]:
         assert case.rate_per_s is not None
         lowest[case.experiment] = min(lowest.get(case.experiment, (np.inf, "")), (case.rate_per_s, case.name))
     return frozenset(name for _, name in lowest.values())
@@ -52,7 +56,7 @@ def lightest() -> frozenset[str]:
 
 def test_all_points_are_there() -> None:
     v = found("shipped")
-    assert [file.name for file in v.files] == sorted([SIM2REAL, KUBECON, GRID, SPLITWISE, RTX])
+    assert [source.name for source in v.sources] == sorted([SIM2REAL, KUBECON, GRID, SPLITWISE, RTX])
     assert len(v.of(SIM2REAL, "tpot_s_mean")) == 72
     assert len({row.experiment for row in v.of(SIM2REAL, "tpot_s_mean")}) == 42
     assert len(v.of(KUBECON, "e2e_s_mean")) == 7
@@ -80,25 +84,23 @@ def test_held_out_is_worse_than_shipped_and_better_than_sheets() -> None:
 
 
 def test_shipped_coefficients_are_what_their_runs_give() -> None:
-    path = next(path for path in shipped_files() if path.stem == SIM2REAL)
-    of_pair: dict[tuple[str | None, ...], list] = {}
-    for case in cases(read_measured(path), path):
+    of_pair: dict[tuple[str | int, ...], list[Case]] = {}
+    for case in [case for case in shipped_cases() if case.source.name == SIM2REAL]:
         of_pair.setdefault(case.pair, []).append(case)
     assert len(of_pair) == 14
     for points in of_pair.values():
-        pool = scenario_of(points[0]).pools[POOL]
-        assert pool.model is not None
+        setting = points[0].setting
         (row,) = [
             row
-            for row in pool.model.calibrations
-            if (row.gpus_per_replica, row.engine) == (pool.gpus_per_replica, "vllm-0.15")
-            and alike(row.precision, pool.precision or pool.model.precision)
+            for row in setting.model.calibrations
+            if (row.gpus_per_replica, row.engine) == (setting.gpus_per_replica, "vllm-0.15")
+            and alike(row.precision, setting.weights)
         ]
         assert row.experiments == len({case.experiment for case in points})
         off = refitted(points) - np.array([row.device_scale, row.seq_s])
         # other draws of the arrivals move them by a fraction of what the measurements leave open; twice as far where
         # two coefficients cannot follow the runs (a uniform choice of experts is wrong for this model)
-        most = 0.5 if pool.model.name == "llama-4-scout-fp8" else 0.25
+        most = 0.5 if setting.model.name == "llama-4-scout-fp8" else 0.25
         assert np.all(np.abs(off) <= most * PRIOR_SD), (row, off)
 
 

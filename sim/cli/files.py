@@ -1,0 +1,36 @@
+"""Files that verbs write where they are told to: never over another unless forced, never half."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def check_free(path: Path, force: bool) -> None:
+    """Raise `ConfigError` for a place where no file can be written, or where one is already."""
+    from sim.config.errors import ConfigError, Problem
+
+    if not path.parent.is_dir():
+        raise ConfigError(Problem(f"the folder '{path.parent}' does not exist; make it first", file=str(path)))
+    if path.is_dir():
+        raise ConfigError(Problem("is a folder; name a file", file=str(path)))
+    if path.exists() and not force:
+        raise ConfigError(Problem("is already there; name another file, or say --force", file=str(path)))
+
+
+def check_svg(path: Path) -> None:
+    """Raise `ConfigError` for a picture that is named as another kind of file."""
+    from sim.config.errors import ConfigError, Problem
+
+    if path.suffix.lower() != ".svg":
+        raise ConfigError(Problem("pictures are written as SVG; name it so that it ends in .svg", file=str(path)))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """The file with this content, or as it was."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
