@@ -244,6 +244,7 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "throughput.requests_per_s": ("1/s", REQUESTS, "Completed requests over the window's length."),
     "throughput.prompt_tokens_per_s": ("tokens/s", REQUESTS, "Their prompt tokens over the window's length."),
     "throughput.output_tokens_per_s": ("tokens/s", REQUESTS, "Their output tokens over the window's length."),
+    "throughput.cached_prompt_share": ("share", REQUESTS, "Of their prompt tokens, those found in the prefix cache."),
     "slo": (
         "",
         REQUESTS,

@@ -37,7 +37,10 @@ def check(scenario: Scenario, log: RunLog, state: State | None = None, *, most_r
     outcomes(log)
     causality(scenario, log)
     samples(log)
+    transfers(scenario, log)
     for part in parts(scenario, log, most_rows):
+        if part.moves:
+            continue
         placed(part)
         little(part)
         services(part)
@@ -69,6 +72,8 @@ class Part:
     spans: NDArray[Any]
     preempted: bool
     """Somebody, somewhere, was: then a request may be out of its seat between start and finish."""
+    moves: bool
+    """Requests are handed over from here or to here: its rows tell only half of what happens on its replicas."""
 
     @cached_property
     def done(self) -> NDArray[Any]:
@@ -88,7 +93,8 @@ def parts(scenario: Scenario, log: RunLog, most_rows: int) -> Iterator[Part]:
     head = rows[:most_rows]
     until_s = float(rows["arrival_s"][most_rows]) if len(rows) > most_rows else math.inf
     first = 0
-    for row, pool in enumerate(scenario.pools.values()):
+    targets = {pool.kv_transfer.to for pool in scenario.pools.values() if pool.kv_transfer is not None}
+    for row, (name, pool) in enumerate(scenario.pools.items()):
         own = log.spans[log.spans["pool"] == row]
         one = len(scenario.pools) == 1
         yield Part(
@@ -102,6 +108,7 @@ def parts(scenario: Scenario, log: RunLog, most_rows: int) -> Iterator[Part]:
             samples=log.samples[log.samples["pool"] == row],
             spans=own,
             preempted=log.preemptions > 0,
+            moves=pool.kv_transfer is not None or name in targets,
         )
         first += len(own)
 
@@ -121,12 +128,13 @@ def outcomes(log: RunLog) -> None:
     counts = np.bincount(rows["outcome"], minlength=len(OUTCOMES))
     rejected = rows["outcome"] == REJECTED
     assert counts[COMPLETED] + counts[REJECTED] == len(rows), f"not every request ended: {counts} of {OUTCOMES}"
+    sent = rows["handed"] > 0  # may be turned away by the pool that decodes, with a first token
     for name in ("start_s", "first_token_s", "finish_s"):
         assert (np.isfinite(rows[name]) | rejected).all(), f"a completed request has no {name}"
-        assert not (np.isfinite(rows[name]) & rejected).any(), f"a rejected request has a {name}"
-    assert (rows["replica"][rejected] == NONE).all(), "a rejected request has a replica"
+        assert not (np.isfinite(rows[name]) & rejected & ~sent).any(), f"a rejected request has a {name}"
+    assert (rows["replica"][rejected & ~sent] == NONE).all(), "a rejected request has a replica"
     assert (rows["done_tokens"] < np.maximum(rows["output_tokens"], 1)).all(), "more tokens done than asked for"
-    assert log.preemptions > 0 or not rows["done_tokens"].any(), "tokens recomputed, but nobody was preempted"
+    assert log.preemptions > 0 or not rows["done_tokens"][~sent].any(), "tokens recomputed, but nobody was preempted"
 
 
 def causality(scenario: Scenario, log: RunLog) -> None:
@@ -143,6 +151,31 @@ def causality(scenario: Scenario, log: RunLog) -> None:
         wrong = np.flatnonzero(completed[earlier] > completed[later])
         assert len(wrong) == 0, f"{later} before {earlier}: {completed[wrong[0]]}"
     assert log.end_s >= max(horizon_s, completed["finish_s"].max(initial=0.0))
+
+
+def transfers(scenario: Scenario, log: RunLog) -> None:
+    """Who was handed over decodes in the other pool, and not before its KV cache was there."""
+    names = list(scenario.pools)
+    counts = [int((log.spans["pool"] == row).sum()) for row in range(len(names))]
+    for row, pool in enumerate(scenario.pools.values()):
+        rows = log.requests[log.requests["pool"] == row]
+        sent = rows["handed"] > 0
+        if pool.kv_transfer is None:
+            assert not sent.any(), "a request was handed over by a pool that does not"
+            continue
+        served = done(rows)
+        assert ((served["handed"] > 0) == (served["output_tokens"] > 1)).all(), "decoded where it was prefilled"
+        to = names.index(pool.kv_transfer.to)
+        target = scenario.pools[pool.kv_transfer.to]
+        place = served["replica"][served["handed"] > 0] - sum(counts[:to])
+        assert ((place >= 0) & (place < counts[to])).all(), "handed over to another pool"
+        moved = served[served["handed"] > 0]
+        link_s = pool.kv_bytes_per_token * moved["prompt_tokens"] / pool.kv_transfer.bandwidth_bytes_per_s
+        step_s = target.law.seqs_s[1] + target.law.tokens_s[min(1, len(target.law.tokens_s) - 1)]
+        steps = np.ceil((moved["output_tokens"] - 1) / target.replica.verified)
+        least_s = link_s + pool.kv_transfer.latency_s + steps * step_s + target.law.overhead_s - pool.law.overhead_s
+        decoding_s = moved["finish_s"] - moved["first_token_s"]
+        assert (decoding_s >= least_s - TINY * (1 + moved["finish_s"])).all(), "decoded before its KV cache was there"
 
 
 def placed(part: Part) -> None:
@@ -187,6 +220,8 @@ def lower_bounds(part: Part) -> None:
     error_s = TINY * (rows["finish_s"] + 1)
     assert (ttft_s >= part.overhead_s + first_s - error_s).all(), "a first token came faster than alone"
     # a prefill that recomputes also makes a token, and may do so faster than a decode step
+    if part.pool.replica.speculation is not None:
+        return
     whole = rows["done_tokens"] == 0
     assert (decoding_s >= decode_s - error_s)[whole].all(), "tokens came faster than alone"
     # alone in the whole pool: nobody was left when it came, nobody came before it was done
@@ -300,7 +335,7 @@ def capacity(part: Part, rows: NDArray[Any]) -> None:
     assert seated.max(initial=0) <= part.pool.replica.seats, (
         f"{seated.max()} requests in {part.pool.replica.seats} seats"
     )
-    if not part.is_slots:
+    if not part.is_slots and (rows["prefix0"] == NONE).all():  # else blocks are shared
         assert kv.max(initial=0) <= part.pool.kv_tokens, f"{kv.max()} prompt tokens in {part.pool.kv_tokens}"
 
 
@@ -349,11 +384,21 @@ def tokens(state: State) -> None:
     for name in ("seated", "running", "outstanding", "tokens", "context", "kv", "blocks", "planned"):
         assert not state.replicas[name].any(), f"{name} left at the end"
     completed = state.requests[state.requests["outcome"] == COMPLETED]
+    senders = np.flatnonzero(state.pools["next_pool"] != NONE)
+    moves = {*senders.tolist(), *state.pools["next_pool"][senders].tolist()}
+    named = (state.requests["prefix0"] != NONE).any()
     for row in np.flatnonzero(state.pools["batching"]):
+        if row in moves:
+            continue
         own, replicas = completed[completed["pool"] == row], state.replicas[state.replicas["pool"] == row]
         total = {name: int(replicas[name].sum()) for name in ("prefilled", "recomputed", "decoded", "preemptions")}
         kept = int((own["prompt_tokens"].astype(np.int64) + own["done_tokens"] - own["cached_tokens"]).sum())
-        assert total["prefilled"] == kept + total["recomputed"], f"prefilled {total}, kept {kept}"
+        # a preempted request may find more of its prompt in the prefix cache than at first
+        assert total["prefilled"] == kept + total["recomputed"] or (named and total["preemptions"]), (
+            f"prefilled {total}, kept {kept}"
+        )
+        if state.pools[row]["verified"] > 1:
+            continue
         # every prefill that comes to its end gives one token, every decode step one
         prefills = int(own["output_tokens"].astype(np.int64).sum()) - total["decoded"]
         assert len(own) <= prefills <= len(own) + total["preemptions"], f"{prefills} prefills of {len(own)}: {total}"

@@ -96,7 +96,7 @@ def _show(result: Result, folder: Path | None) -> None:
     """The verdict, the tables, the notes, and where the rest is."""
     from rich.console import Console
 
-    from sim.report.tables import law_notes, tables
+    from sim.report.tables import pool_notes, tables
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
@@ -105,7 +105,7 @@ def _show(result: Result, folder: Path | None) -> None:
         console.print()
         console.print(_fitting(sheet, console))
     console.print()
-    for note in [*result.log.notes, *law_notes(summary)]:
+    for note in [*result.log.notes, *pool_notes(summary)]:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     if folder is not None:
         console.print(f"written to {folder}", markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from sim.report.figures import Figure, figures
-from sim.report.tables import law_notes, tables
+from sim.report.tables import pool_notes, tables
 from sim.result import words
 from sim.result.provenance import software
 from sim.result.verdict import PROMISES
@@ -39,7 +39,7 @@ def render(result: Result) -> str:
         pictures=pictures[1:],
         tables=tables(summary),
         notes=result.log.notes,
-        laws=law_notes(summary),
+        laws=pool_notes(summary),
         software=software(),
         plots=script_json(_plots(pictures)),
         style=_resource("report.css"),

@@ -89,6 +89,14 @@ def fleet_table(summary: dict[str, Any]) -> Table:
         "output tokens": lambda block: (
             _rate(block["throughput"]["output_tokens_per_s"]) if _counts(block) else words.MISSING
         ),
+        "prompt tokens from the prefix cache": lambda block: (
+            words.share(block["throughput"]["cached_prompt_share"])
+            if block["throughput"]["cached_prompt_share"]
+            else words.MISSING
+        ),
+        "link busy": lambda block: (
+            words.share(block["kv_transfer"]["link_busy_share"]) if block.get("kv_transfer") else words.MISSING
+        ),
         "GPU-hours": lambda block: words.count(block["replicas"]["gpu_hours"]),
         "cost of the run": lambda block: words.usd(block["cost"]["total_usd"]),
         "cost a day": lambda block: words.usd(block["cost"]["usd_per_day"]),
@@ -104,7 +112,17 @@ def fleet_table(summary: dict[str, Any]) -> Table:
     return Table("Fleet and cost", ("", *columns), said)
 
 
-def law_notes(summary: dict[str, Any]) -> list[str]:
+def pool_notes(summary: dict[str, Any]) -> list[str]:
+    """What to know of the pools before believing their numbers."""
+    moved = [
+        f"Requests of pool {name} decode in pool {block['kv_transfer']['to']}; all tables count them with pool {name}."
+        for name, block in summary["pools"].items()
+        if block.get("kv_transfer")
+    ]
+    return [*_law_notes(summary), *moved]
+
+
+def _law_notes(summary: dict[str, Any]) -> list[str]:
     """Where each pool's iteration times come from, and how far to trust times that nobody measured."""
     notes = []
     for name, block in summary["pools"].items():

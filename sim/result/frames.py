@@ -27,7 +27,7 @@ def request_columns(log: RunLog, rows: slice = slice(None)) -> dict[str, NDArray
     """The requests in arrival order, column by column; categorical columns as codes.
 
     `request` counts from 0; times are seconds from the run's start, NaN for what never happened; `replica` is the index
-    within the pool, -1 for a request that never got to one.
+    within the pool (the one that decodes, for a request that was handed over), -1 for one that never got there.
     """
     part = log.requests[rows]
     first = rows.indices(len(log.requests))[0]
@@ -37,6 +37,7 @@ def request_columns(log: RunLog, rows: slice = slice(None)) -> dict[str, NDArray
         "arrival_s": part["arrival_s"].copy(),
         "prompt_tokens": part["prompt_tokens"].copy(),
         "output_tokens": part["output_tokens"].copy(),
+        "cached_tokens": part["cached_tokens"].copy(),
         "pool": part["pool"].copy(),
         "replica": _replica_in_pool(log, part),
         "start_s": part["start_s"].copy(),
@@ -54,7 +55,8 @@ def _replica_in_pool(log: RunLog, part: NDArray[np.void]) -> NDArray[np.int32]:
     first_row = np.concatenate(([0], np.cumsum(rows)))[:-1].astype(np.int32)
     replica = part["replica"].astype(np.int32)
     known = replica != NONE
-    replica[known] -= first_row[part["pool"][known]]
+    served_by = np.searchsorted(first_row, replica[known], side="right") - 1
+    replica[known] -= first_row[served_by]
     return replica
 
 

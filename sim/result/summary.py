@@ -14,6 +14,7 @@ from sim.result.latency import latency_and_slo
 from sim.result.laws import law_block
 from sim.result.occupancy import occupancy
 from sim.result.provenance import version
+from sim.result.transfer import transfer_block
 from sim.result.window import Window, measured_window
 
 if TYPE_CHECKING:
@@ -38,7 +39,17 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
     blocks = {group: _blocks(scenario, log, window, group, *latency[group]) for group in groups}
     # One pool is the whole fleet: the same numbers, computed once.
     shown = {name: blocks[place if len(names) > 1 else None] for place, name in enumerate(names)}
-    pools = {name: {**block, "law": law_block(scenario.pools[name], block)} for name, block in shown.items()}
+    rows = log.requests[window.rows]
+    pools = {
+        name: {
+            **block,
+            "law": law_block(scenario.pools[name], block),
+            "kv_transfer": transfer_block(
+                scenario.pools[name], place, rows, window.length_s, block["replicas"]["mean"]
+            ),
+        }
+        for place, (name, block) in enumerate(shown.items())
+    }
     return {
         "schema_version": SCHEMA_VERSION,
         "name": scenario.name,
@@ -87,6 +98,7 @@ def _blocks(
             "requests_per_s": ratio(outcomes["completed"], window.length_s),
             "prompt_tokens_per_s": ratio(prompt_tokens, window.length_s),
             "output_tokens_per_s": ratio(output_tokens, window.length_s),
+            "cached_prompt_share": ratio(_total(rows["cached_tokens"], served), prompt_tokens),
         },
         "slo": slo,
         "utilization": utilization(integrals_at(log.samples, ends_s, list(pools))),

@@ -8,7 +8,7 @@ import pytest
 
 from sim import load, simulate
 from sim.report import render
-from sim.report.tables import law_notes, tables
+from sim.report.tables import pool_notes, tables
 from sim.result import Result
 
 STREAM = {
@@ -61,7 +61,7 @@ def test_a_pools_law_is_named(pool: dict[str, Any], source: str, words: str, not
     assert law == result.scenario.pools["chat"].law_facts
     assert law["source"] == source
     assert "law" not in summary, "a pool's, not the fleet's"
-    assert law_notes(summary) == ([note] if note else [])
+    assert pool_notes(summary) == ([note] if note else [])
     (row,) = [row for table in tables(summary) for row in table.rows if row[0] == "iteration times"]
     assert row[1] == words
     page = render(result)
@@ -74,12 +74,12 @@ def test_each_of_several_pools_has_its_own() -> None:
     assert summary["pools"]["pictures"]["law"] is None
     (row,) = [row for table in tables(summary) for row in table.rows if row[0] == "iteration times"]
     assert row == ("iteration times", "n/a", "calibrated on measured runs", "n/a")
-    assert len(law_notes(summary)) == 1
+    assert len(pool_notes(summary)) == 1
 
 
 def test_slots_alone_say_nothing_of_iterations() -> None:
     summary = simulate(load("mmc", ["horizon=100", "warmup=0"])).summary()
-    assert law_notes(summary) == []
+    assert pool_notes(summary) == []
     assert not [row for table in tables(summary) for row in table.rows if row[0] == "iteration times"]
 
 
@@ -129,7 +129,7 @@ def test_a_run_within_what_was_measured_says_no_more() -> None:
 def test_a_run_outside_of_it_is_told(stream: dict[str, Any], quantity: str, note: str) -> None:
     summary = measured_at(HOLDS, **stream)
     assert quantity in summary["pools"]["chat"]["law"]["outside"]
-    assert any(note in one for one in law_notes(summary))
+    assert any(note in one for one in pool_notes(summary))
 
 
 def test_a_lighter_load_is_no_risk() -> None:
