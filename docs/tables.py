@@ -299,6 +299,7 @@ ROWS = {
     "arrival_s": ("s", "All times count from the run's start."),
     "prompt_tokens": ("tokens", ""),
     "output_tokens": ("tokens", ""),
+    "cached_tokens": ("tokens", "Of the prompt, found in the prefix cache when it was first admitted."),
     "pool": ("", "Name of the pool that it was sent to."),
     "replica": ("", "Index in its pool, from 0; null for one that never got to a replica."),
     "start_s": ("s", "First time in a batch or slot; null for one that never started."),

@@ -30,6 +30,7 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
             usd_per_replica_hour=usd or 0.0,
             priced=usd is not None,
             law_facts=given.get("law_facts"),
+            kv_transfer=None,
         )
     values = {
         "name": "made",

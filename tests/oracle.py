@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from sim.model.state import PoolSpec
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Job:
     """One request, with what has become of it."""
+
+    def __repr__(self) -> str:
+        return f"Job(at {self.arrival_s}, {self.prompt} + {self.output})"
 
     arrival_s: float
     prompt: int = 0

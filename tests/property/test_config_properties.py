@@ -63,6 +63,7 @@ def test_any_text_is_a_finite_quantity_or_a_complaint(text: str) -> None:
         assert re.search(pattern, text), "the JSON Schema's pattern admits what the loader admits"
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # texts are drawn from long patterns
 @given(st.data())
 def test_the_schemas_pattern_admits_only_what_the_loader_reads(data: st.DataObject) -> None:
     quantity = data.draw(st.sampled_from([units.DURATION, units.RATE, units.SIZE, units.USD_PER_HOUR, units.SHARE]))

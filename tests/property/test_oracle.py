@@ -63,12 +63,6 @@ def random_case(seed: int, ties: bool) -> tuple[list[PoolSpec], list[Job]]:
             )
         else:
             specs.append(PoolSpec(**common, seats=int(rng.integers(1, 4))))
-    if len(specs) == 2 and specs[0].batching and specs[1].batching and rng.random() < 0.7:
-        link = {
-            "link_s_per_token": float(rng.choice([0, 1 / 512, 1 / 64])),
-            "link_latency_s": float(rng.choice([0, 1 / 64])),
-        }
-        specs[0] = replace(specs[0], next_pool=1, link_shared=bool(rng.random() < 0.5), **link)
     count = int(rng.integers(5, 120))
     gaps = rng.exponential(float(rng.uniform(0.01, 0.4)), count)
     service = rng.exponential(0.5, count)
@@ -107,11 +101,20 @@ def name_blocks(jobs: list[Job], rng: np.random.Generator) -> None:
 
 
 def capped_case(seed: int, ties: bool) -> tuple[list[PoolSpec], list[Job], list[int | None]]:
-    """A random case, some with prompts that begin alike, and how many requests the clients have in flight."""
+    """A random case and how many requests its clients have in flight.
+
+    Some have prompts that begin alike, some with two pools hand over from one to the other.
+    """
     rng = np.random.default_rng([seed, 1])
     specs, jobs = random_case(seed, ties)
     if rng.random() < 0.4:
         name_blocks(jobs, rng)
+    if len(specs) == 2 and specs[0].batching and specs[1].batching and rng.random() < 0.7:
+        link = {
+            "link_s_per_token": float(rng.choice([0, 1 / 512, 1 / 64])),
+            "link_latency_s": float(rng.choice([0, 1 / 64])),
+        }
+        specs[0] = replace(specs[0], next_pool=1, link_shared=bool(rng.random() < 0.5), **link)
     return specs, jobs, [None if rng.random() < 0.6 else int(rng.integers(1, 12)) for _ in range(2)]
 
 
