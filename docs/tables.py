@@ -244,7 +244,11 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "throughput.requests_per_s": ("1/s", REQUESTS, "Completed requests over the window's length."),
     "throughput.prompt_tokens_per_s": ("tokens/s", REQUESTS, "Their prompt tokens over the window's length."),
     "throughput.output_tokens_per_s": ("tokens/s", REQUESTS, "Their output tokens over the window's length."),
-    "throughput.cached_prompt_share": ("share", REQUESTS, "Of their prompt tokens, those found in the prefix cache."),
+    "prefix_cache.hit_share": (
+        "share",
+        REQUESTS,
+        "Of the prompt tokens of completed requests, those found in the cache.",
+    ),
     "slo": (
         "",
         REQUESTS,
@@ -270,7 +274,14 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "cost.usd_per_million_output_tokens": ("USD", "both", "Total over their output tokens, times a million."),
     "cost.usd_per_day": ("USD", TIME, "24 times `usd_per_hour`."),
     "cost.usd_per_month": ("USD", TIME, "30 times `usd_per_day`."),
-    "pools": ("", "", "By name of pool: the same blocks, from `requests` to `cost`, of that pool alone."),
+    "pools": (
+        "",
+        "",
+        "By name of pool: the same blocks, from `requests` to `cost`, of that pool alone; `law`, where its iteration "
+        "times come from (`source`, `about`, `engine`, `precision`, `kv_capacity_tokens`; of a calibration that says "
+        "so, the range that it `holds` in, and the means of the run that are `outside`); and `kv_transfer`, for a pool "
+        "that hands over: `to`, `requests` handed over, `link_busy_share`.",
+    ),
     "run.wall_s": ("s", RUN, "From the first draw to the last event, on the wall clock."),
     "run.engine_s": ("s", RUN, "Of that, inside the calendar: compiling and loading excluded."),
     "run.requests_per_engine_s": ("1/s", RUN, "All requests of the run over `engine_s`."),
@@ -299,13 +310,13 @@ ROWS = {
     "arrival_s": ("s", "All times count from the run's start."),
     "prompt_tokens": ("tokens", ""),
     "output_tokens": ("tokens", ""),
-    "cached_tokens": ("tokens", "Of the prompt, found in the prefix cache when it was first admitted."),
     "pool": ("", "Name of the pool that it was sent to."),
     "replica": ("", "Index in its pool, from 0; null for one that never got to a replica."),
     "start_s": ("s", "First time in a batch or slot; null for one that never started."),
     "first_token_s": ("s", "First token at the client."),
     "finish_s": ("s", "Last token at the client."),
     "outcome": ("", "One of the outcomes above."),
+    "cached_tokens": ("tokens", "Of the prompt, found in the prefix cache when it was first admitted."),
 }
 
 

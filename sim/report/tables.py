@@ -90,9 +90,7 @@ def fleet_table(summary: dict[str, Any]) -> Table:
             _rate(block["throughput"]["output_tokens_per_s"]) if _counts(block) else words.MISSING
         ),
         "prompt tokens from the prefix cache": lambda block: (
-            words.share(block["throughput"]["cached_prompt_share"])
-            if block["throughput"]["cached_prompt_share"]
-            else words.MISSING
+            words.share(block["prefix_cache"]["hit_share"]) if block["prefix_cache"]["hit_share"] else words.MISSING
         ),
         "link busy": lambda block: (
             words.share(block["kv_transfer"]["link_busy_share"]) if block.get("kv_transfer") else words.MISSING

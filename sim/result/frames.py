@@ -37,13 +37,13 @@ def request_columns(log: RunLog, rows: slice = slice(None)) -> dict[str, NDArray
         "arrival_s": part["arrival_s"].copy(),
         "prompt_tokens": part["prompt_tokens"].copy(),
         "output_tokens": part["output_tokens"].copy(),
-        "cached_tokens": part["cached_tokens"].copy(),
         "pool": part["pool"].copy(),
         "replica": _replica_in_pool(log, part),
         "start_s": part["start_s"].copy(),
         "first_token_s": part["first_token_s"].copy(),
         "finish_s": part["finish_s"].copy(),
         "outcome": part["outcome"].astype(np.int16),
+        "cached_tokens": part["cached_tokens"].copy(),
     }
 
 

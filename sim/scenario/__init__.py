@@ -211,10 +211,12 @@ class Scenario(BaseModel):
                 if wanted in pools
                 else (("pool",), f"no pool is called '{wanted}'{catalogue.did_you_mean(wanted, pools)}")
             )
-        if len(pools) == 1:
-            return pools[0]
         if stream in pools:
             return stream
+        decoding = {pool.kv_transfer.to for pool in self.pools.values() if pool.kv_transfer is not None}
+        first = [pool for pool in pools if pool not in decoding]
+        if len(pools) == 1 or len(first) == 1:
+            return pools[0] if len(pools) == 1 else first[0]
         return (
             (),
             f"needs 'pool', one of {', '.join(pools)}: with several pools, it is not clear where this stream goes",

@@ -39,7 +39,7 @@ slo:
 """
 KEYS = [
     "schema_version", "name", "seed", "calendar", "simulated_s", "measured_s", "requests", "latency", "time_average",
-    "throughput", "slo", "utilization", "replicas", "cost", "pools", "run",
+    "throughput", "prefix_cache", "slo", "utilization", "replicas", "cost", "pools", "run",
 ]  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def test_a_run_prints_a_verdict_and_writes_a_whole_folder(here: Path) -> None:
     rows = pd.read_parquet(folder / "requests.parquet")
     assert list(rows.columns) == [
         "request", "stream", "arrival_s", "prompt_tokens", "output_tokens", "pool", "replica", "start_s",
-        "first_token_s", "finish_s", "outcome",
+        "first_token_s", "finish_s", "outcome", "cached_tokens",
     ]  # fmt: skip
     assert rows["arrival_s"].is_monotonic_increasing
     assert (here / "outputs" / folder.name / "decisions.csv").read_text().splitlines() == [
