@@ -65,7 +65,7 @@ class Pair:
         model, e = self.model, self.efficiency
         attention_bytes, weight_bytes = widths(model, self.precision)
         seconds = model.layers * e.layer_s + n * model.layers * model.hidden * e.activation_bytes / self._bandwidth
-        if weight_bytes <= 1.0:
+        if weight_bytes <= 1.0 and self.gpu.fp8_flops is not None:  # else weights are widened, activations left alone
             seconds = seconds + model.layers * e.quantise_s
         seconds = seconds + self._products_s(model.attention_parameters, attention_bytes, n)
         seconds = seconds + self._products_s(model.dense_parameters, weight_bytes, n)
