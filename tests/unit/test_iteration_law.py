@@ -288,6 +288,19 @@ def test_windows() -> None:
     )
 
 
+def test_long_prompts_attend_to_a_narrow_window_only() -> None:
+    """Gemma 3: 52 of 62 layers look back 1024 tokens, so a prompt of 32k has a sixth of the attention and a bit."""
+    narrow, card = model("gemma-3-27b"), gpu("h100-sxm")
+    full = law_of(pair(narrow.model_copy(update={"sliding_window": None}), 1, card), source="roofline")
+    law = law_of(pair(narrow, 1, card), source="roofline")
+    assert law.square_s == pytest.approx(full.square_s * 10 / 62)
+    tokens, window = 32768, 1024
+    own_s = law.square_s * tokens**2 + law.prefill_s_per_token * tokens
+    exact_s = full.square_s * (10 * tokens**2 + 52 * (window**2 + 2 * window * (tokens - window))) / 62
+    assert exact_s <= own_s <= 1.03 * exact_s
+    assert full.prefill_s_per_token == 0.0
+
+
 def test_kernels_launched_one_by_one_hide_small_batches() -> None:
     graphs = law_of(pair("llama-2-70b", 8, "a100-80gb"), source="roofline")
     singly = law_of(
