@@ -132,6 +132,7 @@ def outcomes(log: RunLog) -> None:
     for name in ("start_s", "first_token_s", "finish_s"):
         assert (np.isfinite(rows[name]) | rejected).all(), f"a completed request has no {name}"
         assert not (np.isfinite(rows[name]) & rejected & ~sent).any(), f"a rejected request has a {name}"
+        assert np.isfinite(rows[name])[sent].all(), f"a request that was handed over has no {name}"
     assert (rows["replica"][rejected & ~sent] == NONE).all(), "a rejected request has a replica"
     assert (rows["done_tokens"] < np.maximum(rows["output_tokens"], 1)).all(), "more tokens done than asked for"
     assert log.preemptions > 0 or not rows["done_tokens"][~sent].any(), "tokens recomputed, but nobody was preempted"
@@ -413,7 +414,7 @@ def summary(scenario: Scenario, log: RunLog) -> None:
     completed = done(measured)
     assert told["requests"]["arrived"] == len(measured) == sum(told["requests"].values()) - told["requests"]["arrived"]
     assert told["requests"]["completed"] == len(completed)
-    everybody = done(log.requests)
+    everybody = log.requests[np.isfinite(log.requests["finish_s"])]
 
     def there_s(from_: str, to: str) -> float:
         return float(np.maximum(np.minimum(everybody[to], end_s) - np.maximum(everybody[from_], start_s), 0).sum())

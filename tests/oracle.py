@@ -238,6 +238,7 @@ class Naive:
             if self.central[row] or best is None or (spec.batching and not self.fits(best, job)):
                 if len(self.central[row]) >= (math.inf if spec.max_waiting is None else spec.max_waiting):
                     job.rejected = True
+                    job.finish_s = now_s if job.sent else job.finish_s
                     self.ended(job)
                 else:
                     self.central[row].append(job)
@@ -249,6 +250,7 @@ class Naive:
         limit = math.inf if spec.max_waiting is None else spec.max_waiting
         if not room and len(machine.waiting) >= limit:
             job.rejected = True
+            job.finish_s = now_s if job.sent else job.finish_s
             self.ended(job)
             return
         job.replica = machine.row

@@ -89,16 +89,12 @@ def _cases(
     notes: list[str] = []
     results = with_cap(given.results, max_in_flight)
     logs = results.iterations
-    for points in _alike(results.points) or ([()] if results.iterations else []):
+    for points in _alike(results.points) or ([()] if logs else []):
         setting = setting_from(engine, points)
         warnings += all_said(points, setting, setting.from_sheets().law())
-        logs = (
-            ()
-            if any(isinstance(case.of, type(log)) for log in results.iterations for case in cases)
-            else results.iterations
-        )
         notes += assumed(points)
         cases += cases_of_results(Measured(tuple(p for p in points if not held_back(p)), logs), setting)
+        logs = ()  # logs do not say whose they are: predicted once
     if not cases:
         raise DataError(Problem("no point is left to predict: " + "; ".join(warnings)))
     return cases, [f"warning: {one}" for one in warnings] + [f"note: {one}" for one in dict.fromkeys(notes)]

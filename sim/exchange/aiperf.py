@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from sim.exchange.base import Format, has, named, rate_of, spread, unit_s
+from sim.exchange.base import Format, has, named, point_of_requests, rate_of, spread, unit_s
 from sim.exchange.documents import Document, Fields
-from sim.exchange.inference_perf import raise_empty
 from sim.exchange.lengths import length_law
-from sim.study.measured import Measured, OperatingPoint, Spread, Tally, completed_per_s, spread_of, tpot_of
+from sim.study.measured import Measured, OperatingPoint, Spread, Tally
 
 _NS = 1e-9
 
@@ -115,21 +114,4 @@ class AiPerfRequests(Format):
                 None if first is None else first.number("value") * unit_s(first, "unit"),
                 whole.number("value") * unit_s(whole, "unit"),
             )
-        if not tally.prompt:
-            raise_empty(document)
-        rows = tally.rows()
-        point = OperatingPoint(
-            name=named(document),
-            file=document.file,
-            format=cls.kind,
-            prompt_tokens=float(rows.prompt_tokens.mean()),
-            output_tokens=float(rows.output_tokens.mean()),
-            requests=len(rows.prompt_tokens),
-            failed=failed,
-            achieved_per_s=completed_per_s(rows),
-            ttft=spread_of(rows.ttft_s),
-            tpot=spread_of(tpot_of(rows)),
-            e2e=spread_of(rows.e2e_s),
-            rows=rows,
-        )
-        return Measured((point,))
+        return point_of_requests(document, cls.kind, tally, failed)

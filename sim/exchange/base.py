@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from sim.config.units import shown
 from sim.exchange.documents import Document, Fields
-from sim.study.measured import Measured, Spread
+from sim.study.measured import Measured, OperatingPoint, Requests, Spread, Tally, completed_per_s, spread_of, tpot_of
 
 
 class Format(ABC):
@@ -39,6 +39,36 @@ def named(document: Document, part: object = "") -> str:
     """A point's name in tables: the file's, and the part where it holds several."""
     stem = Path(document.file).name
     return f"{stem}:{part}" if part != "" else stem
+
+
+def point_a_record(document: Document, point: Callable[[Fields, str], OperatingPoint]) -> Measured:
+    """An operating point for each record of a file, numbered where it holds several."""
+    several = document.container == "jsonl" or isinstance(document.first, list)
+    records = enumerate(document.records(), start=1)
+    return Measured(tuple(point(record, named(document, index if several else "")) for index, record in records))
+
+
+def point_of_requests(document: Document, kind: str, rows: Requests | Tally, failed: int = 0) -> Measured:
+    """One operating point: all requests of a file, each with its time of sending. Refuses a tally of none."""
+    if isinstance(rows, Tally):
+        if not rows.prompt:
+            Fields({}, document.file).refuse("no request was completed")
+        rows = rows.rows()
+    point = OperatingPoint(
+        name=named(document),
+        file=document.file,
+        format=kind,
+        prompt_tokens=float(rows.prompt_tokens.mean()),
+        output_tokens=float(rows.output_tokens.mean()),
+        requests=len(rows.prompt_tokens),
+        failed=failed,
+        achieved_per_s=completed_per_s(rows),
+        ttft=spread_of(rows.ttft_s),
+        tpot=spread_of(tpot_of(rows)),
+        e2e=spread_of(rows.e2e_s),
+        rows=rows,
+    )
+    return Measured((point,))
 
 
 def milliseconds(fields: Fields, metric: str) -> Spread:

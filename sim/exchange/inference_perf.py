@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from sim.exchange.base import Format, has, named, rate_of, spread
+from sim.exchange.base import Format, has, named, point_of_requests, rate_of, spread
 from sim.exchange.documents import Document, Fields
 from sim.exchange.lengths import length_law
-from sim.study.measured import Measured, OperatingPoint, Spread, Tally, completed_per_s, spread_of
+from sim.study.measured import Measured, OperatingPoint, Spread, Tally
 
 
 class InferencePerfStage(Format):
@@ -109,25 +109,4 @@ class InferencePerfRequests(Format):
             if end < sent:
                 record.refuse("must not be before start_time", "end_time")
             tally.add(info.number("input_tokens"), output, sent, times[0] - sent if times else None, end - sent)
-        if not tally.prompt:
-            raise_empty(document)
-        rows = tally.rows()
-        point = OperatingPoint(
-            name=named(document),
-            file=document.file,
-            format=cls.kind,
-            prompt_tokens=float(rows.prompt_tokens.mean()),
-            output_tokens=float(rows.output_tokens.mean()),
-            requests=len(rows.prompt_tokens),
-            failed=failed,
-            achieved_per_s=completed_per_s(rows),
-            ttft=spread_of(rows.ttft_s),
-            e2e=spread_of(rows.e2e_s),
-            rows=rows,
-        )
-        return Measured((point,))
-
-
-def raise_empty(document: Document) -> None:
-    """Refuse a file without a completed request."""
-    Fields({}, document.file).refuse("no request was completed")
+        return point_of_requests(document, cls.kind, tally, failed)

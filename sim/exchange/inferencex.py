@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from sim.config.units import shown
-from sim.exchange.base import Format, has, named
+from sim.exchange.base import Format, has, point_a_record
 from sim.exchange.documents import Document, Fields
 from sim.study.measured import Measured, OperatingPoint, Spread
 
@@ -27,13 +27,7 @@ class InferenceX(Format):
 
     @classmethod
     def read(cls, document: Document) -> Measured:
-        several = document.container == "jsonl" or isinstance(document.first, list)
-        return Measured(
-            tuple(
-                _point(record, named(document, index if several else ""))
-                for index, record in enumerate(document.records(), start=1)
-            )
-        )
+        return point_a_record(document, _point)
 
 
 def _point(run: Fields, name: str) -> OperatingPoint:

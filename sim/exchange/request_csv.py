@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from sim.config.errors import DataError, Problem
-from sim.exchange.base import Format, named
+from sim.exchange.base import Format, point_of_requests
 from sim.exchange.documents import Document
-from sim.study.measured import Floats, Measured, OperatingPoint, Requests, completed_per_s, spread_of, tpot_of
+from sim.study.measured import Floats, Measured, Requests
 from sim.workload.rows import csv_blocks
 
 _NAMES = {
@@ -61,20 +61,7 @@ class RequestCsv(Format):
             table.get("ttft_s"),
             table["e2e_s"],
         )
-        point = OperatingPoint(
-            name=named(document),
-            file=file,
-            format=cls.kind,
-            prompt_tokens=float(found.prompt_tokens.mean()),
-            output_tokens=float(found.output_tokens.mean()),
-            requests=rows,
-            achieved_per_s=completed_per_s(found),
-            ttft=spread_of(found.ttft_s),
-            tpot=spread_of(tpot_of(found)),
-            e2e=spread_of(found.e2e_s),
-            rows=found,
-        )
-        return Measured((point,))
+        return point_of_requests(document, cls.kind, found)
 
 
 def _columns(document: Document) -> dict[str, str]:

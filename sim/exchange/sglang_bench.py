@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from sim.exchange.base import Format, has, milliseconds, named, rate_of
+from sim.exchange.base import Format, has, milliseconds, point_a_record, rate_of
 from sim.exchange.documents import Document, Fields
 from sim.exchange.lengths import uniform_from
 from sim.exchange.vllm_bench import detailed, spread_or
@@ -24,13 +24,7 @@ class SglangBench(Format):
 
     @classmethod
     def read(cls, document: Document) -> Measured:
-        several = document.container == "jsonl"
-        return Measured(
-            tuple(
-                _point(record, named(document, index if several else ""))
-                for index, record in enumerate(document.records(), start=1)
-            )
-        )
+        return point_a_record(document, _point)
 
 
 def _point(run: Fields, name: str) -> OperatingPoint:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sim.exchange.base import Format, has, milliseconds, named, rate_of
+from sim.exchange.base import Format, has, milliseconds, point_a_record, rate_of
 from sim.exchange.documents import Document, Fields
 from sim.study.measured import Measured, OperatingPoint, Requests, Spread, spread_of
 
@@ -27,13 +27,7 @@ class VllmBench(Format):
 
     @classmethod
     def read(cls, document: Document) -> Measured:
-        several = document.container == "jsonl"
-        return Measured(
-            tuple(
-                _point(record, named(document, index if several else ""))
-                for index, record in enumerate(document.records(), start=1)
-            )
-        )
+        return point_a_record(document, _point)
 
 
 def _point(run: Fields, name: str) -> OperatingPoint:

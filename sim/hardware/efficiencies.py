@@ -44,7 +44,8 @@ class Efficiency:
     link_share: float = 0.68
     """Of the link's bandwidth in one direction, in a large all-reduce."""
     quantise_s: float = 37e-6
-    """A layer with 8-bit weights: kernels that quantise its activations (four products, 9 us each)."""
+    """A layer with 8-bit weights where the GPU multiplies in 8 bits: kernels that quantise its activations (four
+    products, 9 us each)."""
     fp4_experts_s: float | None = None
     """A layer of experts in 4 bits, where the GPU multiplies in 4 bits: its products then attain `memory_share`,
     whatever the engine's kernels attain elsewhere. None: it does not; the engine's kernels widen the weights first."""

@@ -140,6 +140,7 @@ def _roofline(
         tokens_s=sheets_s,
         seqs_s=engine.o0_s + engine.o1_s * seqs + pair.head_s(seqs * verified) + pair.window_s() * seqs,
         attention_s_per_token=pair.attention_s_per_token(),
+        prefill_s_per_token=pair.window_prefill_s(),
         square_s=pair.square_s(),
         mixed_s=engine.mixed_s_per_layer * pair.model.layers,
         overhead_s=engine.overhead_s,

@@ -2,7 +2,7 @@
 
     device = L*layer + sum over {attention, dense feed-forward, experts} hypot(bytes/bandwidth, operations/peak)
            + activations in and out of memory + two all-reduces a layer
-           + head[B] + attention*C + square*S
+           + head[B] + attention*C + square*S + narrow sliding windows, for each token
 
 n = P + B tokens of the iteration, P of prompts and B of decoding sequences; C: context that the decoding attend to;
 S: sum over prompts of chunk*(2*before + chunk). Every figure is a GPU's share of the replica's work; bandwidth and peak
@@ -65,7 +65,7 @@ class Pair:
         model, e = self.model, self.efficiency
         attention_bytes, weight_bytes = widths(model, self.precision)
         seconds = model.layers * e.layer_s + n * model.layers * model.hidden * e.activation_bytes / self._bandwidth
-        if weight_bytes <= 1.0:
+        if weight_bytes <= 1.0 and self.gpu.fp8_flops is not None:  # else weights are widened, activations left alone
             seconds = seconds + model.layers * e.quantise_s
         seconds = seconds + self._products_s(model.attention_parameters, attention_bytes, n)
         seconds = seconds + self._products_s(model.dense_parameters, weight_bytes, n)
@@ -83,22 +83,19 @@ class Pair:
 
     def window_s(self) -> float:
         """Seconds for each decoding sequence: its narrow sliding windows, taken as full."""
-        window = self.model.sliding_window
-        if window is None or window.tokens > NARROW_WINDOW_TOKENS:
-            return 0.0
-        return window.tokens * window.layers * self._kv_layer_s()
+        return self._narrow_tokens * self._narrow_layers * self._kv_layer_s()
+
+    def window_prefill_s(self) -> float:
+        """Seconds for each prompt token: its narrow sliding windows, taken as full."""
+        return 2.0 * self._narrow_tokens * self._narrow_layers * self._scores_s()
 
     def attention_s_per_token(self) -> float:
         """Seconds for each token of context that decoding sequences attend to."""
-        window = self.model.sliding_window
-        narrow = window.layers if window is not None and window.tokens <= NARROW_WINDOW_TOKENS else 0
-        return (self.model.layers - narrow) * self._kv_layer_s()
+        return (self.model.layers - self._narrow_layers) * self._kv_layer_s()
 
     def square_s(self) -> float:
         """Seconds for each unit of S: the attention of prompts, every token to all before it."""
-        model = self.model
-        products = 2.0 * model.layers * model.heads * model.head_dim / self.gpus
-        return products / (self._peak(2.0, bare=True) * self.efficiency.attention_share)
+        return (self.model.layers - self._narrow_layers) * self._scores_s()
 
     def launch_s(self) -> float:
         """Seconds to launch the kernels of an iteration one by one; 0 with CUDA graphs."""
@@ -160,6 +157,22 @@ class Pair:
         one_way = link.bandwidth_bytes_per_s / 2.0
         per_layer_s = start_s + e.all_reduce_s_per_gpu * self.gpus + crossing / (one_way * e.link_share)
         return 2.0 * self.model.layers * per_layer_s
+
+    @property
+    def _narrow_layers(self) -> int:
+        """Layers with a narrow sliding window."""
+        window = self.model.sliding_window
+        return window.layers if window is not None and window.tokens <= NARROW_WINDOW_TOKENS else 0
+
+    @property
+    def _narrow_tokens(self) -> int:
+        window = self.model.sliding_window
+        return window.tokens if window is not None and self._narrow_layers else 0
+
+    def _scores_s(self) -> float:
+        """Seconds of a unit of S in one layer: half of a prompt token's attention to one other, on each GPU."""
+        operations = 2.0 * self.model.heads * self.model.head_dim / self.gpus
+        return operations / (self._peak(2.0, bare=True) * self.efficiency.attention_share)
 
     def _kv_layer_s(self) -> float:
         """Seconds to read the keys and values of one token in one layer, on each GPU."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from sim.model import queues
 from sim.model.compiled import compiled
 from sim.model.tables import COMPLETED, REJECTED, State
@@ -21,9 +23,12 @@ def finish(s: State, r: int, client_s: float) -> None:
 
 
 @compiled
-def reject(s: State, r: int) -> None:
-    """Request r is turned away at once."""
-    s.requests[r]["outcome"] = REJECTED
+def reject(s: State, r: int, now_s: float) -> None:
+    """Request r is turned away at once; after its prefill, if the pool that decodes has no place for it."""
+    request = s.requests[r]
+    request["outcome"] = REJECTED
+    if not math.isnan(request["start_s"]):
+        request["finish_s"] = now_s
     run = s.run[0]
     run["in_system"] -= 1
     run["finished"] += 1

@@ -132,6 +132,11 @@ def build(
     run["prefix_ids"] = names.max(initial=NONE) + 1
     run["prefix_tokens"] = prefix_tokens
     run["prefix_lists"] = 2 * len(replicas) + phase0
+    for spec in specs:
+        if spec.next_pool is not None:
+            after = specs[spec.next_pool] if 0 <= spec.next_pool < len(specs) else spec
+            decodes = after.batching and after.next_pool is None
+            assert decodes, f"nothing decodes what {spec} hands over"
     timers = len(requests) if any(spec.next_pool is not None for spec in specs) else 0
     replicas["wake_s"] = math.inf
     replicas["newest"] = NONE

@@ -59,7 +59,7 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
     if row != NONE:
         enqueue(s, row, r, over_row, now_s)
     elif pool["central"] == 0 or s.queues[pool_row]["length"] >= pool["max_waiting"]:
-        outcomes.reject(s, r)
+        outcomes.reject(s, r, now_s)
     else:
         queues.push_back(s.queues, s.requests, pool_row, r, blocks)
 
@@ -78,7 +78,7 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
     else:
         room = bool(replica["seated"] < pool["seats"])
     if not room and waiting >= pool["max_waiting"]:
-        outcomes.reject(s, r)
+        outcomes.reject(s, r, now_s)
         return
     request["replica"] = row
     replica["outstanding"] += 1

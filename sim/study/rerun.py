@@ -154,10 +154,7 @@ class Rerun:
         try:
             rows = simulate(scenario, on_compile=on_compile).log.requests
         except ConfigError as error:
-            message = re.sub(r" of stream '[^']*'", "", error.problems[0].message).replace(
-                "bound the lengths (`max:`) or ", ""
-            )
-            raise DataError(Problem(f"{point.name}: {message}", "", point.file)) from None
+            raise DataError(Problem(f"{point.name}: {_of_files(error)}", "", point.file)) from None
         return self._outcome(rows[np.argsort(rows["stream"], kind="stable")])
 
     def _outcome(self, rows: NDArray[np.void]) -> Outcome:

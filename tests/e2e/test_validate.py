@@ -157,6 +157,19 @@ def test_an_iteration_log_is_compared_by_batch(tmp_path: Path) -> None:
     assert found["log.csv:1 sequence", "iteration_s"]["measured"] == pytest.approx(0.0065)
 
 
+def test_an_iteration_log_is_compared_beside_measured_iterations(tmp_path: Path) -> None:
+    log = made.write(tmp_path / "log.csv", made.ITERATIONS)
+    points = tmp_path / "points.yaml"
+    points.write_text(
+        "name: ours\nsource: a test\nsetup: {model: llama-3-8b, gpu: h100-sxm, engine: none}\n"
+        "columns: [decode_seqs, context_tokens, iteration_s]\n"
+        "experiments:\n  - name: grid\n    points:\n      - [8, 8000, 0.007]\n"
+    )
+    found = compared(log, points, *GPU, "--model", "llama-3-8b")
+    cases = {"ours/grid/8x1000", "log.csv:1 sequence", "log.csv:5-8 sequences, with prefill"}
+    assert {case for case, _ in found} == cases
+
+
 def test_odd_measurements_are_told_on_stderr(tmp_path: Path) -> None:
     halved = {**VLLM, "mean_itl_ms": 4.0}
     warm = {**VLLM, "total_input_tokens": 800_000, "mean_ttft_ms": 20.0}

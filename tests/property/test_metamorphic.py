@@ -29,6 +29,8 @@ trace = st.lists(st.tuples(gap_s, gap_s), min_size=1, max_size=30)
 servers = st.integers(1, 4)
 patient = settings(max_examples=60, deadline=None)  # two cores, shared
 cases = st.builds(random_case, st.integers(0, 2**32 - 1), st.booleans())
+apart = cases.map(lambda case: ([replace(spec, next_pool=None) for spec in case[0]], case[1]))
+"""Pools that hand nothing over: each of them can be run alone."""
 
 
 def jobs_of(drawn: list[tuple[float, float]]) -> list[Job]:
@@ -108,15 +110,22 @@ def test_m4_without_a_line_one_server_more_takes_in_whoever_was_taken_in(
 
 # -- units of time -----------------------------------------------------------------------------------------------------
 
-_TIMES = ("base_s", "prefill_s_per_token", "decode_s_per_seq", "attention_s_per_token", "mixed_s", "overhead_s")
+_TIMES = (
+    *("base_s", "prefill_s_per_token", "prefill_s_per_token_sq", "decode_s_per_seq", "attention_s_per_token"),
+    *("mixed_s", "overhead_s", "link_s_per_token", "link_latency_s"),
+)
+
+
+def test_every_time_of_a_pool_is_scaled() -> None:
+    names = {field.name for field in fields(PoolSpec) if field.type == "float" and "_s" in field.name}
+    assert names - {"watermark_share", "tokens_per_step"} == set(_TIMES)
 
 
 def scaled(spec: PoolSpec, scale: float) -> PoolSpec:
-    names = [field.name for field in fields(spec) if field.name in _TIMES or field.name == "prefill_s_per_token_sq"]
     tables = {
         name: tuple(np.asarray(getattr(spec, name)) * scale) for name in ("tokens_s", "seqs_s") if getattr(spec, name)
     }
-    return replace(spec, **tables, **{name: getattr(spec, name) * scale for name in names})
+    return replace(spec, **tables, **{name: getattr(spec, name) * scale for name in _TIMES})
 
 
 @patient
@@ -142,7 +151,7 @@ def test_m6_the_day_can_start_later(seed: int, shift_s: int) -> None:
 
 
 @patient
-@given(cases, st.sampled_from(["round_robin", "random"]))
+@given(apart, st.sampled_from(["round_robin", "random"]))
 def test_m10_replicas_behind_a_blind_router_are_replicas_alone(
     case: tuple[list[PoolSpec], list[Job]], router: str
 ) -> None:
@@ -160,7 +169,7 @@ def test_m10_replicas_behind_a_blind_router_are_replicas_alone(
 
 
 @patient
-@given(cases)
+@given(apart)
 def test_m10_pools_do_not_touch_each_other(case: tuple[list[PoolSpec], list[Job]]) -> None:
     specs, jobs = case
     together = ran(specs, jobs)
@@ -170,7 +179,7 @@ def test_m10_pools_do_not_touch_each_other(case: tuple[list[PoolSpec], list[Job]
 
 
 @patient
-@given(cases, st.sampled_from(["random", "power_of_two", "least_outstanding", "least_tokens", "least_kv"]))
+@given(apart, st.sampled_from(["random", "power_of_two", "least_outstanding", "least_tokens", "least_kv"]))
 def test_m10_one_replica_needs_no_router(case: tuple[list[PoolSpec], list[Job]], router: str) -> None:
     spec = replace(case[0][0], central=False, router="round_robin", replicas=1)
     jobs = [replace(job, pool=0) for job in case[1]]
@@ -188,7 +197,7 @@ def test_m10_slots_are_servers(drawn: list[tuple[float, float]], count: int) -> 
 
 
 @patient
-@given(cases)
+@given(apart)
 def test_m10_a_limit_that_nobody_reaches_is_none(case: tuple[list[PoolSpec], list[Job]]) -> None:
     spec = replace(case[0][0], max_waiting=None)
     jobs = [replace(job, pool=0) for job in case[1]]
@@ -198,7 +207,7 @@ def test_m10_a_limit_that_nobody_reaches_is_none(case: tuple[list[PoolSpec], lis
 
 
 @patient
-@given(cases)
+@given(apart)
 def test_m10_a_batch_of_one_is_a_line(case: tuple[list[PoolSpec], list[Job]]) -> None:
     """An engine that runs one sequence at a time is a server whose service is the request alone.
 
@@ -221,7 +230,7 @@ def test_m10_a_batch_of_one_is_a_line(case: tuple[list[PoolSpec], list[Job]]) ->
 
 
 @patient
-@given(cases)
+@given(apart)
 def test_m10_a_budget_that_never_binds_need_not_be_chunked(case: tuple[list[PoolSpec], list[Job]]) -> None:
     spec, jobs = case[0][0], [replace(job, pool=0) for job in case[1]]
     assume(spec.batching)

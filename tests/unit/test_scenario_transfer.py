@@ -8,6 +8,7 @@ import pytest
 
 from sim import load, simulate
 from sim.config.errors import ConfigError, DataError
+from sim.model.tables import REJECTED
 
 CHAT: dict[str, Any] = {
     "name": "x",
@@ -72,6 +73,17 @@ def test_who_is_handed_over_decodes_elsewhere_and_later() -> None:
     gaps = slow.log.requests["finish_s"] - slow.log.requests["first_token_s"]
     assert (gaps >= 0.2 + link_s).all()
     assert set(result.requests["replica"]) == {0, 1}
+
+
+def test_who_finds_no_place_to_decode_is_turned_away_and_is_not_there_any_more() -> None:
+    few = ["pools.decode.queue={kind: central, max_waiting: 2}", "pools.decode.replica.max_num_seqs=2"]
+    result = simulate(load(TWO, [*few, "pools.decode.autoscaler.replicas=1", "workload.arrivals.rate=20"]))
+    summary = result.summary()
+    assert summary["requests"]["rejected"] > 100
+    assert summary["requests"]["rejected"] + summary["requests"]["completed"] == summary["requests"]["arrived"]
+    assert summary["time_average"]["running"] < 20
+    rows = result.log.requests
+    assert (rows["finish_s"] >= rows["first_token_s"])[rows["outcome"] == REJECTED].all()
 
 
 def test_a_link_for_all_is_busier_than_one_each() -> None:
