@@ -427,7 +427,9 @@ def summary(scenario: Scenario, log: RunLog) -> None:
         told_s, exact_s = told["time_average"][name] * (end_s - start_s), there_s(from_, to)
         assert math.isclose(told_s, exact_s, rel_tol=SMALL, abs_tol=SMALL), f"Little: {name} {told_s} {exact_s}"
     for metric, to in (("queue_wait_s", "start_s"), ("ttft_s", "first_token_s"), ("e2e_s", "finish_s")):
-        latency_s = completed[to] - completed["arrival_s"]
+        # whoever started has waited, answered or not
+        counted = measured[np.isfinite(measured["start_s"])] if metric == "queue_wait_s" else completed
+        latency_s = counted[to] - counted["arrival_s"]
         if len(latency_s):
             assert _close(told["latency"][metric]["mean"], latency_s.mean())
             assert told["latency"][metric]["max"] == latency_s.max()
