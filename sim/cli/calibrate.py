@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @engine_options
 @click.option("--out", type=click.Path(path_type=Path), help="Model sheet to write (default: MODEL-GPU-xN.yaml).")
-@click.option("--plot", type=click.Path(path_type=Path), help="Write a picture of the residuals too, as SVG.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Picture of the errors, SVG (default: beside the sheet).")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of the requests that are drawn again.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
@@ -47,6 +47,7 @@ def command(
     iterations. Name the written file as `model:` in a scenario.
     """
     from sim.exchange import read_benchmarks
+    from sim.report.errors_picture import of_fit
     from sim.study.calibrate import calibrate
     from sim.study.calibrated_sheet import sheet_yaml
     from sim.study.measured import with_cap
@@ -54,27 +55,24 @@ def command(
     measured = with_cap(read_benchmarks(files, format_), max_in_flight)
     setting = setting_from(engine, measured.points)
     out = out or Path(f"{setting.model.name}-{setting.gpu.name}-x{setting.gpus_per_replica}.yaml".replace(os.sep, "-"))
-    for path in filter(None, (out, plot)):
+    plot = plot or out.with_suffix(".svg")
+    for path in (out, plot):
         check_free(path, force)
-    if plot is not None:
-        check_svg(plot)
+    check_svg(plot)
     fit = calibrate(
         measured, setting, seed, None if quiet else Counted("step of the fit:"), None if quiet else compiling
     )
     write_whole(out, sheet_yaml(fit, setting))
-    if plot is not None:
-        from sim.report.errors_picture import of_fit
-
-        write_whole(plot, of_fit(fit, setting.label))
+    write_whole(plot, of_fit(fit, setting.label))
     if as_json:
         from sim.result.files import json_text
 
-        click.echo(json_text(_document(fit, setting, out)), nl=False)
+        click.echo(json_text(_document(fit, setting, out, plot)), nl=False)
     else:
-        _show(fit, out)
+        _show(fit, out, plot)
 
 
-def _document(fit: Fit, setting: Setting, out: Path) -> dict[str, Any]:
+def _document(fit: Fit, setting: Setting, out: Path, plot: Path) -> dict[str, Any]:
     from dataclasses import asdict
 
     from sim.study.calibrated_sheet import calibrated
@@ -82,6 +80,7 @@ def _document(fit: Fit, setting: Setting, out: Path) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "written": str(out),
+        "plot": str(plot),
         "calibration": calibrated(fit, setting).calibrations[0].model_dump(mode="json"),
         "coefficients": [asdict(one) for one in fit.coefficients],
         "residuals": [{**asdict(one), "error_share": one.error_share} for one in fit.residuals],
@@ -91,8 +90,8 @@ def _document(fit: Fit, setting: Setting, out: Path) -> dict[str, Any]:
     }
 
 
-def _show(fit: Fit, out: Path) -> None:
-    """Coefficients, residuals, warnings, and where the sheet is."""
+def _show(fit: Fit, out: Path, plot: Path) -> None:
+    """Coefficients, residuals, warnings, and where sheet and picture are."""
     from sim.study.calibrated_sheet import range_line
 
     screen = console()
@@ -105,6 +104,7 @@ def _show(fit: Fit, out: Path) -> None:
     for line in [*(f"warning: {one}" for one in fit.warnings), *(f"note: {one}" for one in fit.notes)]:
         screen.print(line, markup=False, soft_wrap=True)
     screen.print(f"written to {out}; name it as `model:` in a scenario", markup=False, soft_wrap=True)
+    screen.print(f"residuals drawn in {plot}", markup=False, soft_wrap=True)
 
 
 def _coefficients(fit: Fit) -> Table:
