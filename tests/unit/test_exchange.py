@@ -318,6 +318,16 @@ ERRORS: list[tuple[str, Any, str]] = [
         {**made.VLLM, "mean_e2el_ms": 40.0},
         "first token (40 ms) is not below that of the whole answer (40 ms)",
     ),
+    (
+        "tokens",
+        {**made.VLLM, "total_input_tokens": 1e12},
+        "1e+10 tokens in a prompt or an answer; at most 1,000,000,000",
+    ),
+    (
+        "seconds",
+        {**made.VLLM, "mean_tpot_ms": 1e12},
+        "a mean latency of 1e+09 s is more than a year: in which unit is it?",
+    ),
     ("slow", {**made.VLLM, "request_rate": 1e-9}, "100 requests at 1e-09/s would take more than a year"),
     ("none-out", {**made.VLLM, "total_output_tokens": 50}, "0.5 output tokens a request: one that is completed has at"),
     ("columns", "arrival_s,prompt_tokens,output_tokens\n1,1,1\n", ":1: is no CSV known here, which are: CSV with the"),
