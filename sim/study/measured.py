@@ -67,6 +67,8 @@ class OperatingPoint:
     """Whether the file says rate or cap at all."""
     gap_cv: float = 1.0
     """Coefficient of variation of the gaps between requests: 1 Poisson, 0 even."""
+    gaps_known: bool = True
+    """Whether the file says how the gaps vary; if not, `gap_cv` is what its tool does by default."""
     failed: int = 0
     achieved_per_s: float | None = None
     """Completed requests over the whole duration."""

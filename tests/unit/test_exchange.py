@@ -296,6 +296,8 @@ ERRORS: list[tuple[str, Any, str]] = [
     ("number", changed(made.VLLM, "mean_ttft_ms", "fast"), "mean_ttft_ms: must be a number, got 'fast'"),
     ("negative", changed(made.VLLM, "mean_ttft_ms", -1), "mean_ttft_ms: must be at least 0, got -1"),
     ("nan", changed(made.VLLM, "mean_tpot_ms", float("nan")), "mean_tpot_ms: must be a finite number, got nan"),
+    ("twice", '{"completed": 7, ' + json.dumps(made.VLLM)[1:], "completed: stands twice in one mapping"),
+    ("twice-below", json.dumps(made.STAGE).replace('"mean"', '"mean": 1, "mean"', 1), "mean: stands twice in one mapp"),
     ("none", changed(made.VLLM, "completed", 0), "completed: no request was completed"),
     ("missing", changed(made.VLLM, "total_input_tokens", ...), "total_input_tokens: is missing"),
     ("rate", changed(made.VLLM, "request_rate", "fast"), "request_rate: must be a number or 'inf', got 'fast'"),
