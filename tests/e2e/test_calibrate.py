@@ -131,3 +131,10 @@ def test_files_without_latencies_make_no_sheet(tmp_path: Path) -> None:
     assert done.exit_code == 3, done.output
     assert "nothing is left to fit to" in done.stderr
     assert not Path("llama-3-8b-h100-sxm-x1.yaml").exists()
+
+
+def test_an_iteration_beyond_the_tables_is_refused(tmp_path: Path) -> None:
+    log = "prefill_tokens,decode_seqs,ctx_tokens,seconds\n0,900000000,1000,0.01\n0,1,100,0.01\n"
+    done = calibrate(made.write(tmp_path / "log.csv", log), *PAIR)
+    assert done.exit_code == 3, done.output
+    assert "has an iteration of 900,000,000 tokens; at most 1,048,576" in done.stderr
