@@ -193,6 +193,8 @@ def text_lines(file: str) -> Iterator[str]:
     except DataError:
         raise
     except UnicodeDecodeError:
+        if number == 1 and raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise DataError(Problem("is UTF-16 text; save it as UTF-8", "", file)) from None
         hint = "; unpack it first" if file.endswith((".gz", ".zip", ".zst", ".bz2", ".xz")) else ""
         raise DataError(Problem(f"not UTF-8 text{hint}", "", file, number)) from None
     except FileNotFoundError:

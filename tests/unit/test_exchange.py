@@ -388,6 +388,9 @@ def test_a_wrong_line_is_told_by_number(tmp_path: Path) -> None:
 def test_what_is_no_file_of_text(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\x93NUMPY\x00\xff\xfe")
     (tmp_path / "deep").write_text("[" * 200_000)
+    (tmp_path / "wide").write_bytes(json.dumps(made.VLLM).encode("utf-16"))  # as some shells redirect
+    with pytest.raises(DataError, match="wide: is UTF-16 text; save it as UTF-8"):
+        read_benchmark(str(tmp_path / "wide"))
     for name, said in (("binary", "not UTF-8 text"), ("absent", "no such file"), ("", "is a folder"), ("deep", "deep")):
         with pytest.raises(DataError, match=said):
             read_benchmark(str(tmp_path / name))

@@ -265,3 +265,13 @@ def test_what_is_wrong_is_said_at_its_place(
     with pytest.raises(ConfigError) as caught:
         load("s.yaml")
     assert [str(problem) for problem in caught.value.problems] == [said]
+
+
+def test_a_file_that_is_no_text_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    scenario(tmp_path, LLAMA_3_8B)
+    Path("config.json").write_bytes(b"\x80 no text")
+    with pytest.raises(ConfigError) as caught:
+        load("s.yaml")
+    (problem,) = caught.value.problems
+    assert str(problem) == "config.json:1:1: pools.chat.model: is not UTF-8 text (byte 0x80); save it as UTF-8"
