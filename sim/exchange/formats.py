@@ -78,12 +78,6 @@ def _checked(point: OperatingPoint) -> OperatingPoint:
     wrong = impossible(point)
     if point.output_tokens < 1:
         wrong = f"{point.output_tokens:.3g} output tokens a request: one that is completed has at least 1"
-    first, whole = point.ttft.mean, point.e2e.mean
-    if first is not None and whole is not None and point.output_tokens >= 2 and first >= whole:
-        wrong = (
-            f"the mean time to the first token ({first * 1e3:.4g} ms) is not below that of the whole answer "
-            f"({whole * 1e3:.4g} ms): were answers streamed?"
-        )
     if wrong:
         raise DataError(Problem(f"{point.name}: {wrong}", "", point.file))
     return point

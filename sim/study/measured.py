@@ -157,6 +157,12 @@ def impossible(point: OperatingPoint) -> str:
         return f"requests were sent over {rows.arrival_s.max():.3g} s, more than a year: in which unit are the times?"
     if slowest > _YEAR_S:
         return f"a mean latency of {slowest:.3g} s is more than a year: in which unit is it?"
+    first, whole = point.ttft.mean, point.e2e.mean
+    if first is not None and whole is not None and point.output_tokens >= 2 and first >= whole:
+        return (
+            f"the mean time to the first token ({first * 1e3:.4g} ms) is not below that of the whole answer "
+            f"({whole * 1e3:.4g} ms): were answers streamed?"
+        )
     return ""
 
 
