@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), help="Model sheet to write (default: MODEL-GPU-xN.yaml).")
 @click.option("--plot", type=click.Path(path_type=Path), help="Picture of the errors, SVG (default: beside the sheet).")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
-@click.option("--seed", type=click.IntRange(0), default=0, help="Of the requests that are drawn again.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Of the requests that are drawn again.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def command(

@@ -13,10 +13,25 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+_MOST = 10**12  # as counts in scenarios
+
+
+class _Share(click.FloatRange):
+    """A number from 0 to 1; `nan` is none, though it is neither below nor above."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if found != found:
+            self.fail("nan is no share.", param, ctx)
+        return found
+
+
 _OPTIONS = (
     click.option("--model", help="Model that was served: a name or a path (default: as the files say)."),
     click.option("--gpu", help="GPU that served it: a name or a path (default: as the files say)."),
-    click.option("--gpus-per-replica", type=click.IntRange(1), help="Tensor parallelism (default: the files', or 1)."),
+    click.option(
+        "--gpus-per-replica", type=click.IntRange(1, _MOST), help="Tensor parallelism (default: the files', or 1)."
+    ),
     click.option("--engine", help="Engine: a name or a path (default: vllm-0.15)."),
     click.option(
         "--precision", type=click.Choice(["bf16", "fp16", "fp8", "mxfp4"]), help="Of the weights, if not the model's."
@@ -25,22 +40,24 @@ _OPTIONS = (
         "--kv-precision", type=click.Choice(["bf16", "fp16", "fp8"]), help="Of the KV cache, if not the model's."
     ),
     click.option(
-        "--max-num-seqs", type=click.IntRange(1), default=256, show_default=True, help="As the engine was started."
+        "--max-num-seqs",
+        type=click.IntRange(1, _MOST),
+        default=256,
+        show_default=True,
+        help="As the engine was started.",
     ),
-    click.option("--max-batched-tokens", type=click.IntRange(1), default=8192, show_default=True, help="Likewise."),
+    click.option(
+        "--max-batched-tokens", type=click.IntRange(1, _MOST), default=8192, show_default=True, help="Likewise."
+    ),
     click.option("--whole-prompts", is_flag=True, help="Chunked prefill was off."),
+    click.option("--memory-share", type=_Share(0, 1, min_open=True), help="GPU memory the engine may use (0.9)."),
     click.option(
-        "--memory-share", type=click.FloatRange(0, 1, min_open=True), help="GPU memory the engine may use (0.9)."
+        "--kv-capacity-tokens", type=click.IntRange(1, _MOST), help="KV memory of a replica, as the engine logged it."
     ),
     click.option(
-        "--kv-capacity-tokens", type=click.IntRange(1), help="KV memory of a replica, as the engine logged it."
+        "--max-in-flight", type=click.IntRange(1, _MOST), help="Cap of the benchmark's client, where a file says none."
     ),
-    click.option(
-        "--max-in-flight", type=click.IntRange(1), help="Cap of the benchmark's client, where a file says none."
-    ),
-    click.option(
-        "--cached-share", type=click.FloatRange(0, 1), default=0.0, help="Share of prompt tokens in a warm cache."
-    ),
+    click.option("--cached-share", type=_Share(0, 1), default=0.0, help="Share of prompt tokens in a warm cache."),
     click.option("--format", "format_", help="Format of the files (default: recognised by their keys)."),
 )
 

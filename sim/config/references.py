@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sim.config import catalogue
 from sim.config.errors import ConfigError, Problem
 from sim.config.loader import read_file
-from sim.config.tree import Node, Place, mapping, replaced, sequence
+from sim.config.tree import Node, Place, dotted, mapping, replaced, sequence
 from sim.config.tree import Path as KeyPath
 
 FROM = "from"
@@ -93,7 +93,8 @@ def resolve_all(root: Node, references: Sequence[Reference], problems: list[Prob
             try:
                 root = replaced(root, path, resolved(node, path, reference))
             except ConfigError as error:
-                problems.extend(error.problems)
+                # of a file that cannot be read at all: named by the key that refers to it
+                problems.extend(replace(problem, path=problem.path or dotted(path)) for problem in error.problems)
     return root
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -192,6 +193,8 @@ def text_lines(file: str) -> Iterator[str]:
     except DataError:
         raise
     except UnicodeDecodeError:
+        if number == 1 and raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise DataError(Problem("is UTF-16 text; save it as UTF-8", "", file)) from None
         hint = "; unpack it first" if file.endswith((".gz", ".zip", ".zst", ".bz2", ".xz")) else ""
         raise DataError(Problem(f"not UTF-8 text{hint}", "", file, number)) from None
     except FileNotFoundError:
@@ -225,9 +228,19 @@ def _json(text: str, file: str, line: int) -> Any:
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         message = "ends in the middle: is it complete?" if cut else f"not JSON: {error.msg}"
         raise DataError(Problem(message, "", file, line or error.lineno, error.colno)) from None
+    except _TwiceError as error:
+        raise DataError(Problem("stands twice in one mapping", str(error), file, line)) from None
     except (ValueError, RecursionError):
         raise DataError(Problem("not JSON: nested too deep, or a number too long", "", file, line)) from None
 
 
+class _TwiceError(ValueError):
+    """A key that a mapping has twice: which of its values is meant?"""
+
+
 def _slim(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {key: value for key, value in pairs if key not in _BULKY}
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        raise _TwiceError(next(key for key, times in counts.items() if times > 1))
+    return {key: value for key, value in found.items() if key not in _BULKY}

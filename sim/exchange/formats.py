@@ -23,11 +23,9 @@ from sim.exchange.llmd_report import LlmdReport
 from sim.exchange.request_csv import RequestCsv
 from sim.exchange.sglang_bench import SglangBench
 from sim.exchange.vllm_bench import VllmBench
-from sim.study.measured import Measured, OperatingPoint, Spread
+from sim.study.measured import Measured, OperatingPoint, Spread, impossible
 
 __all__ = ["FORMATS", "format_names", "read_benchmark", "read_benchmarks"]
-
-_REPLICAS_MOST, _YEAR_S = 1_000, 366 * 86_400
 
 FORMATS: tuple[type[Format], ...] = (
     VllmBench,
@@ -77,19 +75,9 @@ def _checked(point: OperatingPoint) -> OperatingPoint:
     point = replace(
         point, ttft=_timed(point.ttft), tpot=_timed(point.tpot), itl=_timed(point.itl), e2e=_timed(point.e2e)
     )
-    wrong = ""
-    if point.replicas > _REPLICAS_MOST:
-        wrong = f"{point.replicas} replicas; at most {_REPLICAS_MOST}"
-    elif point.output_tokens < 1:
+    wrong = impossible(point)
+    if point.output_tokens < 1:
         wrong = f"{point.output_tokens:.3g} output tokens a request: one that is completed has at least 1"
-    elif point.rate_per_s is not None and point.requests / point.rate_per_s > _YEAR_S:
-        wrong = f"{point.requests} requests at {point.rate_per_s:g}/s would take more than a year"
-    first, whole = point.ttft.mean, point.e2e.mean
-    if first is not None and whole is not None and point.output_tokens >= 2 and first >= whole:
-        wrong = (
-            f"the mean time to the first token ({first * 1e3:.4g} ms) is not below that of the whole answer "
-            f"({whole * 1e3:.4g} ms): were answers streamed?"
-        )
     if wrong:
         raise DataError(Problem(f"{point.name}: {wrong}", "", point.file))
     return point

@@ -53,6 +53,7 @@ def _stage(report: Fields, name: str) -> OperatingPoint:
         rate_per_s=rate,
         max_in_flight=cap,
         gap_cv=0.0,  # its default load; Poisson is another load type, which the file does not tell
+        gaps_known=False,
         failed=(failures.optional_count("count") or 0) if failures is not None else 0,
         achieved_per_s=None if throughput is None else throughput.optional("requests_per_sec"),
         sent_per_s=load.optional("achieved_rate"),

@@ -126,6 +126,7 @@ def _with_results(point: OperatingPoint, requests: Fields, latency: Fields) -> O
     prompt, output = requests.child("input_length"), requests.child("output_length")
     return replace(
         point,
+        gaps_known=point.gap_cv > 0.0,
         requests=completed,
         failed=failed,
         prompt_tokens=prompt.number("mean"),

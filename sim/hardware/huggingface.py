@@ -17,6 +17,17 @@ _OURS: tuple[tuple[str, str], ...] = (
     ("vocabulary", "vocab_size"),
 )
 
+_GEMMA_3 = {"head_dim": 256, "num_attention_heads": 8, "num_key_value_heads": 4, "vocab_size": 262208}
+_GEMMA_3 |= {"sliding_window": 4096, "sliding_window_pattern": 6}
+_UNSAID: dict[str, dict[str, int]] = {
+    "gemma3": _GEMMA_3,
+    "gemma3_text": _GEMMA_3,
+    "qwen2": {"use_sliding_window": False},
+    "qwen3": {"head_dim": 128, "use_sliding_window": False},
+}
+"""What a config leaves out because it is its architecture's default, where that differs from what others imply
+(huggingface/transformers, configuration_gemma3.py, _qwen2.py and _qwen3.py)."""
+
 
 def is_config(given: Any) -> bool:
     """Whether a mapping is a Hugging Face config rather than one of our sheets."""
@@ -28,9 +39,9 @@ def sheet(given: Mapping[str, Any], own_keys: Container[str]) -> dict[str, Any]:
 
     Raises `said` complaints for architectures whose shape or speed is not that of the fields read.
     """
-    kind = str(given.get("model_type", ""))
+    kind = str(given.get("model_type") or "")
     text = given["text_config"] if isinstance(given.get("text_config"), Mapping) else given
-    inside = str(text.get("model_type", kind))
+    inside = str(text.get("model_type") or kind)
     known = {**dict.fromkeys(_LLAMA_LIKE, _dense), **_OTHERS}
     if inside not in known:
         what = f"'{inside}'" if inside else "a config without 'model_type'"
@@ -39,11 +50,12 @@ def sheet(given: Mapping[str, Any], own_keys: Container[str]) -> dict[str, Any]:
             "write a model sheet instead (`layers`, `hidden`, `heads` ...)",
             "model_type",
         )
+    text = {**_UNSAID.get(inside, {}), **{key: value for key, value in text.items() if value is not None}}
     made: dict[str, Any] = {ours: _number(text, theirs) for ours, theirs in _OURS}
-    made["kv_heads"] = text.get("num_key_value_heads") or made["heads"]
+    made["kv_heads"] = _number(text, "num_key_value_heads") if "num_key_value_heads" in text else made["heads"]
     if made["heads"] % made["kv_heads"]:
         raise said(f"must divide num_attention_heads ({made['heads']}); got {made['kv_heads']}", "num_key_value_heads")
-    made["head_dim"] = text.get("head_dim") or _head_dim(made)
+    made["head_dim"] = _number(text, "head_dim") if "head_dim" in text else _head_dim(made)
     made["tied_embeddings"] = bool(text.get("tie_word_embeddings", given.get("tie_word_embeddings", False)))
     made |= known[inside](text)
     made |= _precisions(given, text)
@@ -83,9 +95,10 @@ def _windowed_layers(config: Mapping[str, Any]) -> int:
     kinds = config.get("layer_types")
     if isinstance(kinds, list):
         return sum(kind == "sliding_attention" for kind in kinds)
-    every = config.get("sliding_window_pattern")
     layers = _number(config, "num_hidden_layers")
-    return layers - layers // int(every) if every else layers
+    if "sliding_window_pattern" not in config:
+        return layers
+    return layers - layers // _number(config, "sliding_window_pattern")
 
 
 def _dense(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,8 +120,11 @@ def _mixtral(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _qwen_moe(config: Mapping[str, Any]) -> dict[str, Any]:
     layers = _number(config, "num_hidden_layers")
-    step = int(config.get("decoder_sparse_step") or 1)
-    dense = {int(layer) for layer in config.get("mlp_only_layers") or ()}
+    step = _number(config, "decoder_sparse_step") if "decoder_sparse_step" in config else 1
+    named = config.get("mlp_only_layers", ())
+    if not isinstance(named, list | tuple) or not all(isinstance(layer, int) for layer in named):
+        raise said(f"must be a list of layers; got {named!r}", "mlp_only_layers")
+    dense = set(named)
     sparse = sum(layer not in dense and (layer + 1) % step == 0 for layer in range(layers))
     experts = {
         "count": _number(config, "num_experts"),
@@ -124,7 +140,7 @@ def _qwen_moe(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _llama4(config: Mapping[str, Any]) -> dict[str, Any]:
     layers = _number(config, "num_hidden_layers")
-    every = int(config.get("interleave_moe_layer_step") or 1)
+    every = _number(config, "interleave_moe_layer_step") if "interleave_moe_layer_step" in config else 1
     width = _number(config, "intermediate_size")
     experts = {
         "count": _number(config, "num_local_experts"),
@@ -153,7 +169,9 @@ def _precisions(given: Mapping[str, Any], text: Mapping[str, Any]) -> dict[str, 
     quantization = given.get("quantization_config") or text.get("quantization_config")
     dtype = text.get("dtype") or text.get("torch_dtype") or given.get("dtype") or given.get("torch_dtype")
     plain = "fp16" if str(dtype).removeprefix("torch.") in ("float16", "half") else "bf16"
-    if not isinstance(quantization, Mapping):
+    if quantization is not None and not isinstance(quantization, Mapping):
+        raise said(f"must be a mapping; got {quantization!r}", "quantization_config")
+    if not quantization:
         return {"precision": plain}
     method = str(quantization.get("quant_method", "")).replace("fbgemm_", "")
     if method == "compressed-tensors" and _is_fp8(quantization):

@@ -95,6 +95,9 @@ class _Fitting:
         if self.warm:
             self.warnings.append("times to first token are not fitted, as prompts seem to be cached")
         self.targets = targets(points, start, self.warm)
+        if not self.targets and not self.logs:
+            said = "; ".join(["nothing is left to fit to: the files hold no latency that tells it", *self.warnings])
+            raise DataError(Problem(said))
         self.groups = _groups(points)
 
     def fit(self) -> Fit:

@@ -15,7 +15,7 @@ from sim.config.errors import ConfigError, DataError, Problem
 from sim.hardware import EngineSheet
 from sim.scenario import Batching
 from sim.study.iteration_fit import by_batch, law_for, times_s
-from sim.study.measured import QUANTILES, Iterations, Measured, OperatingPoint, Spread
+from sim.study.measured import QUANTILES, Iterations, Measured, OperatingPoint, Spread, impossible
 from sim.study.rerun import MANY, METRICS, Effort, Rerun
 from sim.study.setting import Setting, engine_sheet, gpu_sheet, model_sheet
 from sim.study.shipped import MeasuredFile, Setup
@@ -91,6 +91,8 @@ def cases_of_file(file: MeasuredFile, path: Path) -> Iterator[Case]:
         for place, cell in enumerate(file.cells(experiment)):
             load = _load_name(cell, place)
             of = _iteration(cell, path) if file.of_iterations else _point(cell, setup, f"{name}/{load}", path)
+            if isinstance(of, OperatingPoint) and (wrong := impossible(of)):
+                raise DataError(Problem(f"{of.name}: {wrong}", "", str(path)))
             trusted = isinstance(of, Iterations) or not chunked(of)
             left_out = () if trusted else tuple(key for key in cell if key.startswith("tpot"))
             measured = {key: value for key, value in cell.items() if key in _PREDICTED and key not in left_out}

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.config.errors import DataError, Problem
 from sim.hardware import IterationLaw
 from sim.hardware.law import TOKENS_MAX
 from sim.study.measured import Floats, Iterations
@@ -22,10 +23,13 @@ ROWS_MAX = 400
 
 
 def law_for(log: Iterations, setting: Setting) -> IterationLaw:
-    """The setting's law, its tables long enough for the batches of a log."""
+    """The setting's law, its tables long enough for the batches of a log. Raises DataError if none can be."""
+    most = float((log.prefill_tokens + log.decode_seqs).max(initial=0))
+    if most > TOKENS_MAX:
+        raise DataError(Problem(f"has an iteration of {most:,.0f} tokens; at most {TOKENS_MAX:,}", "", log.file))
     seqs = max(setting.replica.seats, int(log.decode_seqs.max(initial=0)))
     tokens = max(setting.replica.max_batched_tokens, seqs, int((log.prefill_tokens + log.decode_seqs).max(initial=0)))
-    largest = {"max_num_seqs": seqs, "max_batched_tokens": min(tokens, TOKENS_MAX)}
+    largest = {"max_num_seqs": seqs, "max_batched_tokens": tokens}
     return replace(setting, replica=setting.replica.model_copy(update=largest)).law()
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sim.config.errors import DataError, Problem
 from sim.workload.law import Distribution
+from sim.workload.rows import MOST_TOKENS
 
 Floats = NDArray[np.float64]
 
@@ -66,6 +67,8 @@ class OperatingPoint:
     """Whether the file says rate or cap at all."""
     gap_cv: float = 1.0
     """Coefficient of variation of the gaps between requests: 1 Poisson, 0 even."""
+    gaps_known: bool = True
+    """Whether the file says how the gaps vary; if not, `gap_cv` is what its tool does by default."""
     failed: int = 0
     achieved_per_s: float | None = None
     """Completed requests over the whole duration."""
@@ -132,6 +135,35 @@ class Measured:
 
     points: tuple[OperatingPoint, ...] = ()
     iterations: tuple[Iterations, ...] = ()
+
+
+_REPLICAS_MOST, _YEAR_S = 1_000, 366 * 86_400
+
+
+def impossible(point: OperatingPoint) -> str:
+    """Why no run can have been like this, or can be simulated; empty if one can."""
+    rows = point.rows
+    longest = max(point.prompt_tokens, point.output_tokens)
+    if rows is not None:
+        longest = max(longest, float(rows.prompt_tokens.max(initial=0)), float(rows.output_tokens.max(initial=0)))
+    slowest = max(latency.mean or 0.0 for latency in (point.ttft, point.tpot, point.itl, point.e2e))
+    if point.replicas > _REPLICAS_MOST:
+        return f"{point.replicas} replicas; at most {_REPLICAS_MOST}"
+    if longest > MOST_TOKENS:
+        return f"{longest:.3g} tokens in a prompt or an answer; at most {MOST_TOKENS:,}"
+    if point.rate_per_s is not None and point.requests / point.rate_per_s > _YEAR_S:
+        return f"{point.requests} requests at {point.rate_per_s:g}/s would take more than a year"
+    if rows is not None and rows.arrival_s is not None and rows.arrival_s.max(initial=0) > _YEAR_S:
+        return f"requests were sent over {rows.arrival_s.max():.3g} s, more than a year: in which unit are the times?"
+    if slowest > _YEAR_S:
+        return f"a mean latency of {slowest:.3g} s is more than a year: in which unit is it?"
+    first, whole = point.ttft.mean, point.e2e.mean
+    if first is not None and whole is not None and point.output_tokens >= 2 and first >= whole:
+        return (
+            f"the mean time to the first token ({first * 1e3:.4g} ms) is not below that of the whole answer "
+            f"({whole * 1e3:.4g} ms): were answers streamed?"
+        )
+    return ""
 
 
 @dataclass

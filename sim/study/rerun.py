@@ -26,6 +26,7 @@ from sim.workload.base import Columns, Stream, Workload
 from sim.workload.clients import Clients
 from sim.workload.law import Distribution
 from sim.workload.randomness import RngOf, named_rng
+from sim.workload.rows import MOST_TOKENS
 
 
 @dataclass(frozen=True)
@@ -243,11 +244,13 @@ def _gaps(rng: np.random.Generator, n: int, cv: float) -> Floats:
         return np.arange(n, dtype=float)
     shape = 1.0 / cv**2
     arrival = np.cumsum(rng.gamma(shape, 1.0 / shape, n))
+    if arrival[-1] <= 0.0:  # gaps that vary beyond what a float can hold: all come at once
+        return np.zeros(n)
     return np.asarray((arrival - arrival[0]) * (n / arrival[-1]))
 
 
 def _whole(tokens: Floats, least: int = 0) -> NDArray[np.int32]:
-    return np.maximum(np.rint(tokens), least).astype(np.int32)
+    return np.clip(np.rint(tokens), least, MOST_TOKENS).astype(np.int32)
 
 
 def _around(mean: float, n: int) -> NDArray[np.int32]:

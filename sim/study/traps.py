@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -17,6 +18,8 @@ HALVED = (0.35, 0.65)
 OFF = (0.8, 1.25)
 CAPPED_SHARE = 0.95
 """A client that manages less of the rate that was asked for is held back."""
+CHANCE = 2.0
+"""So many standard deviations less may be chance: n Poisson arrivals take their time give or take 1/sqrt(n) of it."""
 COLD_TAIL = 3.0
 """p99 over mean of the times to first token, at light load, beyond which a cold start is in them."""
 COLD_REQUESTS = 30
@@ -80,6 +83,15 @@ def _once(said: list[str]) -> list[str]:
 
 def assumed(points: Sequence[OperatingPoint]) -> list[str]:
     """What is taken for granted because the files do not say it."""
+    return [*_even(points), *_alike(points)]
+
+
+def _even(points: Sequence[OperatingPoint]) -> Iterator[str]:
+    if any(point.rate_per_s is not None and not point.gaps_known and point.rows is None for point in points):
+        yield "requests are taken to be sent evenly spaced: the files do not say whether they were"
+
+
+def _alike(points: Sequence[OperatingPoint]) -> list[str]:
     bare = [p for p in points if p.rows is None and p.prompt_law is None and p.output_law is None]
     if not bare:
         return []
@@ -122,7 +134,8 @@ def held_back(point: OperatingPoint) -> str:
     """A client that sent less than it was to, by a cap that is not known."""
     if point.max_in_flight is not None or point.rate_per_s is None or point.sent_per_s is None:
         return ""
-    if point.sent_per_s >= CAPPED_SHARE * point.rate_per_s:
+    short = 1.0 - point.sent_per_s / point.rate_per_s
+    if short <= max(1.0 - CAPPED_SHARE, CHANCE / math.sqrt(max(point.requests, 1))):
         return ""
     rate = min(point.sent_per_s, point.achieved_per_s or point.sent_per_s)
     about = f" (about {rate * point.e2e.mean:.0f} by Little's law)" if point.e2e.mean else ""

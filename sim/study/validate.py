@@ -146,12 +146,19 @@ def _knees(found: Sequence[Case], rows: Sequence[Comparison]) -> Iterator[Compar
         if len({case.rate_per_s for case in swept}) < 2:
             continue
         told = [(case, row) for case in swept if (row := _throughput(case, by_case)) is not None]
-        light_s = min((case.measured["e2e_s_mean"] for case in swept if "e2e_s_mean" in case.measured), default=0.0)
+        light_s = min(map(_late_s, swept))
+        light_s = light_s if math.isfinite(light_s) else 0.0
         measured = _knee([(case, row.metric, row.measured) for case, row in told], light_s)
         predicted = _knee([(case, row.metric, row.predicted) for case, row in told], light_s)
         if measured is not None or predicted is not None:
             case = swept[0]
             yield Comparison(f"{source}/{sweep}", KNEE, measured, predicted, source, case.experiment, case.split)
+
+
+def _late_s(case: Case) -> float:
+    """How long after the last request was sent its answer, or that of one shortly before it, may end."""
+    found = (case.measured.get(name) for name in ("e2e_s_p99", "e2e_s_p95", "e2e_s_p90", "e2e_s_mean"))
+    return next((value for value in found if value is not None), math.inf)
 
 
 def _throughput(case: Case, by_case: dict[tuple[str, str], Comparison]) -> Comparison | None:
@@ -161,7 +168,7 @@ def _throughput(case: Case, by_case: dict[tuple[str, str], Comparison]) -> Compa
 
 
 def _knee(swept: Sequence[tuple[Case, str, float | None]], light_s: float) -> float | None:
-    """The lowest requested rate that was not sustained. What is completed a second ends one answer late."""
+    """The lowest requested rate that was not sustained. What is completed a second ends one long answer late."""
     rates = []
     for case, metric, per_s in swept:
         rate, of = case.rate_per_s, case.of

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.config import machine
 from sim.config.errors import ConfigError
 
 Floats = NDArray[np.float64]
 MOST_REQUESTS = 2**31 - 1  # rows are indexed by int32
+REQUEST_BYTES = 150  # of a run at its peak: 1.6 GB at 11 million requests
 _CHUNK = 1 << 14  # points inverted at a time: temporaries stay in cache
 
 
@@ -158,6 +160,12 @@ def check_size(expected: float) -> None:
         raise ConfigError(
             f"about {expected:.3g} requests before the horizon; one run holds at most {MOST_REQUESTS:,}: "
             "shorten the horizon or lower the rate"
+        )
+    needed, there = expected * REQUEST_BYTES, machine.memory_bytes()
+    if needed > there:
+        raise ConfigError(
+            f"about {expected:.3g} requests before the horizon take about {needed / 2**30:.3g} GiB of memory, and this "
+            f"machine has {there / 2**30:.3g}: shorten the horizon or lower the rate"
         )
 
 

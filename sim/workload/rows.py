@@ -29,7 +29,7 @@ _LONGEST_LINE_BYTES = 16_000_000  # a request with a million tokens of prefix ha
 _BLOCK_CHARS = 16_000_000  # of JSON text: a block of long lines has fewer rows
 _MOST_ID = 2**63 - 1
 _NUMERIC = frozenset("0123456789.eE+- ")
-MOST_TOKENS = 2**31 - 1  # columns are int32
+MOST_TOKENS = 10**9  # of a prompt or an answer: columns are int32, and so must their sum be
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,10 @@ def test_nothing_is_overwritten_unless_forced(runs: list[str]) -> None:
         (("light.json", *PAIR, "--gpus-per-replica", "3"), 2, "must divide the 32 attention heads"),
         (("light.json", *PAIR, "--format", "vlm"), 2, "'vlm' is not a format; did you mean 'vllm'?"),
         (("light.json", *PAIR, "--format", "sglang"), 3, "light.json: "),
+        (("light.json", *PAIR, "--cached-share", "nan"), 2, "'--cached-share': nan is no share"),
+        (("light.json", *PAIR, "--memory-share", "nan"), 2, "'--memory-share': nan is no share"),
+        (("light.json", *PAIR, "--max-in-flight", "9" * 20), 2, "is not in the range 1<=x<=1000000000000"),
+        (("light.json", *PAIR, "--seed", "9" * 20), 2, "is not in the range 0<=x<=9223372036854775807"),
         (("light.json", *PAIR, "--max-num-seqs", "9000"), 2, "must not be above --max-batched-tokens (8192); got 9000"),
     ],
 )
@@ -119,3 +123,18 @@ def test_mistakes_are_told(runs: list[str], arguments: tuple[str, ...], code: in
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not Path("llama-3-8b-h100-sxm-x1.yaml").exists()
+
+
+def test_files_without_latencies_make_no_sheet(tmp_path: Path) -> None:
+    bare = {**made.VLLM, **dict.fromkeys(("mean_ttft_ms", "mean_tpot_ms", "mean_itl_ms"))}
+    done = calibrate(made.write(tmp_path / "bare.json", bare), *PAIR)
+    assert done.exit_code == 3, done.output
+    assert "nothing is left to fit to" in done.stderr
+    assert not Path("llama-3-8b-h100-sxm-x1.yaml").exists()
+
+
+def test_an_iteration_beyond_the_tables_is_refused(tmp_path: Path) -> None:
+    log = "prefill_tokens,decode_seqs,ctx_tokens,seconds\n0,900000000,1000,0.01\n0,1,100,0.01\n"
+    done = calibrate(made.write(tmp_path / "log.csv", log), *PAIR)
+    assert done.exit_code == 3, done.output
+    assert "has an iteration of 900,000,000 tokens; at most 1,048,576" in done.stderr

@@ -151,6 +151,16 @@ def test_a_sweep_over_files_has_a_knee(tmp_path: Path) -> None:
     assert "MAPE" in done.stdout
 
 
+def test_the_last_answer_of_a_short_run_is_no_knee(tmp_path: Path) -> None:
+    files = []
+    for rate in (2.0, 10.0):  # 100 requests in 50 or 10 s, and one long answer at the end
+        run = {**VLLM, "request_rate": rate, "request_throughput": 100 / (100 / rate + 6.0), "p99_e2el_ms": 6000.0}
+        files.append(made.write(tmp_path / f"{rate:g}.json", run))
+    done = validate(*files, *GPU, "--quiet")
+    assert done.exit_code == 0, done.output
+    assert "knee" not in done.stdout
+
+
 def test_an_iteration_log_is_compared_by_batch(tmp_path: Path) -> None:
     found = compared(made.write(tmp_path / "log.csv", made.ITERATIONS), *GPU, "--model", "llama-3-8b")
     assert {case for case, _ in found} == {"log.csv:1 sequence", "log.csv:5-8 sequences, with prefill"}

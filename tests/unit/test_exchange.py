@@ -296,6 +296,8 @@ ERRORS: list[tuple[str, Any, str]] = [
     ("number", changed(made.VLLM, "mean_ttft_ms", "fast"), "mean_ttft_ms: must be a number, got 'fast'"),
     ("negative", changed(made.VLLM, "mean_ttft_ms", -1), "mean_ttft_ms: must be at least 0, got -1"),
     ("nan", changed(made.VLLM, "mean_tpot_ms", float("nan")), "mean_tpot_ms: must be a finite number, got nan"),
+    ("twice", '{"completed": 7, ' + json.dumps(made.VLLM)[1:], "completed: stands twice in one mapping"),
+    ("twice-below", json.dumps(made.STAGE).replace('"mean"', '"mean": 1, "mean"', 1), "mean: stands twice in one mapp"),
     ("none", changed(made.VLLM, "completed", 0), "completed: no request was completed"),
     ("missing", changed(made.VLLM, "total_input_tokens", ...), "total_input_tokens: is missing"),
     ("rate", changed(made.VLLM, "request_rate", "fast"), "request_rate: must be a number or 'inf', got 'fast'"),
@@ -317,6 +319,16 @@ ERRORS: list[tuple[str, Any, str]] = [
         "unstreamed",
         {**made.VLLM, "mean_e2el_ms": 40.0},
         "first token (40 ms) is not below that of the whole answer (40 ms)",
+    ),
+    (
+        "tokens",
+        {**made.VLLM, "total_input_tokens": 1e12},
+        "1e+10 tokens in a prompt or an answer; at most 1,000,000,000",
+    ),
+    (
+        "seconds",
+        {**made.VLLM, "mean_tpot_ms": 1e12},
+        "a mean latency of 1e+09 s is more than a year: in which unit is it?",
     ),
     ("slow", {**made.VLLM, "request_rate": 1e-9}, "100 requests at 1e-09/s would take more than a year"),
     ("none-out", {**made.VLLM, "total_output_tokens": 50}, "0.5 output tokens a request: one that is completed has at"),
@@ -376,6 +388,9 @@ def test_a_wrong_line_is_told_by_number(tmp_path: Path) -> None:
 def test_what_is_no_file_of_text(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\x93NUMPY\x00\xff\xfe")
     (tmp_path / "deep").write_text("[" * 200_000)
+    (tmp_path / "wide").write_bytes(json.dumps(made.VLLM).encode("utf-16"))  # as some shells redirect
+    with pytest.raises(DataError, match="wide: is UTF-16 text; save it as UTF-8"):
+        read_benchmark(str(tmp_path / "wide"))
     for name, said in (("binary", "not UTF-8 text"), ("absent", "no such file"), ("", "is a folder"), ("deep", "deep")):
         with pytest.raises(DataError, match=said):
             read_benchmark(str(tmp_path / name))

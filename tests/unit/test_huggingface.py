@@ -152,6 +152,19 @@ def test_a_config_says_what_our_sheet_says(config: dict[str, Any], name: str) ->
     assert read.moe_layers == ours.moe_layers
 
 
+def test_what_a_config_leaves_out_is_its_architectures_default() -> None:
+    left_out = ("head_dim", "vocab_size", "sliding_window_pattern")
+    text = {key: value for key, value in GEMMA_3_12B["text_config"].items() if key not in left_out}
+    read = ModelSheet.model_validate({**GEMMA_3_12B, "text_config": text})
+    assert read == ModelSheet.model_validate(GEMMA_3_12B)
+
+
+def test_a_window_that_is_not_said_to_be_on_is_off() -> None:
+    qwen = {**LLAMA_3_8B, "model_type": "qwen2", "sliding_window": 4096}
+    assert ModelSheet.model_validate(qwen).sliding_window is None
+    assert ModelSheet.model_validate({**qwen, "use_sliding_window": True}).sliding_window is not None
+
+
 @pytest.mark.parametrize(
     ("changes", "key", "value"),
     [
@@ -224,6 +237,20 @@ def test_by_path_and_with_keys_laid_over_it(tmp_path: Path) -> None:
             "`hidden`, `heads` ...)",
         ),
         (
+            {"num_key_value_heads": "8"},
+            "config.json:15:26: pools.chat.model.num_key_value_heads: the config.json needs a whole number there; "
+            "got '8'",
+        ),
+        (
+            {"sliding_window_pattern": "x"},
+            "config.json:25:29: pools.chat.model.sliding_window_pattern: the config.json needs a whole number there; "
+            "got 'x'",
+        ),
+        (
+            {"quantization_config": ["fp8"]},
+            "config.json:25:3: pools.chat.model.quantization_config: must be a mapping; got ['fp8']",
+        ),
+        (
             {"quantization_config": {"quant_method": "awq"}},
             "config.json:25:3: pools.chat.model.quantization_config: weights quantised by 'awq' are not known here; "
             "known: fp8, mxfp4; write a model sheet instead",
@@ -238,3 +265,13 @@ def test_what_is_wrong_is_said_at_its_place(
     with pytest.raises(ConfigError) as caught:
         load("s.yaml")
     assert [str(problem) for problem in caught.value.problems] == [said]
+
+
+def test_a_file_that_is_no_text_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    scenario(tmp_path, LLAMA_3_8B)
+    Path("config.json").write_bytes(b"\x80 no text")
+    with pytest.raises(ConfigError) as caught:
+        load("s.yaml")
+    (problem,) = caught.value.problems
+    assert str(problem) == "config.json:1:1: pools.chat.model: is not UTF-8 text (byte 0x80); save it as UTF-8"

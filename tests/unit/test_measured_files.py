@@ -124,6 +124,9 @@ def test_what_is_wrong_is_said_with_its_place(file: Path, old: str, new: str, me
         ("llama-3-8b", "lama-3-8b", r"mine\.yaml: model: mine/chat: .*lama-3-8b.*did you mean 'llama-3-8b'"),
         ("gpu: h100-sxm", "gpu: h100-sxm, gpus_per_replica: 3", r"gpus_per_replica: mine/chat: must divide"),
         ("cached_tokens: 484", "cached_tokens: 484\n    max_num_seqs: 10000", r"mine/chat: must not be above"),
+        ("prompt_tokens: 500", "prompt_tokens: 2e12", r"mine/chat/1/s: 2e\+12 tokens in a prompt or an answer"),
+        ("[1, 0.02, 0.4]", "[1, 0.5, 0.4]", r"mine/chat/1/s: the mean time to the first token \(500 ms\) is not below"),
+        ("[1, 0.02", "[1e-9, 0.02", r"mine/chat/1e-09/s: 1 requests at 1e-09/s would take more than a year"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_simulated_is_said_with_its_case(file: Path, old: str, new: str, message: str) -> None:

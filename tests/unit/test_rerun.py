@@ -15,6 +15,7 @@ from sim.study.measured import OperatingPoint, Requests
 from sim.study.rerun import FEW, MANY, ONE, Effort, Rerun
 from sim.study.setting import Setting
 from sim.workload.distributions import Lognormal
+from sim.workload.rows import MOST_TOKENS
 from tests.sheets import engine, gpu, model
 
 SETTING = Setting(model("llama-3-8b"), gpu("h100-sxm"), 1, engine("vllm-0.15"))
@@ -126,3 +127,15 @@ def test_what_cannot_run_is_told() -> None:
         replace(SETTING, gpus_per_replica=3).check()
     with pytest.raises(ConfigError, match=r"^'llama-3-70b' does not fit on 1 x h100-sxm"):
         replace(SETTING, model=model("llama-3-70b")).check()
+
+
+def test_gaps_beyond_what_a_float_holds_are_one_burst() -> None:
+    (block, *_) = Rerun(replace(POINT, gap_cv=1e5)).blocks
+    assert (block.arrival_s == 0.0).all()
+
+
+def test_drawn_lengths_stay_within_what_a_request_may_have() -> None:
+    point = replace(POINT, prompt_law=Lognormal(kind="lognormal", mean=1e12, cv=1.0))
+    assert Rerun(point, effort=ONE).blocks[0].prompt_tokens.max() == MOST_TOKENS
+    with pytest.raises(DataError, match="can never be served"):
+        Rerun(point, effort=ONE).run(SETTING)

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from sim.config import machine
 from sim.config.errors import ConfigError, DataError
 from sim.workload import Demand
+from sim.workload.rates import check_size
 from tests.laws import chat, complaint, workload
 
 COLUMNS = ("arrival_s", "stream", "prompt_tokens", "output_tokens", "service_s", "first_service_s", "ticket")
@@ -267,3 +269,14 @@ def test_a_replayed_stream_may_get_service_times_from_a_law(tmp_path: Path) -> N
     replay = workload(trace=str(file), service={"kind": "per_token", "output": "50ms"})
     assert replay.has_service("requests")
     assert replay.demand(1, 0, None).service_s.tolist() == [1, 2]
+
+
+def test_more_requests_than_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 1.5 * 2**30)
+    check_size(1e7)
+    with pytest.raises(ConfigError, match=r"1e\+08 requests .* take about 14 GiB of memory, and this machine has 1.5:"):
+        check_size(1e8)
+
+
+def test_the_machine_has_memory() -> None:
+    assert machine.memory_bytes() > 2**28

@@ -234,7 +234,7 @@ MALFORMED = {
     ),
     "azure too long": (
         AZURE.replace("3180", "3000000000"),
-        "trace.csv:3: ContextTokens: must be at most 2,147,483,647, got '3000000000'",
+        "trace.csv:3: ContextTokens: must be at most 1,000,000,000, got '3000000000'",
     ),
     "azure no output": (AZURE.replace(",8", ",0"), "trace.csv:3: GeneratedTokens: must be at least 1, got '0'"),
     "azure time": (

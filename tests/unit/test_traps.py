@@ -10,6 +10,7 @@ import pytest
 from sim.study import traps
 from sim.study.measured import OperatingPoint, Requests, Spread
 from sim.study.setting import Setting
+from sim.workload.distributions import Constant
 from tests.sheets import engine, gpu, model
 
 SETTING = Setting(model("llama-3-8b"), gpu("h100-sxm"), 1, engine("vllm-0.15"))
@@ -66,6 +67,21 @@ def test_a_client_that_is_held_back() -> None:
     assert "sent 5/s of the 8/s asked for" in one
     assert "(about 5 by Little's law)" in one
     assert said(replace(capped, max_in_flight=5)) == []  # the cap is known: it is simulated
+
+
+def test_a_few_requests_that_took_longer_by_chance() -> None:
+    late = replace(FINE, requests=100, sent_per_s=3.4)  # 15 % short; 100 Poisson arrivals scatter by 10 %
+    assert said(late) == []
+    assert len(said(replace(late, requests=1000))) == 1
+    assert len(said(replace(late, sent_per_s=3.1))) == 1
+
+
+def test_gaps_that_the_files_do_not_tell() -> None:
+    known = replace(FINE, prompt_law=Constant(kind="constant", value=1024))
+    assert traps.assumed([known]) == []
+    (one,) = traps.assumed([replace(known, gaps_known=False)])
+    assert "evenly spaced" in one
+    assert traps.assumed([replace(known, gaps_known=False, rate_per_s=None)]) == []
 
 
 def test_a_cold_start_counts_at_the_lightest_load_only() -> None:
