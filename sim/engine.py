@@ -55,6 +55,7 @@ def simulate(
     specs = setup.pool_specs(scenario)
     requests = setup.request_table(scenario, demand)
     setup.check_servable(scenario, specs, requests)
+    setup.check_memory(specs, demand)
     calendar = scenario.calendar
     if calendar == "auto":
         calendar = "simpy" if len(requests) <= SMALL else "compiled"

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.config import machine
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.hardware import IterationLaw
 from sim.model.state import PoolSpec
-from sim.model.tables import NONE, REQUEST
+from sim.model.tables import NONE, PREFIX, REQUEST
 from sim.scenario import Batching, Central, PerReplica, Pool, Scenario
 from sim.workload.demand import Demand
 from sim.workload.replayed import Replayed
@@ -123,6 +124,8 @@ def check_servable(scenario: Scenario, specs: list[PoolSpec], requests: NDArray[
         blocks = spec.kv_capacity_tokens // spec.block_tokens
         whole = (blocks - int(spec.watermark_share * blocks)) * spec.block_tokens
         limits = [(whole, "KV memory of a replica holds", "more GPU memory or gpus_per_replica")]
+        if spec.watermark_share:
+            limits = [(whole, "KV memory of a replica holds, above its watermark,", "more memory or a lower watermark")]
         if not spec.chunked:
             limits.append((spec.max_batched_tokens, "max_batched_tokens unchunked is", "chunked_prefill: true"))
         for limit, what, remedy in limits:
@@ -139,6 +142,21 @@ def check_servable(scenario: Scenario, specs: list[PoolSpec], requests: NDArray[
             )
             replayed = isinstance(scenario.workload.by_name()[stream], Replayed)
             raise DataError(problem) if replayed else ConfigError(problem)
+
+
+def check_memory(specs: list[PoolSpec], demand: Demand) -> None:
+    """Refuse prefix caches that this machine cannot hold: each replica has a row for every block. Raises DataError."""
+    replicas, ids = sum(spec.replicas for spec in specs), demand.prefix_blocks
+    needed, there = replicas * ids * PREFIX.itemsize, machine.memory_bytes()
+    if needed > 0.8 * there:
+        raise DataError(
+            Problem(
+                f"prefix caches of {replicas:,} replicas for {ids:,} different blocks take {needed / 2**30:.3g} GiB of "
+                f"memory, and this machine has {there / 2**30:.3g}: replay fewer requests (`limit`), have fewer "
+                "replicas, or leave the hashes out (`prefixes: false`)",
+                "workload",
+            )
+        )
 
 
 def _most_tokens(specs: list[PoolSpec], row: int, requests: NDArray[Any]) -> NDArray[Any]:

@@ -119,7 +119,7 @@ def queue_and_replicas(result: Result) -> Figure:
     arrivals_per_s = columns["arrivals"] / np.maximum(columns["end_s"] - columns["start_s"], 1e-12)
     pools = result.log.pools
     by_pool = {name: columns if len(pools) == 1 else result.pool_timeline(name) for name in pools}
-    shades = ("var(--violet)", "var(--teal)", "var(--blue)", "var(--orange)", "var(--grey)")
+    shades = ("var(--violet)", "var(--red)", "var(--grey)", "var(--blue)", "var(--teal)")
     data = [
         _area(clock, arrivals_per_s, "arrivals/s", "var(--blue)", "var(--blue-soft)"),
         _line(clock, columns["waiting"], "waiting", "var(--orange)") | {"yaxis": "y2"},

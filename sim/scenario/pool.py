@@ -307,6 +307,8 @@ class Pool(BaseModel):
         for key in ("engine", "latency_source"):
             if self.latency is not None and getattr(self, key) is not None:
                 problems.append(((key,), "says nothing beside 'latency', which gives the iteration time; remove one"))
+        if self.expert_parallel and self.model is not None and self.model.experts is None:
+            problems.append((("expert_parallel",), f"'{self.model.name}' has no experts; remove it"))
         if self.kv_transfer is not None and self.model is None:
             problems.append((("kv_transfer",), "needs a 'model', to know the bytes of a token's KV cache"))
         law = self._law_or_why()

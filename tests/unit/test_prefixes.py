@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from sim import load, simulate
+from sim.config import machine
 from sim.config.errors import ConfigError, DataError
 from sim.workload import Demand, read_trace
 from sim.workload import rows as rows_of
@@ -219,3 +221,11 @@ def test_more_lists_than_can_be_indexed_are_refused_before_they_are_made() -> No
         lists.cycled(2**29)
     with pytest.raises(ConfigError, match="prefix blocks"):
         joined([lists, None], [1, 2**31], np.arange(1))
+
+
+def test_prefix_caches_that_no_machine_holds_are_refused(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = {"model": "llama-3-8b", "gpu": "h100-sxm", "autoscaler": {"replicas": 30}}
+    scenario = load({"name": "x", "workload": {"trace": write(TALK)}, "pools": {"chat": pool}})
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 700.0)
+    with pytest.raises(DataError, match=r"prefix caches of 30 replicas for 6 different blocks .* `prefixes: false`"):
+        simulate(scenario)

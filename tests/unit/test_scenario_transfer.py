@@ -49,6 +49,7 @@ def test_a_stream_goes_to_the_pool_that_hands_over() -> None:
         ("pools.prefill.replica.speculation={draft_tokens: 3}", "speculation.acceptance: is missing"),
         ("pools.prefill.replica.speculation={draft_tokens: 40, acceptance: 1}", "max_batched_tokens (8192) / 41"),
         ("pools.prefill.replica.speculation={draft_tokens: 4, acceptance: 120%}", "acceptance"),
+        ("pools.prefill.expert_parallel=true", "pools.prefill.expert_parallel: 'llama-3-8b' has no experts; remove it"),
         ("pools.prefill.replica.watermark=70%", "watermark: must be between 0 and 0.5"),
     ],
 )
