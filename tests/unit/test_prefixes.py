@@ -227,5 +227,5 @@ def test_prefix_caches_that_no_machine_holds_are_refused(write: Any, monkeypatch
     pool = {"model": "llama-3-8b", "gpu": "h100-sxm", "autoscaler": {"replicas": 30}}
     scenario = load({"name": "x", "workload": {"trace": write(TALK)}, "pools": {"chat": pool}})
     monkeypatch.setattr(machine, "memory_bytes", lambda: 700.0)
-    with pytest.raises(DataError, match=r"prefix caches of 30 replicas for 6 different blocks .* `prefixes: false`"):
+    with pytest.raises(DataError, match=r"prefix caches of 30 replicas for 6 different blocks .*`prefixes: false`"):
         simulate(scenario)
