@@ -148,7 +148,7 @@ class _Builder:
         except yaml.reader.ReaderError as error:
             line, column = _line_column(text, error.position)
             code = error.character if isinstance(error.character, int) else ord(str(error.character)[:1] or "\0")
-            here = Place(self.file, line, column)
+            here = self.fixed_place or Place(self.file, line, column)
             raise ConfigError(here.problem(f"the character U+{code:04X} is not allowed in YAML")) from None
         except UnicodeEncodeError as error:
             line, column = _line_column(text, error.start)

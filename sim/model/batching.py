@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model import heaps, memory, outcomes, pace, prefix, queues, seats, transfer
-from sim.model.compiled import compiled, compiled_apart
+from sim.model import heaps, memory, outcomes, pace, prefix, seats, transfer
+from sim.model.compiled import compiled
 from sim.model.tables import NONE, State
 
 
@@ -77,16 +77,6 @@ def has_room(s: State, row: int, r: int, now_s: float, at_now: bool) -> bool:
     if spare < 0 or replica["planned"] == 0 or spare >= most:
         return spare >= 0
     return spare >= memory.taken(s, replica, iterations_by(replica, now_s, at_now))
-
-
-@compiled
-def attend(s: State, row: int, now_s: float, at_now: bool) -> None:
-    """Somebody waits at the replica: an idle one starts, a busy one looks up at its next boundary."""
-    replica = s.replicas[row]
-    if replica["planned"] == 0:
-        plan(s, row, now_s)
-    elif replica["planned"] > 1:
-        cut(replica, now_s, at_now)
 
 
 @compiled
@@ -183,174 +173,6 @@ def answered(s: State, row: int, seat: int, client_s: float) -> None:
     if s.requests[r]["prefix0"] != NONE and s.requests[r]["handed"] == transfer.HERE:
         prefix.drop(s, row, r, int(s.requests[r]["prompt_tokens"]))
     outcomes.finish(s, r, client_s)
-
-
-@compiled_apart
-def preempt(s: State, row: int) -> None:
-    """The most recently admitted gives its memory back and goes to the head of the queue, to be recomputed."""
-    replica = s.replicas[row]
-    pool = s.pools[replica["pool"]]
-    seat = int(replica["newest"])
-    place = s.seats[seat]
-    r = int(place["request"])
-    request = s.requests[r]
-    prompt = int(place["prompt"])
-    computed = prompt - int(place["left"])
-    replica["recomputed"] += computed - int(place["cached"])
-    if request["handed"] == transfer.GOES_ON:
-        request["handed"] = transfer.STARTS_OVER
-    if place["stop"] < 0:
-        replica["kv"] -= prompt
-        replica["blocks"] -= memory.blocks_of(pool, prompt)
-        if replica["prefill"] == seat:
-            replica["prefill"] = NONE
-    else:
-        request["done_tokens"] += stop_decoding(s, replica, place) - prompt
-    seats.leave(s.seats, replica, seat)
-    if request["prefix0"] != NONE and request["handed"] == transfer.HERE:
-        prefix.drop(s, row, r, computed)
-    replica["preemptions"] += 1
-    replica["changed"] = 1
-    queues.push_front(s.queues, s.requests, len(s.pools) + row, r, memory.needed(pool, request))
-
-
-@compiled
-def plan(s: State, row: int, now_s: float) -> None:
-    """Decide the next iteration, and how many like it can follow without a decision; set `wake_s`."""
-    replica = s.replicas[row]
-    pool = s.pools[replica["pool"]]
-    memory.settle(replica, now_s)
-    while replica["blocks"] > pool["kv_blocks"]:
-        preempt(s, row)
-    if replica["idle_blocks"] > 0:
-        prefix.trim(s, row)
-
-    # scheduled ahead: an iteration was decided before this boundary, and who is admitted now joins the one after it
-    ahead = pool["lookahead"] == 1 and replica["seated"] > 0
-    budget = int(pool["max_batched_tokens"] - replica["running"] * pool["verified"])
-    prompt_tokens = 0
-    held = 0  # in memory, by those with nothing to prefill
-    squares = 0.0
-    whole = 0
-    seat = int(replica["prefill"])
-    while seat != NONE and budget > 0 and (pool["chunked"] == 1 or s.seats[seat]["left"] <= budget):
-        tokens, square = give(s, seat, budget)
-        prompt_tokens += tokens
-        squares += square
-        if tokens == 0:
-            whole += 1
-            held += int(s.seats[seat]["prompt"])
-        budget -= max(tokens, 1)
-        seat = int(s.seats[seat]["newer"])
-    while ahead or budget > 0:
-        seat = admit(s, row, int(pool["max_batched_tokens"]) if ahead else budget, now_s)
-        if seat == NONE:
-            break
-        if not ahead:
-            tokens, square = give(s, seat, budget)
-            prompt_tokens += tokens
-            squares += square
-            if tokens == 0:
-                whole += 1
-                held += int(s.seats[seat]["prompt"])
-            budget -= max(tokens, 1)
-    replica["prefilled"] += prompt_tokens
-
-    if replica["changed"] == 1:
-        replica["changed"] = 0
-        replica["noted_blocks"] = replica["blocks"]
-    if replica["seated"] == 0:
-        replica["wake_s"] = math.inf
-        return
-    decoding = int(replica["running"]) + whole
-    drafted = int(replica["running"] * (pool["verified"] - 1))
-    law = s.laws[pool["law0"] + decoding]
-    step_s = (
-        law["fixed_s"]
-        + pool["prefill_s_per_token"] * (prompt_tokens + drafted)
-        + law["attention_s_per_token"]
-        * (replica["context"] + held + replica["running"] * pace.ahead(pool, replica["tick"]))
-        + pool["prefill_s_per_token_sq"] * squares
-        + s.laws[pool["law0"] + min(prompt_tokens + decoding + drafted, int(pool["most_tokens"]))]["tokens_s"]
-    )
-    if prompt_tokens > 0:
-        step_s += pool["mixed_s"]
-    replica["step_s"] = step_s
-    if replica["prefill"] != NONE:
-        replica["grow_s"] = 0.0
-        replica["planned"] = 1
-    else:
-        replica["grow_s"] = law["attention_s_per_token"] * (decoding * pool["tokens_per_step"])
-        ends = int(heaps.next_stop(s.heaps, s.seats, replica)) - pace.clock(pool, replica["tick"])
-        ends = min(ends, memory.fitting(s, replica, int(pool["kv_blocks"] - replica["blocks"])))
-        replica["planned"] = pace.iterations_for(pool, replica["tick"], ends)
-    replica["wake_s"] = now_s + span_s(replica, int(replica["planned"]))
-
-
-@compiled
-def give(s: State, seat: int, budget: int) -> tuple[int, float]:
-    """Give a seat in prefill up to `budget` tokens of the next iteration: (tokens, square term of their attention).
-
-    A seat with nothing to prefill gets no token here: its first token is a decode step.
-    """
-    place = s.seats[seat]
-    place["begun"] = 1
-    tokens = min(int(place["left"]), budget)
-    before = float(place["prompt"] - place["left"])
-    place["left"] -= tokens
-    return tokens, tokens * (2.0 * before + tokens)
-
-
-@compiled
-def admit(s: State, row: int, budget: int, now_s: float) -> int:
-    """Admit the head of the queue if seat, KV memory and (whole prompts) token budget allow. Its seat, or NONE."""
-    replica = s.replicas[row]
-    pool = s.pools[replica["pool"]]
-    line = len(s.pools) + row
-    if s.queues[line]["length"] == 0 or replica["seated"] == pool["seats"]:
-        return NONE
-    r = int(s.queues[line]["head"])
-    request = s.requests[r]
-    prompt = int(request["prompt_tokens"]) + int(request["done_tokens"])
-    blocks = memory.blocks_of(pool, prompt)
-    named = request["prefix0"] != NONE and request["handed"] == transfer.HERE
-    cached = int(request["cached_tokens"])
-    if request["handed"] == transfer.SENT:
-        cached = prompt
-    elif request["prefix0"] != NONE:
-        cached = 0
-    shared = 0
-    taken = blocks
-    if named:
-        cached, shared, shared_blocks = prefix.look(s, row, r)
-        cached = min(cached, prompt - 1)
-        taken -= shared_blocks
-    left = prompt - cached
-    room = pool["kv_blocks"] - pool["watermark_blocks"] - replica["blocks"]
-    if taken > room or (pool["chunked"] == 0 and left > budget):
-        return NONE
-    queues.pop_front(s.queues, s.requests, line, blocks)
-    if request["handed"] == transfer.SENT:
-        request["handed"] = transfer.GOES_ON
-    seat = seats.sit(s.seats, replica, r)
-    place = s.seats[seat]
-    place["prompt"] = prompt
-    place["left"] = left
-    place["cached"] = cached
-    place["begun"] = 0
-    replica["kv"] += prompt - shared
-    replica["blocks"] += taken
-    replica["changed"] = 1
-    if named:
-        prefix.hold(s, row, r)
-    if replica["idle_blocks"] > 0:
-        prefix.trim(s, row)
-    if replica["prefill"] == NONE:
-        replica["prefill"] = seat
-    if math.isnan(request["start_s"]):
-        request["start_s"] = now_s
-        request["cached_tokens"] = cached
-    return seat
 
 
 @compiled

@@ -84,33 +84,10 @@ def build(
         tree = tournament.build(spec.replicas)
         law = _law(spec)
         pool = pools[row]
-        pool["batching"] = spec.batching
-        pool["central"] = spec.central
-        pool["router"] = _router(spec)
-        pool["max_waiting"] = UNLIMITED if spec.max_waiting is None else spec.max_waiting
+        _set_numbers(pool, spec)
         pool["replica0"] = replica0
-        pool["replicas"] = spec.replicas
-        pool["seats"] = spec.seats
-        pool["max_batched_tokens"] = spec.max_batched_tokens
-        pool["chunked"] = spec.chunked
-        pool["block_tokens"] = spec.block_tokens
-        pool["kv_blocks"] = spec.kv_capacity_tokens // spec.block_tokens
-        pool["watermark_blocks"] = int(spec.watermark_share * (spec.kv_capacity_tokens // spec.block_tokens))
-        pool["verified"] = 1 + spec.drafted
-        pool["tokens_per_step"] = spec.tokens_per_step
-        pool["lookahead"] = spec.lookahead
-        pool["next_pool"] = NONE if spec.next_pool is None else spec.next_pool
-        pool["link_shared"] = spec.link_shared
-        pool["link_s_per_token"] = spec.link_s_per_token
-        pool["link_latency_s"] = spec.link_latency_s
         pool["law0"] = law0
-        pool["most_tokens"] = len(spec.tokens_s) - 1
         pool["tree0"] = tree0
-        pool["leaves"] = tournament.leaves(spec.replicas)
-        pool["prefill_s_per_token"] = spec.prefill_s_per_token
-        pool["prefill_s_per_token_sq"] = spec.prefill_s_per_token_sq
-        pool["mixed_s"] = spec.mixed_s
-        pool["overhead_s"] = spec.overhead_s
         own = replicas[replica0 : replica0 + spec.replicas]
         places = np.arange(spec.replicas)
         own["pool"] = row
@@ -154,6 +131,34 @@ def build(
         prefixes=prefix.table(replicas, int(run["prefix_ids"][0])),
         requests=requests,
     )
+
+
+def _set_numbers(pool: Any, spec: PoolSpec) -> None:
+    """Write what a spec says into its row; where the pool's rows in other tables begin is not in it."""
+    pool["batching"] = spec.batching
+    pool["central"] = spec.central
+    pool["router"] = _router(spec)
+    pool["max_waiting"] = UNLIMITED if spec.max_waiting is None else spec.max_waiting
+    pool["replicas"] = spec.replicas
+    pool["seats"] = spec.seats
+    pool["max_batched_tokens"] = spec.max_batched_tokens
+    pool["chunked"] = spec.chunked
+    pool["block_tokens"] = spec.block_tokens
+    pool["kv_blocks"] = spec.kv_capacity_tokens // spec.block_tokens
+    pool["watermark_blocks"] = int(spec.watermark_share * (spec.kv_capacity_tokens // spec.block_tokens))
+    pool["verified"] = 1 + spec.drafted
+    pool["tokens_per_step"] = spec.tokens_per_step
+    pool["lookahead"] = spec.lookahead
+    pool["next_pool"] = NONE if spec.next_pool is None else spec.next_pool
+    pool["link_shared"] = spec.link_shared
+    pool["link_s_per_token"] = spec.link_s_per_token
+    pool["link_latency_s"] = spec.link_latency_s
+    pool["most_tokens"] = len(spec.tokens_s) - 1
+    pool["leaves"] = tournament.leaves(spec.replicas)
+    pool["prefill_s_per_token"] = spec.prefill_s_per_token
+    pool["prefill_s_per_token_sq"] = spec.prefill_s_per_token_sq
+    pool["mixed_s"] = spec.mixed_s
+    pool["overhead_s"] = spec.overhead_s
 
 
 def _router(spec: PoolSpec) -> int:

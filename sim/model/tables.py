@@ -170,6 +170,10 @@ RUN = np.dtype(
         ("finished", "i8"),  # with an outcome
         ("touched", "i8"),  # replicas whose plan the last transition changed
         ("events", "i8"),
+        ("step_prompt_tokens", "i8"),  # of the iteration that is being planned: tokens to prefill
+        ("step_squares", "f8"),  # the square term of their attention
+        ("step_whole", "i8"),  # seats with nothing to prefill, which decode their first token
+        ("step_held", "i8"),  # tokens that those hold
         ("timer0", "i8"),  # first row of the timers in the heap table
         ("timers", "i8"),
         ("prefix_ids", "i8"),  # different blocks of prompts that requests name

@@ -6,7 +6,7 @@ There is no clock here, no randomness and no I/O.
 
 from __future__ import annotations
 
-from sim.model import batching, memory, outcomes, queues, routing, slots, timers, transfer
+from sim.model import batching, memory, outcomes, planning, queues, routing, slots, timers, transfer
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
 
@@ -90,7 +90,7 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
     else:
         queues.push_back(s.queues, s.requests, line, r, blocks)
         if pool["batching"] == 1 and room and waiting == 0:
-            batching.attend(s, row, now_s, row <= over_row)
+            planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
     routing.refresh(s, row)
 
@@ -117,7 +117,7 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
         queues.push_back(s.queues, s.requests, len(s.pools) + row, r, blocks)
         routing.refresh(s, row)
         if row != at_row:
-            batching.attend(s, row, now_s, row <= over_row)
+            planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
 
 
@@ -131,7 +131,7 @@ def wake(s: State, row: int, now_s: float) -> None:
             routing.refresh(s, row)
             if s.queues[pool_row]["length"] > 0:
                 dispatch(s, pool_row, row, row, now_s)
-        batching.plan(s, row, now_s)
+        planning.plan(s, row, now_s)
         if s.run[0]["prefix_ids"] > 0 and s.pools[pool_row]["central"] == 1 and s.queues[pool_row]["length"] > 0:
             # who was admitted shares blocks with others: that may have made room for one more
             routing.refresh(s, row)
@@ -154,7 +154,7 @@ def deliver(s: State, now_s: float) -> None:
     pool_row = 0 + int(s.replicas[row]["pool"])
     transfer.gone(s, row, r, now_s)
     if s.queues[len(s.pools) + row]["length"] > 0:
-        batching.attend(s, row, now_s, row <= all_rows)
+        planning.attend(s, row, now_s, row <= all_rows)
         touch(s, row)
     if s.queues[pool_row]["length"] > 0:
         dispatch(s, pool_row, all_rows, all_rows, now_s)
@@ -181,7 +181,7 @@ def open_replica(s: State, row: int, now_s: float) -> None:
     if pool["batching"] == 1:
         if pool["central"] == 1:
             dispatch(s, pool_row, row, len(s.replicas), now_s)
-        batching.plan(s, row, now_s)
+        planning.plan(s, row, now_s)
     else:
         slots.fill(s, row, now_s)
     routing.refresh(s, row)

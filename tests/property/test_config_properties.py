@@ -116,6 +116,7 @@ def test_any_text_is_a_tree_or_a_config_error(text: str) -> None:
 
 
 @given(st.text(max_size=40) | st.lists(YAML_PIECES, max_size=12).map("".join))
+@example('"\x1b')
 def test_any_command_line_value_is_a_value_or_a_config_error(text: str) -> None:
     _, error = tried(parse_value, text, Place("--set"))
     assert error is None or (isinstance(error, ConfigError) and str(error).startswith("--set: "))

@@ -1,0 +1,200 @@
+"""What a batching replica decides between two iterations: who gives way, who comes in, how far it can jump."""
+
+from __future__ import annotations
+
+import math
+
+from sim.model import batching, heaps, memory, pace, prefix, queues, seats, transfer
+from sim.model.compiled import compiled, compiled_apart
+from sim.model.tables import NONE, State
+
+
+@compiled
+def attend(s: State, row: int, now_s: float, at_now: bool) -> None:
+    """Somebody waits at the replica: an idle one starts, a busy one looks up at its next boundary."""
+    replica = s.replicas[row]
+    if replica["planned"] == 0:
+        plan(s, row, now_s)
+    elif replica["planned"] > 1:
+        batching.cut(replica, now_s, at_now)
+
+
+@compiled
+def plan(s: State, row: int, now_s: float) -> None:
+    """Decide the next iteration, and how many like it can follow without a decision; set `wake_s`."""
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    memory.settle(replica, now_s)
+    while replica["blocks"] > pool["kv_blocks"]:
+        preempt(s, row)
+    if replica["idle_blocks"] > 0:
+        prefix.trim(s, row)
+    fill(s, row, now_s)
+    if replica["changed"] == 1:
+        replica["changed"] = 0
+        replica["noted_blocks"] = replica["blocks"]
+    if replica["seated"] == 0:
+        replica["wake_s"] = math.inf
+        return
+    decoding = time_step(s, row)
+    if replica["prefill"] != NONE:
+        replica["grow_s"] = 0.0
+        replica["planned"] = 1
+    else:
+        attention_s = s.laws[pool["law0"] + decoding]["attention_s_per_token"]
+        replica["grow_s"] = attention_s * (decoding * pool["tokens_per_step"])
+        ends = int(heaps.next_stop(s.heaps, s.seats, replica)) - pace.clock(pool, replica["tick"])
+        ends = min(ends, memory.fitting(s, replica, int(pool["kv_blocks"] - replica["blocks"])))
+        replica["planned"] = pace.iterations_for(pool, replica["tick"], ends)
+    replica["wake_s"] = now_s + batching.span_s(replica, int(replica["planned"]))
+
+
+@compiled
+def fill(s: State, row: int, now_s: float) -> None:
+    """Give the next iteration its prompt tokens: first to who is in prefill already, then to who is admitted."""
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    step = s.run[0]
+    step["step_prompt_tokens"] = 0
+    step["step_squares"] = 0.0
+    step["step_whole"] = 0
+    step["step_held"] = 0
+    # scheduled ahead: an iteration was decided before this boundary, and who is admitted now joins the one after it
+    ahead = pool["lookahead"] == 1 and replica["seated"] > 0
+    budget = int(pool["max_batched_tokens"] - replica["running"] * pool["verified"])
+    seat = int(replica["prefill"])
+    while seat != NONE and budget > 0 and (pool["chunked"] == 1 or s.seats[seat]["left"] <= budget):
+        budget -= give(s, seat, budget)
+        seat = int(s.seats[seat]["newer"])
+    while ahead or budget > 0:
+        seat = admit(s, row, int(pool["max_batched_tokens"]) if ahead else budget, now_s)
+        if seat == NONE:
+            break
+        if not ahead:
+            budget -= give(s, seat, budget)
+    replica["prefilled"] += step["step_prompt_tokens"]
+
+
+@compiled
+def give(s: State, seat: int, budget: int) -> int:
+    """Give a seat in prefill up to `budget` tokens of the next iteration. Returns the tokens taken from the budget.
+
+    A seat with nothing to prefill makes its first token as a decode step.
+    """
+    place = s.seats[seat]
+    step = s.run[0]
+    place["begun"] = 1
+    tokens = min(int(place["left"]), budget)
+    before = float(place["prompt"] - place["left"])
+    place["left"] -= tokens
+    step["step_prompt_tokens"] += tokens
+    step["step_squares"] += tokens * (2.0 * before + tokens)
+    if tokens == 0:
+        step["step_whole"] += 1
+        step["step_held"] += place["prompt"]
+    return max(tokens, 1)
+
+
+@compiled
+def time_step(s: State, row: int) -> int:
+    """Set how long the next iteration takes. Returns how many sequences decode in it."""
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    step = s.run[0]
+    prompt_tokens = int(step["step_prompt_tokens"])
+    decoding = int(replica["running"] + step["step_whole"])
+    drafted = int(replica["running"] * (pool["verified"] - 1))
+    context = replica["context"] + step["step_held"] + replica["running"] * pace.ahead(pool, replica["tick"])
+    law = s.laws[pool["law0"] + decoding]
+    step_s = (
+        law["fixed_s"]
+        + pool["prefill_s_per_token"] * (prompt_tokens + drafted)
+        + law["attention_s_per_token"] * context
+        + pool["prefill_s_per_token_sq"] * step["step_squares"]
+        + s.laws[pool["law0"] + min(prompt_tokens + decoding + drafted, int(pool["most_tokens"]))]["tokens_s"]
+    )
+    if prompt_tokens > 0:
+        step_s += pool["mixed_s"]
+    replica["step_s"] = step_s
+    return decoding
+
+
+@compiled
+def admit(s: State, row: int, budget: int, now_s: float) -> int:
+    """Admit the head of the queue if seat, KV memory and (whole prompts) token budget allow. Its seat, or NONE."""
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    line = len(s.pools) + row
+    if s.queues[line]["length"] == 0 or replica["seated"] == pool["seats"]:
+        return NONE
+    r = int(s.queues[line]["head"])
+    request = s.requests[r]
+    prompt = int(request["prompt_tokens"]) + int(request["done_tokens"])
+    blocks = memory.blocks_of(pool, prompt)
+    named = request["prefix0"] != NONE and request["handed"] == transfer.HERE
+    cached = int(request["cached_tokens"])
+    if request["handed"] == transfer.SENT:
+        cached = prompt
+    elif request["prefix0"] != NONE:
+        cached = 0
+    shared = 0
+    taken = blocks
+    if named:
+        cached, shared, shared_blocks = prefix.look(s, row, r)
+        cached = min(cached, prompt - 1)
+        taken -= shared_blocks
+    left = prompt - cached
+    room = pool["kv_blocks"] - pool["watermark_blocks"] - replica["blocks"]
+    if taken > room or (pool["chunked"] == 0 and left > budget):
+        return NONE
+    queues.pop_front(s.queues, s.requests, line, blocks)
+    if request["handed"] == transfer.SENT:
+        request["handed"] = transfer.GOES_ON
+    seat = seats.sit(s.seats, replica, r)
+    place = s.seats[seat]
+    place["prompt"] = prompt
+    place["left"] = left
+    place["cached"] = cached
+    place["begun"] = 0
+    replica["kv"] += prompt - shared
+    replica["blocks"] += taken
+    replica["changed"] = 1
+    if named:
+        prefix.hold(s, row, r)
+    if replica["idle_blocks"] > 0:
+        prefix.trim(s, row)
+    if replica["prefill"] == NONE:
+        replica["prefill"] = seat
+    if math.isnan(request["start_s"]):
+        request["start_s"] = now_s
+        request["cached_tokens"] = cached
+    return seat
+
+
+@compiled_apart
+def preempt(s: State, row: int) -> None:
+    """The most recently admitted gives its memory back and goes to the head of the queue, to be recomputed."""
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    seat = int(replica["newest"])
+    place = s.seats[seat]
+    r = int(place["request"])
+    request = s.requests[r]
+    prompt = int(place["prompt"])
+    computed = prompt - int(place["left"])
+    replica["recomputed"] += computed - int(place["cached"])
+    if request["handed"] == transfer.GOES_ON:
+        request["handed"] = transfer.STARTS_OVER
+    if place["stop"] < 0:
+        replica["kv"] -= prompt
+        replica["blocks"] -= memory.blocks_of(pool, prompt)
+        if replica["prefill"] == seat:
+            replica["prefill"] = NONE
+    else:
+        request["done_tokens"] += batching.stop_decoding(s, replica, place) - prompt
+    seats.leave(s.seats, replica, seat)
+    if request["prefix0"] != NONE and request["handed"] == transfer.HERE:
+        prefix.drop(s, row, r, computed)
+    replica["preemptions"] += 1
+    replica["changed"] = 1
+    queues.push_front(s.queues, s.requests, len(s.pools) + row, r, memory.needed(pool, request))
