@@ -14,7 +14,7 @@ Box = tuple[int, int, int, str, str, str]
 
 BOXES: list[Box] = [
     (LEFT, 0, BOX, KEY, "config/", "text becomes a tree that knows its places; --set is laid over"),
-    (LEFT, 1, BOX, KEY, "scenario.py", "the tree becomes frozen models, or every mistake at once"),
+    (LEFT, 1, BOX, KEY, "scenario/", "the tree becomes frozen models, or every mistake at once"),
     (LEFT, 2, BOX, KEY, "autoscaling/fixed.py", "Fixed(replicas=8), a member of the union AnyPolicy"),
     (RIGHT, 0, BOX, REQUEST, "workload/", "laws or a trace draw its arrival, its lengths and its ticket"),
     (RIGHT, 1, BOX, REQUEST, "workload/demand.py", "all streams in arrival order; nothing is drawn after this"),
