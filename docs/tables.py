@@ -196,7 +196,9 @@ def engines() -> str:
     lines.append("| --- | --- | --- | --- | --- | --- |")
     for sheet in _sheets("engines"):
         ahead = "yes" if sheet["lookahead"] else "no"
-        cells = (f"`{sheet['name']}`", sheet["o0"], sheet["o1"], sheet["overhead"], ahead, sheet["source"])
+        logit = sheet.get("o1_per_vocabulary_token")
+        a_sequence = f"{sheet['o1']} + {logit} x vocabulary" if logit else sheet["o1"]
+        cells = (f"`{sheet['name']}`", sheet["o0"], a_sequence, sheet["overhead"], ahead, sheet["source"])
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 

@@ -33,6 +33,13 @@ class EngineSheet(BaseModel):
     name: Annotated[str, Field(description="Name, as calibrations refer to it.")] = ""
     o0_s: Annotated[Duration, Field(alias="o0", description="Host seconds that every iteration costs.")]
     o1_s: Annotated[Duration, Field(alias="o1", description="Host seconds for each sequence of an iteration.")]
+    o1_s_per_vocabulary_token: Annotated[
+        Duration,
+        Field(
+            alias="o1_per_vocabulary_token",
+            description="Seconds more for each sequence and token of the vocabulary, as sampling looks at logits.",
+        ),
+    ] = 0.0
     overhead_s: Annotated[
         Duration,
         Field(
@@ -75,6 +82,10 @@ class EngineSheet(BaseModel):
         Field(description="n tokens reach as many experts as n to this power independent draws; 1: all independent."),
     ] = 1.0
     source: Annotated[str, Field(description="Where the figures come from.")] = ""
+
+    def seq_s(self, vocabulary: int) -> float:
+        """Seconds that each sequence of an iteration costs outside the model, by the size of its vocabulary."""
+        return self.o1_s + self.o1_s_per_vocabulary_token * vocabulary
 
     def launch_s(self, family: Family, layers: int) -> float:
         """Seconds to launch the kernels of an iteration one by one; 0 with CUDA graphs."""

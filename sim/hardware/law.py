@@ -138,7 +138,10 @@ def _roofline(
         source="roofline",
         about=f"data sheets of {pair.model.name} and {pair.gpu.name}, efficiencies of family '{pair.gpu.family}'",
         tokens_s=sheets_s,
-        seqs_s=engine.o0_s + engine.o1_s * seqs + pair.head_s(seqs * verified) + pair.window_s() * seqs,
+        seqs_s=engine.o0_s
+        + engine.seq_s(pair.model.vocabulary) * seqs
+        + pair.head_s(seqs * verified)
+        + pair.window_s() * seqs,
         attention_s_per_token=pair.attention_s_per_token(),
         prefill_s_per_token=pair.window_prefill_s(),
         square_s=pair.square_s(),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.config import catalogue
-from sim.hardware import Calibration, IterationLaw, Latency, ModelSheet, Pair, implied, split_problem
+from sim.hardware import Calibration, EngineSheet, IterationLaw, Latency, ModelSheet, Pair, implied, split_problem
 from sim.hardware import given as as_given
 from sim.hardware.law import calibration_of, table_of
 from sim.hardware.roofline import NARROW_WINDOW_TOKENS
@@ -128,11 +128,26 @@ def test_by_hand_compute_bound() -> None:
 def test_the_host_is_the_engines() -> None:
     bare, full = (law_of(pair("llama-3-70b", 4, "h200", by), source="roofline") for by in (BARE, "vllm-0.15"))
     host = engine("vllm-0.15")
-    np.testing.assert_allclose(full.seqs_s - bare.seqs_s, host.o0_s + host.o1_s * np.arange(257), rtol=1e-9)
+    a_sequence_s = host.o1_s + 128256 * host.o1_s_per_vocabulary_token
+    np.testing.assert_allclose(full.seqs_s - bare.seqs_s, host.o0_s + a_sequence_s * np.arange(257), rtol=1e-9)
     assert (full.tokens_s == bare.tokens_s).all()
     assert full.mixed_s == pytest.approx(80 * 18e-6)
     assert (full.overhead_s, full.lookahead) == (host.overhead_s, 1)
     assert (bare.overhead_s, bare.lookahead, bare.mixed_s) == (0.0, 0, 0.0)
+
+
+def test_a_sequence_costs_more_with_a_larger_vocabulary() -> None:
+    for text in ("roofline", "operators"):
+        for name, vocabulary in (("llama-2-70b", 32_000), ("llama-3-8b", 128_256)):
+            plain_s, more_s = (
+                law_of(pair(name, 2, "h100-sxm", BARE.model_copy(update=update)), source=text).seqs_s
+                for update in ({}, {"o1_s_per_vocabulary_token": 1e-10})
+            )
+            np.testing.assert_allclose(more_s - plain_s, 1e-10 * vocabulary * np.arange(257), atol=1e-15)
+    given = {"o0": 0, "o1": "3us", "o1_per_vocabulary_token": "0.1ns"}
+    assert EngineSheet.model_validate(given).seq_s(32_000) == pytest.approx(6.2e-6)
+    for older in ("vllm-0.11", "vllm-2023"):  # fitted with one constant
+        assert engine(older).seq_s(32_000) == engine(older).seq_s(250_880) == engine(older).o1_s
 
 
 def test_calibration_corrects_the_roofline() -> None:

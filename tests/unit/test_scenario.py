@@ -94,7 +94,7 @@ def test_knobs_of_the_pair() -> None:
     assert pool("latency_source=roofline").law.source == "roofline"
     assert pool("engine=vllm-0.11").law.lookahead == 0
     slow = pool("engine={from: vllm-0.15, o1: 50us}").law
-    np.testing.assert_allclose(slow.seqs_s - base.law.seqs_s, (50e-6 - 20.4e-6) * np.arange(257), atol=1e-12)
+    np.testing.assert_allclose(slow.seqs_s - base.law.seqs_s, (50e-6 - 4.4e-6) * np.arange(257), atol=1e-12)
     inline = pool("engine={o0: 1ms, o1: 0}")
     assert inline.law_facts is not None
     assert (inline.law_facts["engine"], inline.law.overhead_s) == ("inline", 0.0)
