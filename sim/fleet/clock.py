@@ -37,6 +37,9 @@ class Alarm(simpy.Event):
 class Clock(simpy.Environment):
     """A SimPy environment with ranked alarms."""
 
+    def __init__(self) -> None:
+        super().__init__(0.0)  # not the whole number 0, for which everything would be compiled once more
+
     _now: float
     _queue: list[Any]
     _eid: Any

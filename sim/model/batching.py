@@ -166,12 +166,12 @@ def answered(s: State, row: int, seat: int, client_s: float) -> None:
     """The last token of a seat's request is out."""
     replica = s.replicas[row]
     replica["changed"] = 1
-    r = int(s.seats[seat]["request"])
+    r = 0 + int(s.seats[seat]["request"])
     seats.leave(s.seats, replica, seat)
     replica["outstanding"] -= 1
     replica["tokens"] -= s.requests[r]["prompt_tokens"]
     if s.requests[r]["prefix0"] != NONE and s.requests[r]["handed"] == transfer.HERE:
-        prefix.drop(s, row, r, int(s.requests[r]["prompt_tokens"]))
+        prefix.drop(s, row, r, 0 + int(s.requests[r]["prompt_tokens"]))
     outcomes.finish(s, r, client_s)
 
 

@@ -29,7 +29,8 @@ _marked: list[tuple[Callable[..., Any], bool]] = []
 def compiled(function: F) -> F:
     """Mark a transition: plain now, compiled by `compile_all` (no exceptions, no randomness, no I/O inside).
 
-    Its code is put into each caller's.
+    Its code is put into each caller's. Numbers that it is called with should have one width everywhere (`0 + int(...)`
+    widens one that a table keeps in 32 bits), or it is compiled once for each.
     """
     _marked.append((function, True))
     return function

@@ -62,10 +62,10 @@ def fill(s: State, row: int, now_s: float) -> None:
     # scheduled ahead: an iteration was decided before this boundary, and who is admitted now joins the one after it
     ahead = pool["lookahead"] == 1 and replica["seated"] > 0
     budget = int(pool["max_batched_tokens"] - replica["running"] * pool["verified"])
-    seat = int(replica["prefill"])
+    seat = 0 + int(replica["prefill"])
     while seat != NONE and budget > 0 and (pool["chunked"] == 1 or s.seats[seat]["left"] <= budget):
         budget -= give(s, seat, budget)
-        seat = int(s.seats[seat]["newer"])
+        seat = 0 + int(s.seats[seat]["newer"])
     while ahead or budget > 0:
         seat = admit(s, row, int(pool["max_batched_tokens"]) if ahead else budget, now_s)
         if seat == NONE:
@@ -176,9 +176,9 @@ def preempt(s: State, row: int) -> None:
     """The most recently admitted gives its memory back and goes to the head of the queue, to be recomputed."""
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
-    seat = int(replica["newest"])
+    seat = 0 + int(replica["newest"])
     place = s.seats[seat]
-    r = int(place["request"])
+    r = 0 + int(place["request"])
     request = s.requests[r]
     prompt = int(place["prompt"])
     computed = prompt - int(place["left"])

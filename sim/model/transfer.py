@@ -20,7 +20,7 @@ def send(s: State, row: int, seat: int, now_s: float) -> None:
     """The prefill of a seat is done: it leaves the batch, its KV cache goes on the link."""
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
-    r = int(s.seats[seat]["request"])
+    r = 0 + int(s.seats[seat]["request"])
     request = s.requests[r]
     seats.leave(s.seats, replica, seat)
     replica["outstanding"] -= 1
@@ -39,7 +39,7 @@ def gone(s: State, row: int, r: int, now_s: float) -> None:
     """The KV cache of a request is through: the sender's memory is free again."""
     replica = s.replicas[row]
     before = int(replica["kv"])
-    tokens = int(s.requests[r]["prompt_tokens"])
+    tokens = 0 + int(s.requests[r]["prompt_tokens"])
     if replica["planned"] == 0:
         memory.settle(replica, now_s)
     replica["kv"] -= tokens
