@@ -71,7 +71,7 @@ def command(
 
     def compiling() -> None:
         if not quiet:
-            click.echo("compiling the engine, once on this machine (some ten seconds) ...", err=True)
+            click.echo("compiling the engine, once on this machine (some twenty seconds) ...", err=True)
 
     with progress(quiet) as shown:
         result = simulate(wanted, progress=shown, on_compile=compiling)
