@@ -199,6 +199,6 @@ def test_the_recipes_work(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     decisions = (tmp_path / "out/decisions.csv").read_text().splitlines()
-    assert decisions[1:] == ["0,chat,0,6,4 and 30% to spare"]
+    assert decisions[1:] == ["0.0,chat,0,6,4 and 30% to spare"]
     # 199 at a half second's distance, two logged
     assert '"arrived": 201' in (tmp_path / "out/summary.json").read_text()

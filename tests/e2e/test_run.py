@@ -86,7 +86,7 @@ def test_a_run_prints_a_verdict_and_writes_a_whole_folder(here: Path) -> None:
     assert rows["arrival_s"].is_monotonic_increasing
     assert (here / "outputs" / folder.name / "decisions.csv").read_text().splitlines() == [
         "at_s,pool,current,wanted,reason",
-        "0,chat,0,2,fixed at 2",
+        "0.0,chat,0,2,fixed at 2",
     ]
 
 
