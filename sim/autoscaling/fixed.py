@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sim.autoscaling.observation import Decision, Observation
+from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
 from sim.config.units import COUNT
 
 
@@ -22,6 +22,30 @@ class Fixed(BaseModel):
     @property
     def period_s(self) -> float:
         return math.inf
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        return ()
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return Pipeline(math.inf)
+
+    @property
+    def initial_replicas(self) -> int:
+        return self.replicas
+
+    @property
+    def floor_replicas(self) -> int:
+        return self.replicas
+
+    @property
+    def most_replicas(self) -> int:
+        return self.replicas
+
+    @property
+    def hears(self) -> Literal["nothing", "first_arrival", "changes"]:
+        return "nothing"
 
     def decide(self, seen: Observation, memory: None) -> tuple[Decision, None]:
         return Decision(self.replicas, f"fixed at {self.replicas}"), None

@@ -45,20 +45,8 @@ class Control:
 
     def observe(self) -> Observation:
         """The pool as its policy sees it now."""
-        pool = self.state.pools[self.row]
-        rows = slice(int(pool["replica0"]), int(pool["replica0"] + pool["replicas"]))
-        replicas = self.state.replicas[rows]
-        lengths = self.state.queues["length"]
-        waiting = lengths[self.row] + lengths[len(self.state.pools) :][rows].sum()
-        capacity = int(pool["kv_blocks"]) * int(pool["ready"])
-        return Observation(
-            at_s=self.clock.now,
-            ready=int(pool["ready"]),
-            ordered=0,
-            num_requests_waiting=int(waiting),
-            num_requests_running=int(replicas["seated"].sum()),
-            kv_cache_usage_share=float(replicas["blocks"].sum() / capacity) if capacity else 0.0,
-        )
+        ready = int(self.state.pools[self.row]["ready"])
+        return Observation(at_s=self.clock.now, current=len(self.spans), ready=ready)
 
     def _scale_to(self, wanted: int) -> None:
         """Open replicas until there are `wanted`, ready at once."""

@@ -14,9 +14,15 @@ def attend(s: State, row: int, now_s: float, at_now: bool) -> None:
     """Somebody waits at the replica: an idle one starts, a busy one looks up at its next boundary."""
     replica = s.replicas[row]
     if replica["planned"] == 0:
-        plan(s, row, now_s)
+        start(s, row, now_s)
     elif replica["planned"] > 1:
         batching.cut(replica, now_s, at_now)
+
+
+@compiled_apart
+def start(s: State, row: int, now_s: float) -> None:
+    """An idle replica plans: seldom in a busy fleet, so who attends calls this instead of holding a copy of it all."""
+    plan(s, row, now_s)
 
 
 @compiled

@@ -1,0 +1,72 @@
+"""What every policy that changes the fleet has: bounds, a first size, defaults for the rest of the protocol."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
+from sim.config.said import said
+from sim.config.units import COUNT
+
+Replicas = Annotated[int, COUNT.between(0, 10_000)]
+
+
+class Elastic(BaseModel):
+    """A policy with bounds. Subclasses are frozen values: all that changes is in the memory they return."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    min_replicas: Annotated[Replicas, Field(description="Never fewer.")] = 1
+    max_replicas: Annotated[Replicas, Field(description="Never more.")] = 10
+    start_replicas: Annotated[
+        Replicas | None, Field(description="Ready when the run begins. Left out: min_replicas.")
+    ] = None
+
+    fresh: ClassVar[Pipeline] = Pipeline(scrape_s=15.0)
+    """How fresh this family's metrics are in the real system."""
+
+    @property
+    def initial_replicas(self) -> int:
+        return self.min_replicas if self.start_replicas is None else self.start_replicas
+
+    @property
+    def floor_replicas(self) -> int:
+        return self.min_replicas
+
+    @property
+    def most_replicas(self) -> int:
+        return max(self.max_replicas, self.initial_replicas)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return self.fresh
+
+    @property
+    def hears(self) -> Literal["nothing", "first_arrival", "changes"]:
+        return "nothing"
+
+    @property
+    @abstractmethod
+    def period_s(self) -> float: ...
+
+    @property
+    @abstractmethod
+    def queries(self) -> tuple[Query, ...]: ...
+
+    @abstractmethod
+    def decide(self, seen: Observation, memory: Any) -> tuple[Decision, Any]: ...
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise said(f"must be at most max_replicas ({self.max_replicas}), got {self.min_replicas}", "min_replicas")
+        if self.max_replicas == 0:
+            raise said("must be at least 1, got 0", "max_replicas")
+        return self
+
+    def bounded(self, replicas: int) -> int:
+        """`replicas`, kept within the bounds."""
+        return min(max(replicas, self.min_replicas), self.max_replicas)
