@@ -17,9 +17,9 @@ import simpy
 
 from sim.fleet import setup
 from sim.fleet.clock import ARRIVAL, COMPLETION, TIMER, Clock
-from sim.fleet.control import Control
+from sim.fleet.fleet import Fleet
 from sim.fleet.sampling import Sampler, edges
-from sim.model import compiled, loop, state, timers, tournament, transitions
+from sim.model import compiled, lives, loop, state, timers, tournament, transitions
 from sim.model.state import PoolSpec
 from sim.model.tables import NONE, REQUEST, State
 from sim.result import Result
@@ -33,8 +33,15 @@ SMALL = 5_000
 SLICE_EVENTS = 1_000_000
 """Events between two looks at the progress bar and the keyboard."""
 
+Notice = Callable[[], None]
+"""Called when the data plane has noted something that control must see at its time."""
+
 Progress = Callable[[float, int, int, int], None]
 """Called with (simulated seconds, requests arrived, requests ended, requests in all)."""
+
+
+def _nobody() -> None:
+    raise AssertionError("something was noted, and nobody listens")
 
 
 def simulate(
@@ -52,7 +59,7 @@ def simulate(
     began = time.perf_counter()
     demand = scenario.workload.demand(scenario.seed, replication, scenario.horizon_s)
     horizon_s = setup.horizon_s(scenario, demand)
-    specs = setup.pool_specs(scenario)
+    specs, makes = setup.pool_specs(scenario)
     requests = setup.request_table(scenario, demand)
     setup.check_servable(scenario, specs, requests)
     setup.check_memory(specs, demand)
@@ -68,15 +75,12 @@ def simulate(
     held = setup.most_in_flight(scenario)
     tables = state.build(specs, requests, held, prefixes, PREFIX_BLOCK_TOKENS)
     clock = Clock()
-    names = tuple(scenario.pools)
-    controls = [
-        Control(clock, tables, row, name, pool.autoscaler) for row, (name, pool) in enumerate(scenario.pools.items())
-    ]
+    fleet = Fleet(clock, tables, scenario, specs, makes, replication, horizon_s)
     bins_s = edges(horizon_s)
     sampler = Sampler(clock, tables, np.unique(np.append(bins_s, scenario.warmup_s)))
     started = time.perf_counter()
     run = SimpyCalendar if calendar == "simpy" else CompiledCalendar
-    events = run(clock, tables, progress).run()
+    events = run(clock, tables, horizon_s, fleet.notice, progress).run()
     engine_s = time.perf_counter() - started
     if any(most is not None for most in held):
         # a client that holds requests back decides when they arrive: each stream keeps its order, all of them may not
@@ -87,10 +91,12 @@ def simulate(
         requests=requests,
         samples=sampler.rows(),
         edges_s=bins_s,
-        spans=np.concatenate([control.spans for control in controls]),
-        decisions=tuple(decision for control in controls for decision in control.decisions),
+        spans=fleet.spans(),
+        down=fleet.downs(),
+        decisions=fleet.decisions(),
         streams=streams,
-        pools=names,
+        pools=tuple(scenario.pools),
+        rooms=tuple(spec.replicas for spec in specs),
         notes=notes,
         end_s=max(horizon_s, float(tables.run[0]["last_finish_s"])),
         events=events,
@@ -104,9 +110,18 @@ def simulate(
 class SimpyCalendar:
     """Every transition at its own SimPy event: the calendar to read, to step through and to extend."""
 
-    def __init__(self, clock: Clock, tables: State, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        tables: State,
+        ends_s: float = math.inf,
+        notice: Notice = _nobody,
+        progress: Progress | None = None,
+    ) -> None:
         self.clock = clock
         self.tables = tables
+        self.ends_s = ends_s
+        self.notice = notice
         self.progress = progress
         self.events = 0
         self.awake = NONE
@@ -166,13 +181,18 @@ class SimpyCalendar:
 
     def run(self) -> int:
         """To the end of everything; returns the number of transitions."""
-        step, touched = self.clock.step, self.tables.run["touched"]
+        step, run = self.clock.step, self.tables.run
+        touched, noticed, finished, arrivals = (run[name] for name in ("touched", "noticed", "finished", "arrivals"))
         try:
             while True:
                 for _ in range(SLICE_EVENTS >> 4):
                     step()
                     if touched[0]:
                         self._look()
+                    if noticed[0]:
+                        self.notice()
+                    if finished[0] == arrivals[0] and self.clock.peek() > self.ends_s:
+                        return self.events
                 _report(self.progress, self.tables, self.clock.now)
         except simpy.core.EmptySchedule:
             return self.events
@@ -181,22 +201,34 @@ class SimpyCalendar:
 class CompiledCalendar:
     """The same transitions, called by a compiled loop between two control events."""
 
-    def __init__(self, clock: Clock, tables: State, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        tables: State,
+        ends_s: float = math.inf,
+        notice: Notice = _nobody,
+        progress: Progress | None = None,
+    ) -> None:
         self.clock = clock
         self.tables = tables
+        self.ends_s = ends_s
+        self.notice = notice
         self.progress = progress
 
     def run(self) -> int:
         """To the end of everything; returns the number of transitions."""
-        clock, tables = self.clock, self.tables
+        clock, tables, run = self.clock, self.tables, self.tables.run[0]
         wakes = tournament.build(len(tables.replicas))
         while True:
             stop_s = clock.peek()
             if not clock.next_is_internal():
                 while not loop.run_until(tables, wakes, stop_s, SLICE_EVENTS):
-                    _report(self.progress, tables, float(tables.run[0]["last_finish_s"]))
-            if stop_s == np.inf:
-                return int(tables.run[0]["events"])
+                    _report(self.progress, tables, float(run["last_finish_s"]))
+                if run["noticed"] > 0:
+                    self.notice()
+                    continue
+            if stop_s == math.inf or (stop_s > self.ends_s and run["finished"] == run["arrivals"]):
+                return int(run["events"])
             clock.step()
 
 
@@ -223,5 +255,5 @@ def _warm_up(calendar: str, on_compile: Callable[[], None] | None) -> None:
     tables = state.build([PoolSpec(batching=False, replicas=1, seats=1)], request)
     clock = Clock()
     Sampler(clock, tables, np.zeros(1))
-    transitions.open_replica(tables, 0, 0.0)
+    lives.open_replica(tables, 0, 0.0)
     (SimpyCalendar if calendar == "simpy" else CompiledCalendar)(clock, tables).run()

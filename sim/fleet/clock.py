@@ -16,6 +16,9 @@ import simpy
 COMPLETION = 2
 """Rank of a completion on replica row 0; row r has COMPLETION + r. SimPy's own ranks are 0 (urgent) and 1 (normal)."""
 CONTROL = 1 << 40
+NOTICE, LIFE, SCRAPE, DECIDE, SAMPLE = (CONTROL + order for order in range(5))
+"""Control at one instant, in order: what the data plane told it, replicas that come and go, metrics, policies, samples.
+"""
 TIMER = 1 << 41
 ARRIVAL = 1 << 42
 

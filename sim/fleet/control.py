@@ -1,4 +1,4 @@
-"""Each pool's control loop: observe, decide, log, act, wait for the next tick."""
+"""Each pool's control loop: observe, decide, log, act, wait for the next look."""
 
 from __future__ import annotations
 
@@ -6,61 +6,93 @@ import math
 from collections.abc import Generator
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import simpy
 
-from sim.autoscaling import Observation, Policy
-from sim.fleet.clock import Clock
+from sim.autoscaling import Decision, Observation, Policy
+from sim.autoscaling.observation import Pod
+from sim.config.errors import ConfigError, Problem
+from sim.fleet.clock import DECIDE, Clock
+from sim.fleet.deployment import Deployment
+from sim.fleet.metering import Meter
 from sim.model import transitions
 from sim.model.tables import State
-from sim.result.log import SPAN, DecisionRow
+from sim.result.log import DecisionRow
+
+PATIENCE_S = 86_400.0
+"""So long after the horizon, nobody is asked any more: what a fleet at rest has not served by then stays unserved."""
 
 
 class Control:
-    """The replicas of one pool and the policy that says how many there should be."""
+    """The policy of one pool, asked at its times and whenever it wants to hear of something."""
 
-    def __init__(self, clock: Clock, state: State, row: int, name: str, policy: Policy) -> None:
+    def __init__(self, clock: Clock, state: State, deployment: Deployment, meter: Meter | None, ends_s: float) -> None:
         self.clock = clock
         self.state = state
-        self.row = row
-        self.name = name
-        self.policy = policy
+        self.deployment = deployment
+        self.meter = meter
+        self.policy: Policy = deployment.pool.autoscaler
+        self.ends_s = ends_s
         self.decisions: list[DecisionRow] = []
-        self.spans = np.zeros(0, SPAN)
-        self.process = clock.process(self._tick())
+        self._each = any(query.across == "each" for query in self.policy.queries)
+        self._process = clock.process(self._ask())
 
-    def _tick(self) -> Generator[Any, Any, None]:
+    def hear(self) -> None:
+        """Something has happened that the policy wants to decide about at once."""
+        if self._process.is_alive:
+            self._process.interrupt()
+
+    def _ask(self) -> Generator[Any, Any, None]:
         memory: Any = None
-        yield self.clock.at(self.clock.now)
+        next_s = self.clock.now
+        self.deployment.begin(self.policy.initial_replicas)
         while True:
-            decision, memory = self.policy.decide(self.observe(), memory)
-            current = len(self.spans)
-            self.decisions.append(DecisionRow(self.clock.now, self.name, current, decision.replicas, decision.reason))
-            self._scale_to(decision.replicas)
-            if self.policy.period_s == math.inf:
+            try:
+                yield self.clock.at(next_s, DECIDE)
+            except simpy.Interrupt:
+                pass
+            now_s = self.clock.now
+            if now_s > self.ends_s + PATIENCE_S:
                 return
-            yield self.clock.at(self.clock.now + self.policy.period_s)
-            if self.state.run["finished"][0] == self.state.run["arrivals"][0]:
-                return  # nothing is left to decide about, and a tick that never ends would keep the run from ending
+            decision, memory = self.policy.decide(self.observe(), memory)
+            self._act(decision)
+            next_s = now_s + self.policy.period_s if decision.next_s is None else decision.next_s
+            assert next_s > now_s, f"{self.deployment.name}: the policy asks to be asked again in the past ({next_s} s)"
+            if next_s == math.inf and self.policy.hears == "nothing":
+                return
 
     def observe(self) -> Observation:
         """The pool as its policy sees it now."""
-        ready = int(self.state.pools[self.row]["ready"])
-        return Observation(at_s=self.clock.now, current=len(self.spans), ready=ready)
+        alive = [life for life in self.deployment.alive if life.counts]
+        ready = sum(life.phase == "ready" for life in alive)
+        now_s = self.clock.now
+        values, pods = {}, ()
+        if self.meter is not None:
+            values = self.meter.answers(now_s)
+            if self._each:
+                each = self.meter.each(now_s)
+                pods = tuple(Pod(life.number, _PHASES[life.phase], each.get(life.number, {})) for life in alive)
+        return Observation(now_s, self.deployment.wanted, ready, len(alive) - ready, values, pods)
 
-    def _scale_to(self, wanted: int) -> None:
-        """Open replicas until there are `wanted`, ready at once."""
-        pool = self.state.pools[self.row]
-        assert wanted <= pool["replicas"], f"{self.name}: {wanted} replicas wanted, room for {pool['replicas']}"
-        opened = range(len(self.spans), wanted)
-        for index in opened:
-            transitions.open_replica(self.state, int(pool["replica0"]) + index, self.clock.now)
-        self.spans = np.concatenate([self.spans, self._new_spans(opened)])
+    def _act(self, decision: Decision) -> None:
+        deployment, now_s = self.deployment, self.clock.now
+        most, wanted = self.policy.most_replicas, decision.replicas
+        if not 0 <= wanted <= most:
+            raise ConfigError(
+                Problem(
+                    f"the policy wants {wanted} replicas at {now_s:g} s, and may want 0 to {most} (its most_replicas)",
+                    f"pools.{deployment.name}.autoscaler",
+                )
+            )
+        served_s, busy_s = transitions.sample(self.state, deployment.pool_row, now_s)[:2]
+        proposed = wanted if decision.proposed is None else decision.proposed
+        ready = int(self.state.pools[deployment.pool_row]["ready"])
+        self.decisions.append(
+            DecisionRow(
+                now_s, deployment.name, deployment.wanted, wanted, decision.reason, proposed, ready, served_s, busy_s
+            )
+        )
+        if wanted != deployment.wanted:
+            deployment.scale(wanted)
 
-    def _new_spans(self, opened: range) -> NDArray[Any]:
-        spans = np.zeros(len(opened), SPAN)
-        spans["pool"] = self.row
-        spans["replica"] = opened
-        spans["launched_s"] = spans["ready_s"] = self.clock.now
-        spans["gone_s"] = math.inf
-        return spans
+
+_PHASES: dict[str, Any] = {"pending": "pending", "starting": "starting", "ready": "ready", "down": "failed"}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.fleet.clock import SAMPLE as RANK
 from sim.fleet.clock import Clock
 from sim.model import transitions
 from sim.model.tables import State
@@ -33,25 +34,15 @@ class Sampler:
     def __init__(self, clock: Clock, state: State, times_s: NDArray[np.float64]) -> None:
         self.clock = clock
         self.state = state
-        self.samples = np.zeros((len(times_s), len(state.pools)), SAMPLE)
+        self.pools = int((state.pools["home"] == np.arange(len(state.pools))).sum())
+        self.samples = np.zeros((len(times_s), self.pools), SAMPLE)
         self.process = clock.process(self._run(times_s))
 
     def _run(self, times_s: NDArray[np.float64]) -> Generator[Any, Any, None]:
         for row, at_s in zip(self.samples, times_s.tolist(), strict=True):
-            yield self.clock.at(at_s)
-            for pool_row, pool in enumerate(self.state.pools):
-                ready_s, busy_s, running_s, kv_s = transitions.sample(self.state, pool_row, at_s)
-                row[pool_row] = (
-                    at_s,
-                    pool_row,
-                    int(pool["ready"]),
-                    ready_s,
-                    busy_s,
-                    running_s,
-                    ready_s * int(pool["seats"]),
-                    kv_s,
-                    ready_s * int(pool["kv_blocks"] * pool["block_tokens"]),
-                )
+            yield self.clock.at(at_s, RANK)
+            for pool_row, pool in enumerate(self.state.pools[: self.pools]):
+                row[pool_row] = (at_s, pool_row, int(pool["ready"]), *transitions.sample(self.state, pool_row, at_s))
 
     def rows(self) -> NDArray[Any]:
         """All samples in time order."""

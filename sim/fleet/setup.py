@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sim.config import machine
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.hardware import IterationLaw
+from sim.model import meters
 from sim.model.state import PoolSpec
 from sim.model.tables import NONE, PREFIX, REQUEST
 from sim.scenario import Batching, Central, PerReplica, Pool, Scenario
@@ -28,16 +29,72 @@ def horizon_s(scenario: Scenario, demand: Demand) -> float:
     return float(np.floor(demand.arrival_s[-1])) + 1.0 if len(demand) else 1.0
 
 
-def pool_specs(scenario: Scenario) -> list[PoolSpec]:
-    """The numbers that the model needs of each pool, in the scenario's order."""
+@dataclass(frozen=True)
+class Makes:
+    """What the replicas of one pool can be: by the offer they come from and the version they are of."""
+
+    pools: dict[tuple[int, int], Pool]
+    specs: dict[tuple[int, int], int]
+    """Place in `PoolSpec.makes` of the pool's spec, counted from 1; 0 is the pool's spec itself."""
+
+    def rows(self, home: int, first: int) -> dict[tuple[int, int], int]:
+        """Rows in the model's pool table, if the pool's own is `home` and its further makes begin at `first`."""
+        return {key: home if place == 0 else first + place - 1 for key, place in self.specs.items()}
+
+
+def pool_specs(scenario: Scenario) -> tuple[list[PoolSpec], list[Makes]]:
+    """The numbers that the model needs of each pool, in the scenario's order, and of what else its replicas can be."""
     names = list(scenario.pools)
-    return [_pool_spec(pool, names) for pool in scenario.pools.values()]
+    found = [_with_makes(pool, names) for pool in scenario.pools.values()]
+    return [spec for spec, _ in found], [makes for _, makes in found]
+
+
+def _with_makes(pool: Pool, names: list[str]) -> tuple[PoolSpec, Makes]:
+    pools = {
+        (index, version): each.as_offered(offer) if pool.supply else each
+        for version, each in enumerate(pool.versions)
+        for index, offer in enumerate(pool.offers)
+    }
+    home = _pool_spec(pools[0, 0], names)
+    specs: list[PoolSpec] = [home]
+    places: dict[tuple[int, int], int] = {}
+    for key, each in pools.items():
+        spec = _pool_spec(each, names)
+        place = next((place for place, other in enumerate(specs) if _same(spec, other)), len(specs))
+        specs += [spec] if place == len(specs) else []
+        places[key] = place
+    makes = [replace(spec, replicas=home.replicas) for spec in specs[1:]]
+    return replace(home, makes=tuple(makes)), Makes(pools, places)
+
+
+def _same(one: PoolSpec, other: PoolSpec) -> bool:
+    pairs = ((getattr(one, field.name), getattr(other, field.name)) for field in fields(PoolSpec))
+    return all(a is b or np.array_equal(a, b) for a, b in pairs)
+
+
+def rows(pool: Pool) -> int:
+    """Replicas that a pool can have at once, those that drain included.
+
+    A fleet that never changes needs its size. Another may order anew while all of its replicas still drain; if even
+    that is not enough, orders wait until one is gone.
+    """
+    most = pool.autoscaler.most_replicas
+    if pool.autoscaler.initial_replicas == most == pool.autoscaler.floor_replicas and not _changes(pool):
+        return most
+    return 2 * most + max((rollout.limits(most)[0] for rollout in pool.rollouts), default=0)
+
+
+def _changes(pool: Pool) -> bool:
+    """Whether replicas can end before the run does."""
+    return bool(pool.faults or pool.rollouts or any(offer.market == "spot" for offer in pool.supply))
 
 
 def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
     queued = PoolSpec(
         batching=False,
-        replicas=pool.autoscaler.replicas,
+        replicas=rows(pool),
+        hears=_HEARS[pool.autoscaler.hears],
+        metered=bool(pool.autoscaler.queries),
         seats=pool.replica.seats,
         central=isinstance(pool.queue, Central),
         router=pool.queue.router if isinstance(pool.queue, PerReplica) else "",
@@ -64,6 +121,13 @@ def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
         lookahead=law.lookahead,
         overhead_s=law.overhead_s,
     )
+
+
+_HEARS = {
+    "nothing": meters.HEARS_NOTHING,
+    "first_arrival": meters.HEARS_FIRST,
+    "changes": meters.HEARS_CHANGES,
+}
 
 
 def _drafting(replica: Batching, law: IterationLaw) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model import heaps, memory, outcomes, pace, prefix, seats, transfer
-from sim.model.compiled import compiled
+from sim.model import heaps, memory, meters, outcomes, pace, prefix, seats, transfer
+from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
 
 
@@ -125,6 +125,8 @@ def prefilled(s: State, row: int, seat: int, client_s: float) -> None:
     request = s.requests[place["request"]]
     if request["done_tokens"] == 0:
         request["first_token_s"] = client_s
+        if pool["metered"] == 1:
+            meters.first_token(s, int(pool["home"]), int(place["request"]))
     replica["changed"] = 1
     more = int(request["output_tokens"]) - int(request["done_tokens"]) - 1
     if more > 0 and pool["next_pool"] != NONE:
@@ -173,6 +175,22 @@ def answered(s: State, row: int, seat: int, client_s: float) -> None:
     if s.requests[r]["prefix0"] != NONE and s.requests[r]["handed"] == transfer.HERE:
         prefix.drop(s, row, r, 0 + int(s.requests[r]["prompt_tokens"]))
     outcomes.finish(s, r, client_s)
+    pool = s.pools[replica["pool"]]
+    if pool["metered"] == 1:
+        meters.answered(s, int(pool["home"]), r, replica["boundary_s"])
+
+
+@compiled_apart
+def kv_share(s: State, row: int, now_s: float) -> float:
+    """Share of the KV memory that is in use now."""
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    if pool["kv_blocks"] == 0:
+        return 0.0
+    blocks = int(replica["blocks"])
+    if replica["planned"] > 0:
+        blocks += memory.taken(s, replica, iterations_by(replica, now_s, True))
+    return min(1.0, float(blocks / pool["kv_blocks"]))
 
 
 @compiled

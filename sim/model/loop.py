@@ -27,7 +27,10 @@ def look(s: State, wakes: Any) -> None:
 
 @compiled
 def run_until(s: State, wakes: Any, stop_s: float, most_events: int) -> bool:
-    """Do all completions up to and at `stop_s` and all arrivals before; True when done, False after `most_events`."""
+    """Do all completions up to and at `stop_s` and all arrivals before; True when done, False after `most_events`.
+
+    Ends early, too, when something has happened that control must notice.
+    """
     run = s.run[0]
     look(s, wakes)
     done = False
@@ -54,4 +57,7 @@ def run_until(s: State, wakes: Any, stop_s: float, most_events: int) -> bool:
             transitions.arrive(s, r, arrival_s)
         run["events"] += 1
         look(s, wakes)
+        if run["noticed"] > 0:
+            done = True
+            break
     return done

@@ -6,7 +6,7 @@ import math
 
 from sim.model import queues
 from sim.model.compiled import compiled
-from sim.model.tables import COMPLETED, REJECTED, State
+from sim.model.tables import COMPLETED, FAILED, REJECTED, State
 
 
 @compiled
@@ -32,6 +32,17 @@ def reject(s: State, r: int, now_s: float) -> None:
     run = s.run[0]
     run["in_system"] -= 1
     run["finished"] += 1
+    answer(s, r)
+
+
+def fail(s: State, r: int, now_s: float) -> None:
+    """Request r ends with the replica that served it or held it in its queue. Rare, so not compiled by itself."""
+    s.requests[r]["outcome"] = FAILED
+    s.requests[r]["finish_s"] = now_s
+    run = s.run[0]
+    run["in_system"] -= 1
+    run["finished"] += 1
+    run["last_finish_s"] = max(float(run["last_finish_s"]), now_s)
     answer(s, r)
 
 

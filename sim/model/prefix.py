@@ -143,9 +143,15 @@ def trim(s: State, row: int) -> None:
 
 def table(replicas: NDArray[Any], ids: int) -> NDArray[Any]:
     """Rows for `ids` blocks at each replica, nothing known, and one more to begin and end its line of idle ones."""
-    rows = np.zeros((len(replicas), ids + 1 if ids else 0), PREFIX)
+    rows = np.zeros(len(replicas) * (ids + 1) if ids else 0, PREFIX)
     if ids:
-        rows["holders"] = ABSENT
         replicas["prefix0"] = np.arange(len(replicas)) * (ids + 1)
-        rows["older"][:, ids] = rows["newer"][:, ids] = replicas["prefix0"] + ids
-    return rows.reshape(-1)
+        for first in replicas["prefix0"].tolist():
+            forget(rows, first, ids)
+    return rows
+
+
+def forget(rows: NDArray[Any], first: int, ids: int) -> None:
+    """A replica whose part of the table begins at `first` knows nothing."""
+    rows["holders"][first : first + ids] = ABSENT
+    rows["older"][first + ids] = rows["newer"][first + ids] = first + ids

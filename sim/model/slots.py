@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.model import heaps, memory, outcomes, queues, seats
+from sim.model import heaps, memory, meters, outcomes, queues, seats
 from sim.model.compiled import compiled
 from sim.model.tables import State
 
@@ -48,6 +48,9 @@ def wake(s: State, row: int, now_s: float) -> None:
         replica["outstanding"] -= 1
         replica["tokens"] -= s.requests[r]["prompt_tokens"]
         outcomes.finish(s, r, now_s + pool["overhead_s"])
+        if pool["metered"] == 1:
+            meters.first_token(s, int(pool["home"]), r)
+            meters.answered(s, int(pool["home"]), r, now_s)
     fill(s, row, now_s)
     replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)
 
@@ -56,7 +59,7 @@ def wake(s: State, row: int, now_s: float) -> None:
 def fill(s: State, row: int, now_s: float) -> None:
     """Waiting requests take the free slots, oldest first."""
     replica = s.replicas[row]
-    pool_row = int(replica["pool"])
+    pool_row = int(s.pools[replica["pool"]]["home"])
     pool = s.pools[pool_row]
     own = len(s.pools) + row
     while replica["seated"] < pool["seats"]:

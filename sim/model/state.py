@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model import heaps, prefix, routing, tournament
+from sim.model import heaps, meters, prefix, routing, tournament
 from sim.model.tables import FINISH, LAW, NONE, POOL, QUEUE, REPLICA, RUN, SEAT, State
 
 UNLIMITED = 2**62
@@ -60,6 +60,13 @@ class PoolSpec:
     link_latency_s: float = 0.0
     link_shared: bool = False
     """All replicas send over one link, instead of each over its own."""
+    hears: int = meters.HEARS_NOTHING
+    """What control is to hear of at once."""
+    metered: bool = False
+    """Whether counters and histograms are kept, for a policy that asks for them."""
+    makes: tuple[PoolSpec, ...] = ()
+    """Other makes of replicas that rows of this pool may hold; what is not of a replica (queue, router) is the pool's.
+    All makes have the same `block_tokens`."""
 
 
 def build(
@@ -75,32 +82,43 @@ def build(
     `prefixes` are the ids of the blocks of prompts, from 0 up, each list closed by NONE; requests point into it. A
     block has `prefix_tokens`, a multiple of every pool's `block_tokens`.
     """
-    pools = np.zeros(len(specs), POOL)
+    homes = [*range(len(specs)), *(row for row, spec in enumerate(specs) for _ in spec.makes)]
+    makes = [*specs, *(make for spec in specs for make in spec.makes)]
+    pools = np.zeros(len(makes), POOL)
     replicas = np.zeros(sum(spec.replicas for spec in specs), REPLICA)
     trees: list[NDArray[Any]] = []
     laws: list[NDArray[Any]] = []
-    replica0 = seat0 = heap0 = phase0 = tree0 = law0 = 0
+    replica0 = seat0 = heap0 = phase0 = tree0 = law0 = meter0 = 0
     for row, spec in enumerate(specs):
         tree = tournament.build(spec.replicas)
-        law = _law(spec)
         pool = pools[row]
-        _set_numbers(pool, spec)
         pool["replica0"] = replica0
-        pool["law0"] = law0
         pool["tree0"] = tree0
+        pool["meter0"] = meter0
         own = replicas[replica0 : replica0 + spec.replicas]
         places = np.arange(spec.replicas)
+        seats = max(make.seats for make in (spec, *spec.makes))
         own["pool"] = row
-        own["free"] = seat0 + places * spec.seats
+        own["free"] = seat0 + places * seats
         own["phase0"] = 2 * len(replicas) + phase0 + places * spec.block_tokens
-        own["heap0"] = heap0 + places * spec.seats * heaps.SPARE
+        own["heap0"] = heap0 + places * seats * heaps.SPARE
         replica0 += spec.replicas
-        seat0 += spec.replicas * spec.seats
-        heap0 += spec.replicas * spec.seats * heaps.SPARE
+        seat0 += spec.replicas * seats
+        heap0 += spec.replicas * seats * heaps.SPARE
         phase0 += spec.replicas * spec.block_tokens
         tree0 += len(tree)
-        law0 += len(law)
+        meter0 += meters.WIDTH
         trees.append(tree)
+    pools["meter0"][: len(specs)] += 2 * len(replicas) + phase0
+    for row, (home, make) in enumerate(zip(homes, makes, strict=True)):
+        pool, law = pools[row], _law(make)
+        assert make.block_tokens == specs[home].block_tokens, f"blocks of {make} differ from its pool's"
+        _set_numbers(pool, specs[home], make)
+        pool["home"] = home
+        for name in ("replica0", "tree0", "meter0"):
+            pool[name] = pools[home][name]
+        pool["law0"] = law0
+        law0 += len(law)
         laws.append(law)
     run = np.zeros(1, RUN)
     run["arrivals"] = len(requests)
@@ -108,7 +126,8 @@ def build(
     names = np.asarray(prefixes, np.int64)
     run["prefix_ids"] = names.max(initial=NONE) + 1
     run["prefix_tokens"] = prefix_tokens
-    run["prefix_lists"] = 2 * len(replicas) + phase0
+    counts = 2 * len(replicas) + phase0 + meter0
+    run["prefix_lists"] = counts
     for spec in specs:
         if spec.next_pool is not None:
             after = specs[spec.next_pool] if 0 <= spec.next_pool < len(specs) else spec
@@ -122,7 +141,7 @@ def build(
         run=run,
         pools=pools,
         replicas=replicas,
-        lists=np.concatenate([np.zeros(2 * len(replicas) + phase0, np.int64), names]),
+        lists=np.concatenate([np.zeros(counts, np.int64), names]),
         queues=_queues(len(pools) + len(replicas), most_in_flight),
         seats=_seats(seat0),
         heaps=np.zeros(heap0 + timers, FINISH),
@@ -133,13 +152,20 @@ def build(
     )
 
 
-def _set_numbers(pool: Any, spec: PoolSpec) -> None:
-    """Write what a spec says into its row; where the pool's rows in other tables begin is not in it."""
-    pool["batching"] = spec.batching
-    pool["central"] = spec.central
-    pool["router"] = _router(spec)
-    pool["max_waiting"] = UNLIMITED if spec.max_waiting is None else spec.max_waiting
-    pool["replicas"] = spec.replicas
+def _set_numbers(pool: Any, home: PoolSpec, spec: PoolSpec) -> None:
+    """Write what specs say into a make's row; where its rows in other tables begin is not in them."""
+    pool["batching"] = home.batching
+    pool["central"] = home.central
+    pool["router"] = _router(home)
+    pool["max_waiting"] = UNLIMITED if home.max_waiting is None else home.max_waiting
+    pool["replicas"] = home.replicas
+    pool["leaves"] = tournament.leaves(home.replicas)
+    pool["next_pool"] = NONE if home.next_pool is None else home.next_pool
+    pool["link_shared"] = home.link_shared
+    pool["link_s_per_token"] = home.link_s_per_token
+    pool["link_latency_s"] = home.link_latency_s
+    pool["hears"] = home.hears
+    pool["metered"] = home.metered or home.hears != meters.HEARS_NOTHING
     pool["seats"] = spec.seats
     pool["max_batched_tokens"] = spec.max_batched_tokens
     pool["chunked"] = spec.chunked
@@ -149,12 +175,7 @@ def _set_numbers(pool: Any, spec: PoolSpec) -> None:
     pool["verified"] = 1 + spec.drafted
     pool["tokens_per_step"] = spec.tokens_per_step
     pool["lookahead"] = spec.lookahead
-    pool["next_pool"] = NONE if spec.next_pool is None else spec.next_pool
-    pool["link_shared"] = spec.link_shared
-    pool["link_s_per_token"] = spec.link_s_per_token
-    pool["link_latency_s"] = spec.link_latency_s
     pool["most_tokens"] = len(spec.tokens_s) - 1
-    pool["leaves"] = tournament.leaves(spec.replicas)
     pool["prefill_s_per_token"] = spec.prefill_s_per_token
     pool["prefill_s_per_token_sq"] = spec.prefill_s_per_token_sq
     pool["mixed_s"] = spec.mixed_s

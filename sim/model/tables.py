@@ -39,6 +39,7 @@ REQUEST = np.dtype(
         ("stream", "i2"),
         ("outcome", "u1"),
         ("handed", "u1"),  # how far its way to another pool is (see transfer)
+        ("lost", "u1"),  # replicas that ended while it was there; it then began again from the start
     ],
     align=True,
 )
@@ -96,7 +97,7 @@ REPLICA = np.dtype(
         ("grow_s", "f8"),  # each next one is this much longer
         ("planned", "i8"),  # iterations until wake_s
         ("tick", "f8"),  # iterations done, ever
-        ("pool", "i4"),
+        ("pool", "i4"),  # row in the pool table: its pool's, or that of another make of its pool
         ("running", "i4"),  # decoding sequences; slots: busy slots
         ("seated", "i4"),  # seats taken: running and in prefill
         ("outstanding", "i4"),  # seated and waiting here
@@ -110,6 +111,7 @@ REPLICA = np.dtype(
         ("newest", "i4"),  # seat of the most recently admitted
         ("free", "i4"),  # first free seat
         ("ready", "i4"),  # 1 while it takes requests
+        ("serving", "i4"),  # 1 from ready to gone: it may still end what it has
         ("changed", "i4"),  # somebody joined or left since the last plan
         ("touched", "i4"),  # already in the list of touched replicas
         ("heap", "i8"),  # entries in the heap, stale ones included
@@ -122,7 +124,11 @@ REPLICA = np.dtype(
         ("decoded", "i8"),  # decode steps of single sequences
         ("recomputed", "i8"),  # of the prompt tokens processed, lost to preemption
         ("preemptions", "i8"),
-        ("ready_s", "f8"),  # since when it is ready
+        ("ready_s", "f8"),  # since when it serves
+        ("lives", "i8"),  # replicas that have had this row
+        ("past_ready_s", "f8"),  # integrals of the earlier ones: time served,
+        ("past_seats_s", "f8"),  # seats that they had,
+        ("past_capacity_s", "f8"),  # and KV memory, in tokens
         ("link_free_s", "f8"),  # when its link has sent all that is on it
         ("prefix0", "i8"),  # first row of its prefix cache
     ]
@@ -130,6 +136,7 @@ REPLICA = np.dtype(
 
 POOL = np.dtype(
     [
+        ("home", "i8"),  # the pool that it belongs to: itself, unless it is another make of one
         ("batching", "i8"),  # 0: slots
         ("central", "i8"),  # 0: a queue per replica
         ("router", "i8"),
@@ -159,8 +166,25 @@ POOL = np.dtype(
         ("overhead_s", "f8"),
         ("link_s_per_token", "f8"),
         ("link_latency_s", "f8"),
+        ("hears", "i8"),  # what control is to hear of at once (see meters)
+        ("told", "i8"),  # 1: it has happened since control last looked
+        ("metered", "i8"),  # 1: the counters below are kept
+        ("present", "i8"),  # requests in the pool, waiting or running
+        ("present_s", "f8"),  # its integral up to `since_s`
+        ("since_s", "f8"),
+        ("arrived", "i8"),
+        ("arrived_tokens", "i8"),  # prompt tokens of these
+        ("answered", "i8"),
+        ("answered_tokens", "i8"),  # output tokens of these
+        ("ttft_s", "f8"),  # sum over first tokens
+        ("itl_s", "f8"),  # sum over answers of the mean time between two tokens
+        ("meter0", "i8"),  # first count of its histograms in the lists
     ]
 )
+"""A pool; behind the pools, further makes of replicas that pools may have (other GPUs, later versions).
+
+A make shares the queue, the router and the rows of its home, and has numbers of its own for the rest.
+"""
 
 RUN = np.dtype(
     [
@@ -180,6 +204,8 @@ RUN = np.dtype(
         ("prefix_tokens", "i8"),  # tokens of such a block
         ("prefix_lists", "i8"),  # where these names begin in the lists
         ("last_finish_s", "f8"),
+        ("noticed", "i8"),  # something that control must see at its own time has happened
+        ("noticed_s", "f8"),
     ]
 )
 
@@ -192,11 +218,11 @@ class State(NamedTuple):
     pools: NDArray[Any]
     replicas: NDArray[Any]
     lists: NDArray[np.int64]
-    """Four lists in one, because each table costs the SimPy calendar 0.1 us a call. First, pool by pool from its
+    """Five lists in one, because each table costs the SimPy calendar 0.1 us a call. First, pool by pool from its
     `replica0`, the rows of ready replicas, for routers that draw or rotate. Then the rows of the replicas whose plan
     the last transition changed: a calendar looks at their `wake_s`. Then, from each replica's `phase0`, its decoding
-    sequences counted by when they take their next block of KV memory. Then the ids of the blocks of prompts, each
-    request's closed by NONE.
+    sequences counted by when they take their next block of KV memory. Then, from each pool's `meter0`, the counts of
+    its histograms. Then the ids of the blocks of prompts, each request's closed by NONE.
     """
     queues: NDArray[Any]
     seats: NDArray[Any]

@@ -7,7 +7,7 @@ and goes on decoding there without prefill.
 
 from __future__ import annotations
 
-from sim.model import memory, prefix, seats, timers
+from sim.model import memory, meters, prefix, seats, timers
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
 
@@ -27,6 +27,8 @@ def send(s: State, row: int, seat: int, now_s: float) -> None:
     replica["tokens"] -= request["prompt_tokens"]
     request["done_tokens"] = 1
     request["handed"] = SENT
+    if pool["metered"] == 1:
+        meters.go(s, int(pool["home"]), now_s)
     # one link for the pool is its first replica's
     link = s.replicas[pool["replica0"] if pool["link_shared"] == 1 else row]
     through_s = max(now_s, link["link_free_s"]) + pool["link_s_per_token"] * request["prompt_tokens"]

@@ -6,7 +6,7 @@ There is no clock here, no randomness and no I/O.
 
 from __future__ import annotations
 
-from sim.model import batching, memory, outcomes, planning, queues, routing, slots, timers, transfer
+from sim.model import batching, memory, meters, outcomes, planning, queues, routing, slots, timers, transfer
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
 
@@ -50,6 +50,8 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
         pool_row = int(s.pools[pool_row]["next_pool"])
     pool = s.pools[pool_row]
     blocks = memory.needed(pool, request)
+    if pool["metered"] == 1:
+        meters.come(s, pool_row, r, now_s)
     row = NONE
     if pool["central"] == 0 or s.queues[pool_row]["length"] == 0:
         row = routing.choose(s, pool_row, request["ticket"])
@@ -58,9 +60,12 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
         row = NONE
     if row != NONE:
         enqueue(s, row, r, over_row, now_s)
-    elif pool["central"] == 0 or s.queues[pool_row]["length"] >= pool["max_waiting"]:
+    elif s.queues[pool_row]["length"] >= pool["max_waiting"]:
         outcomes.reject(s, r, now_s)
+        if pool["metered"] == 1:
+            meters.go(s, pool_row, now_s)
     else:
+        # a queue of the pool's own; with a queue at each replica, the place where requests wait for the first replica
         queues.push_back(s.queues, s.requests, pool_row, r, blocks)
 
 
@@ -79,6 +84,8 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
         room = bool(replica["seated"] < pool["seats"])
     if not room and waiting >= pool["max_waiting"]:
         outcomes.reject(s, r, now_s)
+        if pool["metered"] == 1:
+            meters.go(s, int(pool["home"]), now_s)
         return
     request["replica"] = row
     replica["outstanding"] += 1
@@ -124,7 +131,7 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
 @compiled
 def wake(s: State, row: int, now_s: float) -> None:
     """Replica `row` reaches its `wake_s`: answers go out, who waits comes in, the next step is planned."""
-    pool_row = 0 + int(s.replicas[row]["pool"])
+    pool_row = 0 + int(s.pools[s.replicas[row]["pool"]]["home"])
     if s.pools[pool_row]["batching"] == 1:
         batching.advance(s, row, now_s)
         if s.pools[pool_row]["central"] == 1:
@@ -140,6 +147,8 @@ def wake(s: State, row: int, now_s: float) -> None:
         slots.wake(s, row, now_s)
     routing.refresh(s, row)
     touch(s, row)
+    if s.replicas[row]["ready"] == 0:
+        drained(s, row, now_s)
     if s.queues[len(s.queues) - 1]["length"] > 0:
         release(s, row, now_s)
 
@@ -151,7 +160,7 @@ def deliver(s: State, now_s: float) -> None:
     # 64 bits wide, as elsewhere: a transition called with another width would be compiled once more
     row = 0 + int(s.requests[r]["replica"])
     all_rows = len(s.replicas)
-    pool_row = 0 + int(s.replicas[row]["pool"])
+    pool_row = 0 + int(s.pools[s.replicas[row]["pool"]]["home"])
     transfer.gone(s, row, r, now_s)
     if s.queues[len(s.pools) + row]["length"] > 0:
         planning.attend(s, row, now_s, row <= all_rows)
@@ -159,33 +168,19 @@ def deliver(s: State, now_s: float) -> None:
     if s.queues[pool_row]["length"] > 0:
         dispatch(s, pool_row, all_rows, all_rows, now_s)
     routing.refresh(s, row)
+    if s.replicas[row]["ready"] == 0:
+        drained(s, row, now_s)
     enter(s, r, all_rows, now_s)
     if s.queues[len(s.queues) - 1]["length"] > 0:
         release(s, all_rows, now_s)
 
 
-def open_replica(s: State, row: int, now_s: float) -> None:
-    """Replica `row` is ready: it takes requests, first those that wait in its pool's central queue.
-
-    Not compiled by itself: it is rare, and made of transitions that are; a user would wait seconds for it.
-    """
+@compiled
+def drained(s: State, row: int, now_s: float) -> None:
+    """Tell control when a replica that takes no more requests has none left, and no KV cache to hand over."""
     replica = s.replicas[row]
-    pool_row = int(replica["pool"])
-    pool = s.pools[pool_row]
-    replica["ready"] = 1
-    replica["ready_s"] = now_s
-    replica["boundary_s"] = now_s
-    s.lists[pool["replica0"] + pool["ready"]] = row
-    pool["ready"] += 1
-    routing.refresh(s, row)
-    if pool["batching"] == 1:
-        if pool["central"] == 1:
-            dispatch(s, pool_row, row, len(s.replicas), now_s)
-        planning.plan(s, row, now_s)
-    else:
-        slots.fill(s, row, now_s)
-    routing.refresh(s, row)
-    touch(s, row)
+    if replica["outstanding"] == 0 and replica["blocks"] == 0:
+        meters.note(s, now_s)
 
 
 @compiled
@@ -199,23 +194,35 @@ def touch(s: State, row: int) -> None:
 
 
 @compiled
-def sample(s: State, pool_row: int, now_s: float) -> tuple[float, float, float, float]:
-    """Integrals of a pool from 0 to now: (ready replica-seconds, busy, seats taken, KV tokens in use)."""
+def sample(s: State, pool_row: int, now_s: float) -> tuple[float, float, float, float, float, float]:
+    """Integrals of a pool from 0 to now: replica-seconds served and busy, seats taken and there, KV tokens in use and
+    there.
+    """
     pool = s.pools[pool_row]
     ready_s = 0.0
     busy_s = 0.0
     running_s = 0.0
+    seats_s = 0.0
     kv_s = 0.0
+    capacity_s = 0.0
     for row in range(pool["replica0"], pool["replica0"] + pool["replicas"]):
         replica = s.replicas[row]
-        if replica["ready"] == 0:
+        if replica["lives"] == 0:
             continue
+        make = s.pools[replica["pool"]]
         if pool["batching"] == 1:
-            busy, running, kv = batching.integrals(replica, pool, now_s)
+            busy, running, kv = batching.integrals(replica, make, now_s)
         else:
             busy, running, kv = slots.integrals(replica, now_s)
-        ready_s += now_s - replica["ready_s"]
         busy_s += busy
         running_s += running
         kv_s += kv
-    return ready_s, busy_s, running_s, kv_s
+        ready_s += replica["past_ready_s"]
+        seats_s += replica["past_seats_s"]
+        capacity_s += replica["past_capacity_s"]
+        if replica["serving"] == 1:
+            served_s = now_s - replica["ready_s"]
+            ready_s += served_s
+            seats_s += served_s * make["seats"]
+            capacity_s += served_s * (make["kv_blocks"] * make["block_tokens"])
+    return ready_s, busy_s, running_s, seats_s, kv_s, capacity_s

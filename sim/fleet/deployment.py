@@ -1,0 +1,190 @@
+"""The replicas of one pool: as many as are wanted, ordered, drained, replaced when they fail, renewed by a rollout.
+
+As a Kubernetes Deployment does it: who is not counted any more (gone, draining) is replaced at once, and a new version
+comes in steps that keep within `max_surge` and `max_unavailable`.
+"""
+
+from __future__ import annotations
+
+import math
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.fleet.clock import Clock
+from sim.fleet.faults import breaker
+from sim.fleet.life import Life
+from sim.fleet.market import Market
+from sim.fleet.setup import Makes
+from sim.model.tables import State
+from sim.result.log import CANCELLED, DOWN, ROLLED, SCALED_IN, SPAN
+from sim.scenario import Pool
+from sim.scenario.rollout import Rollout
+from sim.workload.randomness import named_rng
+
+
+class Deployment:
+    """One pool's replicas."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        state: State,
+        named: tuple[str, Pool],
+        makes: Makes,
+        rows: dict[tuple[int, int], int],
+        key: tuple[int, int],
+    ) -> None:
+        self.clock = clock
+        self.state = state
+        self.name, self.pool = named
+        self.makes = makes
+        self.pool_row = rows[0, 0]
+        self.row0 = int(state.pools[self.pool_row]["replica0"])
+        self.wanted = 0
+        self.version = 0
+        self.rollout: Rollout | None = None
+        self.alive: list[Life] = []
+        """Those that count, in the order of their orders."""
+        self.draining: dict[int, Life] = {}
+        """By row in the model's table."""
+        self.lives: list[Life] = []
+        """All there ever were."""
+        self.market = Market(self, self.pool.offers)
+        self._rows = rows
+        self._key = key
+        self._free = list(range(int(state.pools[self.pool_row]["replicas"])))
+        heapify(self._free)
+        self._reconciling = False
+        self._breakers = [breaker(self, fault, number) for number, fault in enumerate(self.pool.faults)]
+
+    def rng(self, name: str, entity: int | str) -> np.random.Generator:
+        """The generator for one purpose of one replica (its number) of this pool."""
+        return named_rng(*self._key, name, f"{self.name}/{entity}")
+
+    def make_row(self, offer: int, version: int) -> int:
+        """The row in the model's pool table of replicas from this offer, at this version."""
+        return self._rows[offer, version]
+
+    def made(self, life: Life) -> Pool:
+        """What a replica is: the pool as it is in its offer and at its version."""
+        return self.makes.pools[life.offer, life.version]
+
+    def boot_s(self, life: Life) -> tuple[float, float, float, float]:
+        """Seconds of the four stages of its boot, drawn for it alone."""
+        pool = self.made(life)
+        return pool.stages.stages(life.rng("boot"), pool.weight_bytes)
+
+    def begin(self, replicas: int) -> None:
+        """The run begins with so many replicas ready."""
+        self.wanted = replicas
+        for _ in range(replicas):
+            self._new().be_there()
+
+    def scale(self, wanted: int) -> None:
+        """Have so many replicas from now on."""
+        self.wanted = wanted
+        self.changed()
+
+    def roll_out(self, rollout: Rollout) -> None:
+        """Replace every replica by one of the next version."""
+        self.version += 1
+        self.rollout = rollout
+        self.changed()
+
+    def emptied(self) -> None:
+        """Let replicas go that have ended all they had."""
+        for row, life in list(self.draining.items()):
+            replica = self.state.replicas[row]
+            if replica["outstanding"] == 0 and replica["blocks"] == 0:
+                life.end(life.why)
+
+    def left(self, life: Life) -> None:
+        """A replica is gone: its row and its place with the provider are free."""
+        heappush(self._free, life.index)
+        self.market.give_back(life)
+        self.changed()
+
+    def watch(self, life: Life) -> None:
+        """A replica is ready: from now on it can fail."""
+        for broken in self._breakers:
+            broken.watch(life)
+        self.market.watch(life)
+
+    def changed(self) -> None:
+        """Order or let go, until there are as many as wanted. What that changes is looked at in the same call."""
+        if self._reconciling:
+            return
+        self._reconciling = True
+        try:
+            while self._step():
+                pass
+        finally:
+            self._reconciling = False
+
+    def _step(self) -> bool:
+        """Do one thing, if one is to be done."""
+        self.alive = [life for life in self.alive if life.counts]
+        old = [life for life in self.alive if life.version != self.version]
+        if old and self.rollout is not None:
+            return self._roll(self.rollout, old)
+        surplus = len(self.alive) - self.wanted
+        if surplus > 0:
+            self._let_go(self.alive, SCALED_IN)
+            return True
+        return surplus < 0 and self._order()
+
+    def _roll(self, rollout: Rollout, old: list[Life]) -> bool:
+        """One step of a rolling update."""
+        surge, unavailable = rollout.limits(self.wanted)
+        new = len(self.alive) - len(old)
+        if new < self.wanted and len(self.alive) < self.wanted + surge and self._order():
+            return True
+        ready = sum(life.phase == "ready" for life in self.alive)
+        unready = [life for life in old if life.phase != "ready"]
+        if unready or ready > self.wanted - unavailable or (new >= self.wanted > 0 and ready >= self.wanted):
+            self._let_go(unready or old, ROLLED)
+            return True
+        return False
+
+    def _let_go(self, lives: list[Life], why: int) -> None:
+        """The first to go are those that are not ready, then the newest (as a ReplicaSet ranks its pods)."""
+        ranks = ("pending", "starting", "down", "ready")
+        life = min(lives, key=lambda life: (ranks.index(life.phase), -life.number))
+        grace_s = self.pool.drain.grace_s
+        life.drain(why if life.phase == "ready" else CANCELLED, math.inf if grace_s is None else grace_s)
+
+    def _order(self) -> bool:
+        """Order one more; False when no row is free, because as many still drain."""
+        if not self._free:
+            return False
+        self._new().order()
+        return True
+
+    def _new(self) -> Life:
+        life = Life(self, len(self.lives), heappop(self._free), self.version)
+        self.lives.append(life)
+        self.alive.append(life)
+        return life
+
+    def spans(self) -> NDArray[Any]:
+        """One row of `SPAN` for every replica there ever was, in the order of their orders."""
+        spans = np.zeros(len(self.lives), SPAN)
+        for span, life in zip(spans, self.lives, strict=True):
+            span["pool"] = self.pool_row
+            span["replica"] = life.index
+            span["make"] = life.offer
+            span["spot"] = self.market.is_spot(life)
+            for name in ("zone", "version", "why", "lost"):
+                span[name] = getattr(life, name)
+            for name in SPAN.names or ():
+                if name.endswith("_s"):
+                    span[name] = getattr(life, name)
+        return spans
+
+    def downs(self, first: int) -> NDArray[Any]:
+        """Rows of `DOWN`: times that replicas were down and repaired in place; their spans count from `first`."""
+        rows = [(first + life.number, *down) for life in self.lives for down in life.downs]
+        return np.array(rows, DOWN)

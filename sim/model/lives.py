@@ -1,0 +1,265 @@
+"""Replicas come and go: a row of the table is opened for a replica, drained, closed, and used again by a later one.
+
+Control calls these between two transitions of the data plane. They are rare, and not compiled by themselves: they are
+made of transitions that are, and a user would wait seconds for each.
+"""
+
+from __future__ import annotations
+
+import math
+
+from sim.model import (
+    batching,
+    memory,
+    meters,
+    outcomes,
+    planning,
+    prefix,
+    queues,
+    routing,
+    seats,
+    slots,
+    timers,
+    transfer,
+    transitions,
+)
+from sim.model.tables import NONE, State
+
+
+def open_replica(s: State, row: int, now_s: float, make_row: int | None = None) -> None:
+    """Replica `row` is ready: it takes requests, first those that wait in its pool's own queue.
+
+    `make_row` is the row of its make in the pool table; None: the make that it has had.
+    """
+    replica = s.replicas[row]
+    assert replica["serving"] == 0, f"replica {row} is open"
+    if make_row is not None:
+        replica["pool"] = make_row
+    make = s.pools[replica["pool"]]
+    pool_row = int(make["home"])
+    pool = s.pools[pool_row]
+    replica["ready"] = replica["serving"] = 1
+    replica["lives"] += 1
+    replica["ready_s"] = replica["boundary_s"] = now_s
+    s.lists[pool["replica0"] + pool["ready"]] = row
+    pool["ready"] += 1
+    routing.refresh(s, row)
+    if pool["batching"] == 1:
+        if pool["central"] == 1:
+            transitions.dispatch(s, pool_row, row, len(s.replicas), now_s)
+        planning.plan(s, row, now_s)
+    else:
+        slots.fill(s, row, now_s)
+    routing.refresh(s, row)
+    transitions.touch(s, row)
+    if pool["central"] == 0:
+        _let_in(s, pool_row, now_s)
+    _release(s, now_s)
+
+
+def drain_replica(s: State, row: int, now_s: float, redirect: bool) -> bool:
+    """Replica `row` takes no more requests; with `redirect`, those that it has not begun go to others.
+
+    Returns whether it has nothing left to end, so that it can be closed at once.
+    """
+    _no_more(s, row)
+    if redirect:
+        _redirect(s, row, now_s)
+    replica = s.replicas[row]
+    _release(s, now_s)
+    return bool(replica["outstanding"] == 0 and replica["blocks"] == 0)
+
+
+def close_replica(s: State, row: int, now_s: float, retry: bool) -> int:
+    """Replica `row` is gone, whatever it was doing. Returns how many requests that cost their place.
+
+    They begin again elsewhere from the start, or (not `retry`) fail. Its caches are empty if the row is used again.
+    """
+    replica = s.replicas[row]
+    assert replica["serving"] == 1, f"replica {row} is not open"
+    if replica["ready"] == 1:
+        _no_more(s, row)
+    make = s.pools[replica["pool"]]
+    if make["batching"] == 1:
+        replica["busy_s"], replica["running_s"], replica["kv_s"] = batching.integrals(replica, make, now_s)
+        if replica["planned"] > 0:
+            replica["decoded"] += batching.iterations_by(replica, now_s, True) * int(replica["running"])
+    else:
+        slots.settle(replica, now_s)
+    replica["boundary_s"] = now_s
+    here = [*_leave_seats(s, row), *_leave_queue(s, row)]
+    sent = _leave_link(s, row)
+    _forget(s, row)
+    served_s = now_s - replica["ready_s"]
+    replica["serving"] = 0
+    replica["past_ready_s"] += served_s
+    replica["past_seats_s"] += served_s * make["seats"]
+    replica["past_capacity_s"] += served_s * (make["kv_blocks"] * make["block_tokens"])
+    transitions.touch(s, row)
+    for r in (*here, *sent):
+        s.requests[r]["lost"] = min(int(s.requests[r]["lost"]) + 1, 255)
+        _start_over(s, r, now_s, retry)
+    for r in here:
+        _meter_gone(s, int(make["home"]), r, now_s)
+    if retry:
+        _send_again(s, [*here, *sent], now_s)
+    _release(s, now_s)
+    return len(here) + len(sent)
+
+
+def _no_more(s: State, row: int) -> None:
+    """Take a replica from the list of ready ones."""
+    replica = s.replicas[row]
+    assert replica["ready"] == 1, f"replica {row} is not ready"
+    pool = s.pools[s.pools[replica["pool"]]["home"]]
+    first, ready = int(pool["replica0"]), int(pool["ready"])
+    rows = s.lists[first : first + ready]
+    place = rows.tolist().index(row)
+    rows[place:-1] = rows[place + 1 :].copy()
+    pool["ready"] -= 1
+    replica["ready"] = 0
+    routing.refresh(s, row)
+
+
+def _redirect(s: State, row: int, now_s: float) -> None:
+    """Who waits at the replica and was never in its batch is routed again; who was keeps its place."""
+    replica = s.replicas[row]
+    stay: list[int] = []
+    go: list[int] = []
+    for r in _leave_queue(s, row):
+        request = s.requests[r]
+        began = not math.isnan(request["start_s"]) and request["handed"] != transfer.SENT
+        (stay if began else go).append(r)
+    for r in stay:
+        make = s.pools[replica["pool"]]
+        queues.push_back(s.queues, s.requests, len(s.pools) + row, r, memory.needed(make, s.requests[r]))
+    for r in go:
+        replica["outstanding"] -= 1
+        replica["tokens"] -= s.requests[r]["prompt_tokens"]
+        s.requests[r]["replica"] = NONE
+        _meter_gone(s, int(s.pools[replica["pool"]]["home"]), r, now_s)
+    _send_again(s, go, now_s)
+
+
+def _let_in(s: State, pool_row: int, now_s: float) -> None:
+    """Those who wait in the pool's own queue go to replicas, as long as one takes them."""
+    while s.queues[pool_row]["length"] > 0:
+        r = int(s.queues[pool_row]["head"])
+        row = int(routing.choose(s, pool_row, float(s.requests[r]["ticket"])))
+        if row == NONE:
+            return
+        queues.pop_front(s.queues, s.requests, pool_row, memory.needed(s.pools[pool_row], s.requests[r]))
+        transitions.enqueue(s, row, r, len(s.replicas), now_s)
+
+
+def _leave_seats(s: State, row: int) -> list[int]:
+    """Empty the batch or the slots; the requests in order of admission."""
+    replica = s.replicas[row]
+    left: list[int] = []
+    while replica["newest"] != NONE:
+        seat = int(replica["newest"])
+        place = s.seats[seat]
+        left.append(int(place["request"]))
+        if s.pools[replica["pool"]]["batching"] == 1:
+            replica["recomputed"] += int(place["prompt"]) - int(place["left"]) - int(place["cached"])
+        seats.leave(s.seats, replica, seat)
+    return left[::-1]
+
+
+def _leave_queue(s: State, row: int) -> list[int]:
+    replica = s.replicas[row]
+    make = s.pools[replica["pool"]]
+    line = len(s.pools) + row
+    left = []
+    while s.queues[line]["length"] > 0:
+        r = int(s.queues[line]["head"])
+        left.append(int(queues.pop_front(s.queues, s.requests, line, memory.needed(make, s.requests[r]))))
+    return left
+
+
+def _leave_link(s: State, row: int) -> list[int]:
+    """Requests whose KV cache is on its way from this replica."""
+    run = s.run[0]
+    entries = s.heaps[int(run["timer0"]) : int(run["timer0"] + run["timers"])].copy()
+    own = s.requests["replica"][entries["request"]] == row
+    if not own.any():
+        return []
+    run["timers"] = 0
+    for entry in entries[~own]:
+        timers.add(s, float(entry["key"]), int(entry["request"]))
+    return sorted(int(r) for r in entries["request"][own])
+
+
+def _forget(s: State, row: int) -> None:
+    """An empty replica: no batch, no plan, no memory, no caches."""
+    replica = s.replicas[row]
+    make = s.pools[replica["pool"]]
+    for name in ("running", "outstanding", "tokens", "planned", "context", "kv", "blocks", "heap", "changed"):
+        replica[name] = 0
+    replica["idle_blocks"] = replica["noted_blocks"] = 0
+    replica["prefill"] = NONE
+    replica["wake_s"] = math.inf
+    replica["link_free_s"] = 0.0
+    s.lists[replica["phase0"] : replica["phase0"] + make["block_tokens"]] = 0
+    ids = int(s.run[0]["prefix_ids"])
+    if ids:
+        prefix.forget(s.prefixes, int(replica["prefix0"]), ids)
+
+
+def _start_over(s: State, r: int, now_s: float, retry: bool) -> None:
+    """Request r has lost its replica and all that was done for it; if it may not begin again, it fails."""
+    request = s.requests[r]
+    request["replica"] = NONE
+    if not retry:
+        outcomes.fail(s, r, now_s)
+        return
+    request["handed"] = transfer.HERE
+    request["done_tokens"] = 0
+    request["first_token_s"] = math.nan
+
+
+def _send_again(s: State, requests: list[int], now_s: float) -> None:
+    """Requests in their order go to the pool that is to serve them: to the head of its own queue if it has one."""
+    run = s.run[0]
+    heads: dict[int, list[int]] = {}
+    for r in requests:
+        pool_row = _pool_row(s, r)
+        if s.pools[pool_row]["central"] == 1:
+            heads.setdefault(pool_row, []).append(r)
+            continue
+        if s.requests[r]["handed"] == transfer.HERE:
+            run["in_system"] -= 1  # where it enters, it is counted again
+        transitions.enter(s, r, len(s.replicas), now_s)
+    for pool_row, rows in heads.items():
+        pool = s.pools[pool_row]
+        for r in reversed(rows):
+            queues.push_front(s.queues, s.requests, pool_row, r, memory.needed(pool, s.requests[r]))
+            if pool["metered"] == 1:
+                meters.come(s, pool_row, r, now_s)
+        if pool["batching"] == 1:
+            transitions.dispatch(s, pool_row, len(s.replicas), len(s.replicas), now_s)
+        else:
+            _let_in(s, pool_row, now_s)
+
+
+def _pool_row(s: State, r: int) -> int:
+    """The pool that request r is to be served by next."""
+    own = int(s.requests[r]["pool"])
+    return own if s.requests[r]["handed"] == transfer.HERE else int(s.pools[own]["next_pool"])
+
+
+def _meter_gone(s: State, pool_row: int, r: int, now_s: float) -> None:
+    """Request r leaves a pool unanswered; where it enters again, it is no new arrival."""
+    pool = s.pools[pool_row]
+    if pool["metered"] == 0:
+        return
+    meters.go(s, pool_row, now_s)
+    if s.requests[r]["lost"] == 0:
+        pool["arrived"] -= 1
+        pool["arrived_tokens"] -= s.requests[r]["prompt_tokens"]
+
+
+def _release(s: State, now_s: float) -> None:
+    """Send what clients held back until now."""
+    if s.queues[len(s.queues) - 1]["length"] > 0:
+        transitions.release(s, len(s.replicas), now_s)

@@ -1,0 +1,98 @@
+"""What a serving system's own metrics count, pool by pool; and what control must hear of before its next look.
+
+Counters and histograms as vLLM exposes them, kept only for pools whose policy asks for metrics. A pool may have control
+told at once when a request reaches it and no replica is ready (HEARS_FIRST), or whenever one comes or goes
+(HEARS_CHANGES); and always when a replica that drains has ended its last request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sim.model.compiled import compiled, compiled_apart
+from sim.model.tables import State
+
+HEARS_NOTHING, HEARS_FIRST, HEARS_CHANGES = range(3)
+
+TTFT_BOUNDS_S = np.array(
+    (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75)
+    + (1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0, 160.0, 640.0, 2560.0)
+)
+"""Upper bounds of the buckets of `vllm:time_to_first_token_seconds` (vLLM 0.11, v1/metrics/loggers.py)."""
+ITL_BOUNDS_S = np.array(
+    (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0)
+)
+"""Upper bounds of the buckets of `vllm:inter_token_latency_seconds` (same place)."""
+WIDTH = len(TTFT_BOUNDS_S) + 1 + len(ITL_BOUNDS_S) + 1
+"""Counts of one pool: TTFT, then ITL, the last of each beyond all bounds."""
+
+
+@compiled
+def note(s: State, now_s: float) -> None:
+    """Control must look at this instant, before anything later."""
+    run = s.run[0]
+    run["noticed"] += 1
+    run["noticed_s"] = now_s
+
+
+@compiled
+def settle(pool: Any, now_s: float) -> None:
+    """Bring the integral of requests in the pool up to now."""
+    pool["present_s"] += pool["present"] * (now_s - pool["since_s"])
+    pool["since_s"] = now_s
+
+
+@compiled_apart
+def come(s: State, pool_row: int, r: int, now_s: float) -> None:
+    """Request r reaches the pool."""
+    pool = s.pools[pool_row]
+    settle(pool, now_s)
+    pool["present"] += 1
+    if s.requests[r]["lost"] == 0:
+        pool["arrived"] += 1
+        pool["arrived_tokens"] += s.requests[r]["prompt_tokens"]
+    if pool["hears"] == HEARS_CHANGES or (pool["hears"] == HEARS_FIRST and pool["ready"] == 0):
+        pool["told"] = 1
+        note(s, now_s)
+
+
+@compiled_apart
+def go(s: State, pool_row: int, now_s: float) -> None:
+    """A request leaves the pool."""
+    pool = s.pools[pool_row]
+    settle(pool, now_s)
+    pool["present"] -= 1
+    if pool["hears"] == HEARS_CHANGES:
+        pool["told"] = 1
+        note(s, now_s)
+
+
+@compiled_apart
+def first_token(s: State, pool_row: int, r: int) -> None:
+    """The first token of request r is out."""
+    pool = s.pools[pool_row]
+    ttft_s = s.requests[r]["first_token_s"] - s.requests[r]["arrival_s"]
+    pool["ttft_s"] += ttft_s
+    place = 0
+    while place < len(TTFT_BOUNDS_S) and ttft_s > TTFT_BOUNDS_S[place]:
+        place += 1
+    s.lists[pool["meter0"] + place] += 1
+
+
+@compiled_apart
+def answered(s: State, pool_row: int, r: int, now_s: float) -> None:
+    """Request r has been answered here."""
+    pool = s.pools[pool_row]
+    request = s.requests[r]
+    go(s, pool_row, now_s)
+    pool["answered"] += 1
+    pool["answered_tokens"] += request["output_tokens"]
+    if request["output_tokens"] > 1:
+        itl_s = (request["finish_s"] - request["first_token_s"]) / (request["output_tokens"] - 1)
+        pool["itl_s"] += itl_s
+        place = 0
+        while place < len(ITL_BOUNDS_S) and itl_s > ITL_BOUNDS_S[place]:
+            place += 1
+        s.lists[pool["meter0"] + len(TTFT_BOUNDS_S) + 1 + place] += 1
