@@ -37,11 +37,12 @@ def pool_specs(scenario: Scenario) -> list[PoolSpec]:
 def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
     queued = PoolSpec(
         batching=False,
-        replicas=pool.autoscaler.replicas,
+        replicas=pool.autoscaler.most_replicas,
         seats=pool.replica.seats,
         central=isinstance(pool.queue, Central),
         router=pool.queue.router if isinstance(pool.queue, PerReplica) else "",
         max_waiting=pool.queue.max_waiting,
+        overhead_s=pool.overhead_s,
     )
     if not isinstance(pool.replica, Batching):
         return queued
