@@ -1,4 +1,4 @@
-"""The files that ship with fleetcast, found by name: scenarios, workloads, sheets of GPUs, models and engines.
+"""The files that ship with fleetcast, found by name: scenarios, workloads, sheets of GPUs, models, engines, boot times.
 
 They are `configs/` and `workloads/` beside the package in a checkout, and `sim/data/` in an installed wheel.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 SCENARIOS, WORKLOADS = "configs", "workloads"
-GPUS, MODELS, ENGINES = "configs/gpus", "configs/models", "configs/engines"
+GPUS, MODELS, ENGINES, BOOTS = "configs/gpus", "configs/models", "configs/engines", "configs/boot"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")

@@ -267,10 +267,17 @@ def _kinds(where: _Walked) -> str:
         if where.path and where.path[-1] in (name, info.alias):
             found = [
                 str(word)
-                for member in _members(_bare(info.annotation))
-                for field in [getattr(_bare(member), "model_fields", {}).get("kind")]
+                for member in _leaves(info.annotation)
+                for field in [getattr(member, "model_fields", {}).get("kind")]
                 if field is not None
                 for word in get_args(field.annotation)
             ]
             return f", one of {', '.join(found)}" if found else ""
     return ""
+
+
+def _leaves(kind: Any) -> Iterator[Any]:
+    """The classes of a union, those of unions within it included."""
+    kind = _bare(kind)
+    for member in _members(kind) or [kind]:
+        yield from _leaves(member) if member is not kind else [kind]

@@ -29,7 +29,7 @@ class Rules:
     user_named: tuple[tuple[str, ...], ...]
     """Mappings whose keys are the user's own names (see `override`)."""
     data_paths_under: tuple[str, ...]
-    """The part of the tree that holds paths of data files."""
+    """The keys of the root whose mappings may hold paths of data files."""
     data_path_keys: frozenset[str]
     """The keys of those paths."""
 
@@ -54,14 +54,11 @@ def read(source: str | Path | Mapping[str, Any] | BaseModel, sets: Sequence[str]
     if problems:
         raise ConfigError(problems)
     root = resolve_all(root, rules.references, problems)
-    part = root
-    for step in rules.data_paths_under:
-        below = part.child(step)
-        if below is None:
-            return Read(root, tuple(problems))
-        part = below
-    part = absolute_data_paths(part, rules.data_path_keys)
-    return Read(replaced(root, rules.data_paths_under, part), tuple(problems))
+    for key in rules.data_paths_under:
+        part = root.child(key)
+        if part is not None:
+            root = replaced(root, (key,), absolute_data_paths(part, rules.data_path_keys))
+    return Read(root, tuple(problems))
 
 
 def validated(found: Read, model: type[Model]) -> Model:

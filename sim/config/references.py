@@ -9,6 +9,7 @@ them; given by `--set` or built in Python, to the current folder.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from sim.config.tree import Node, Place, dotted, mapping, replaced, sequence
 from sim.config.tree import Path as KeyPath
 
 FROM = "from"
+_NUMERIC = re.compile(r"\s*[+-]?\.?[0-9]")
 _DATA_SUFFIXES = (".csv", ".jsonl", ".parquet", ".gz", ".tsv")
 
 
@@ -28,15 +30,21 @@ class Reference:
     """One kind of place where a name or a path may stand for a mapping."""
 
     at: tuple[str, ...]
-    """Keys from the root; `*` is any key."""
+    """Keys from the root; `*` is any key, or any entry of a list."""
     folder: str
     """The part of the catalogue that names are looked up in."""
     noun: str
     """As errors call it: `workload`, `GPU`."""
+    or_number: bool = False
+    """Whether a text that starts as a number does is no name but a quantity (`90s`)."""
 
     def matches(self, path: KeyPath) -> bool:
         """Whether `path` is such a place."""
         return len(path) == len(self.at) and all(want in ("*", step) for want, step in zip(self.at, path, strict=True))
+
+    def is_quantity(self, text: str) -> bool:
+        """Whether a text that could be a name is a quantity instead."""
+        return self.or_number and _NUMERIC.match(text) is not None and not catalogue.is_path(text)
 
 
 def reference_at(path: KeyPath, references: Sequence[Reference]) -> Reference | None:
@@ -47,6 +55,8 @@ def reference_at(path: KeyPath, references: Sequence[Reference]) -> Reference | 
 def resolved(node: Node, path: KeyPath, reference: Reference) -> Node:
     """The content of the file that a string or a `from` refers to; any other node as it is. Raises `ConfigError`."""
     if isinstance(node.value, str):
+        if reference.is_quantity(node.value):
+            return node
         return read_file(locate(node.value, reference.folder, reference.noun, node.place, path))
     base = node.child(FROM)
     if base is None or not isinstance(node.value, dict):
@@ -142,6 +152,9 @@ def _matching(root: Node, at: Sequence[str], above: KeyPath = ()) -> Iterator[Ke
         for key, node in root.value.items():
             if at[0] in ("*", key):
                 yield from _matching(node, at[1:], (*above, key))
+    elif isinstance(root.value, list) and at[0] == "*":
+        for index, node in enumerate(root.value):
+            yield from _matching(node, at[1:], (*above, index))
 
 
 def _at(root: Node, path: KeyPath) -> Node:

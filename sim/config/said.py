@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from pydantic_core import PydanticCustomError
 
+Problems = list[tuple[tuple[str | int, ...], str]]
+"""Complaints, each with the keys below the validated mapping that it is about."""
+
 
 def said(message: str, *at: str | int) -> PydanticCustomError:
     """One complaint. `at` names the key below the validated mapping that is meant: `said("must sum to 1", "p")`."""

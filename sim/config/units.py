@@ -34,6 +34,7 @@ __all__ = [
     "Count",
     "Duration",
     "PositiveAmount",
+    "PositiveBandwidth",
     "PositiveCount",
     "PositiveDuration",
     "PositiveRate",
@@ -228,6 +229,7 @@ Size = Annotated[int, SIZE]
 PositiveSize = Annotated[int, SIZE.positive()]
 Bandwidth = Annotated[float, BANDWIDTH]
 """Bytes per second."""
+PositiveBandwidth = Annotated[float, BANDWIDTH.positive()]
 UsdPerHour = Annotated[float, USD_PER_HOUR]
 Share = Annotated[float, SHARE]
 """In [0, 1]."""

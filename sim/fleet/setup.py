@@ -99,6 +99,7 @@ def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
         central=isinstance(pool.queue, Central),
         router=pool.queue.router if isinstance(pool.queue, PerReplica) else "",
         max_waiting=pool.queue.max_waiting,
+        overhead_s=pool.overhead_s,
     )
     if not isinstance(pool.replica, Batching):
         return queued

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.config.said import said, said_all
 from sim.config.units import (
-    BANDWIDTH,
     Duration,
     PositiveAmount,
+    PositiveBandwidth,
     PositiveCount,
     PositiveDuration,
     PositiveSize,
@@ -20,8 +20,6 @@ from sim.config.units import (
 from sim.hardware import huggingface
 from sim.hardware.efficiencies import Family
 from sim.hardware.precisions import KvPrecision, Precision
-
-PositiveBandwidth = Annotated[float, BANDWIDTH.positive()]
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 

@@ -21,7 +21,9 @@ from sim.config.reading import Rules, read, validated
 from sim.config.references import Reference
 from sim.config.said import said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
-from sim.scenario.pool import AnyQueue, AnyReplica, Batching, Central, PerReplica, Pool, Slots
+from sim.scenario.pool import Pool
+from sim.scenario.queues import AnyQueue, Central, PerReplica
+from sim.scenario.replica import AnyReplica, Batching, Slots
 from sim.workload import AnyWorkload
 
 __all__ = [
@@ -40,16 +42,27 @@ __all__ = [
     "load",
 ]
 
+
+def _sheets(*at: str) -> tuple[Reference, ...]:
+    """The keys of a pool, or of what changes one, that take names from the catalogue."""
+    return (
+        Reference((*at, "model"), catalogue.MODELS, "model"),
+        Reference((*at, "gpu"), catalogue.GPUS, "GPU"),
+        Reference((*at, "engine"), catalogue.ENGINES, "engine"),
+        Reference((*at, "boot"), catalogue.BOOTS, "boot preset", or_number=True),
+    )
+
+
 RULES = Rules(
     scenario_folder=catalogue.SCENARIOS,
     references=(
         Reference(("workload",), catalogue.WORKLOADS, "workload"),
-        Reference(("pools", "*", "model"), catalogue.MODELS, "model"),
-        Reference(("pools", "*", "gpu"), catalogue.GPUS, "GPU"),
-        Reference(("pools", "*", "engine"), catalogue.ENGINES, "engine"),
+        *_sheets("pools", "*"),
+        *_sheets("pools", "*", "supply", "*"),
+        *_sheets("pools", "*", "rollouts", "*", "to"),
     ),
     user_named=(("pools",), ("workload", "streams")),
-    data_paths_under=("workload",),
+    data_paths_under=("workload", "pools"),
     data_path_keys=frozenset({"trace", "file"}),
 )
 """Where a scenario may refer to other files."""
@@ -236,20 +249,32 @@ def json_schema() -> dict[str, Any]:
     schema = Scenario.model_json_schema(by_alias=True)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     definitions = schema["$defs"]
-    for properties, key, folder in (
-        (schema["properties"], "workload", catalogue.WORKLOADS),
-        (definitions["Pool"]["properties"], "model", catalogue.MODELS),
-        (definitions["Pool"]["properties"], "gpu", catalogue.GPUS),
-        (definitions["Pool"]["properties"], "engine", catalogue.ENGINES),
-    ):
-        described = properties[key]
-        about = {name: described.pop(name) for name in ("title", "description", "default") if name in described}
-        by_name = {"type": "string", "description": "A name or a path.", "examples": list(catalogue.names(folder))}
-        changed = {
-            "type": "object",
-            "description": "What `from` names, with the other keys changed.",
-            "properties": {"from": by_name},
-            "required": ["from"],
-        }
-        properties[key] = {**about, "anyOf": [by_name, changed, described]}
+    _may_refer(schema["properties"], "workload", catalogue.WORKLOADS)
+    for part in ("Pool", "Offer", "NewVersion"):
+        for key, folder in _FOLDERS.items():
+            if key in definitions[part]["properties"]:
+                _may_refer(definitions[part]["properties"], key, folder)
     return schema
+
+
+_FOLDERS = {
+    "model": catalogue.MODELS,
+    "gpu": catalogue.GPUS,
+    "engine": catalogue.ENGINES,
+    "boot": catalogue.BOOTS,
+}
+
+
+def _may_refer(properties: dict[str, Any], key: str, folder: str) -> None:
+    """Let a name, a path or `from` stand where a key takes a mapping."""
+    described = properties[key]
+    about = {name: described.pop(name) for name in ("title", "description", "default") if name in described}
+    words = "A duration, a name or a path." if folder == catalogue.BOOTS else "A name or a path."
+    by_name = {"type": "string", "description": words, "examples": list(catalogue.names(folder))}
+    changed = {
+        "type": "object",
+        "description": "What `from` names, with the other keys changed.",
+        "properties": {"from": by_name},
+        "required": ["from"],
+    }
+    properties[key] = {**about, "anyOf": [by_name, changed, described]}

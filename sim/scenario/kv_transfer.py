@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sim.config.units import Duration
-from sim.hardware.sheets import PositiveBandwidth
+from sim.config.units import Duration, PositiveBandwidth
 
 
 class KvTransfer(BaseModel):

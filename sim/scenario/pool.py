@@ -1,20 +1,22 @@
-"""What a scenario may say of a pool, as frozen models: its replicas, its queue, its model, GPUs and engine.
+"""What a scenario may say of a pool, as frozen models: its replicas, its queue, its model, GPUs and engine, its life.
 
-A `Pool` that exists is right: its law of iteration time and its KV memory are known, or it does not need them.
+A `Pool` that exists is right: its law of iteration time and its KV memory are known, or it does not need them, and so
+are those of its replicas from other offers and of later versions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.autoscaling import AnyPolicy
-from sim.config import catalogue
-from sim.config.said import said, said_all
-from sim.config.units import SHARE, Count, PositiveCount, PositiveShare
+from sim.autoscaling.observation import Pipeline
+from sim.config.said import Problems, said_all
+from sim.config.units import Duration, PositiveCount, PositiveShare
 from sim.hardware import (
     MEMORY_SHARE,
     Demand,
@@ -33,125 +35,25 @@ from sim.hardware import (
     kv_bytes_per_token,
     memory_problem,
     split_problem,
+    weights_bytes,
 )
-from sim.model.routing import ROUTERS
+from sim.scenario.billing import Billing
+from sim.scenario.boot import AnyBoot, Boot, as_stages
+from sim.scenario.changes import Changes, LatencySource, changed, stale
+from sim.scenario.drain import Drain
+from sim.scenario.faults import AnyFault, ZoneOutage
 from sim.scenario.kv_transfer import KvTransfer
-from sim.scenario.speculation import Speculation
-
-_CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-def _kind_or(default: str) -> Callable[[Any], str]:
-    """Tells the members of a union by `kind`; a mapping without one is the default's."""
-
-    def kind(value: Any) -> str:
-        found = value.get("kind", default) if isinstance(value, Mapping) else getattr(value, "kind", default)
-        return str(found)
-
-    return kind
-
-
-class Slots(BaseModel):
-    """A replica that serves a fixed number of requests at once, each for its own service time."""
-
-    model_config = _CLOSED
-
-    kind: Literal["slots"] = "slots"
-    concurrency: Annotated[PositiveCount, Field(description="Requests served at once.")] = 1
-
-    @property
-    def seats(self) -> int:
-        """Requests that can run at once."""
-        return self.concurrency
-
-
-class Batching(BaseModel):
-    """A replica with continuous batching: every iteration serves all running sequences one token, and prefills."""
-
-    model_config = _CLOSED
-
-    kind: Literal["batching"] = "batching"
-    max_num_seqs: Annotated[PositiveCount, Field(description="Sequences in the batch at once.")] = 256
-    max_batched_tokens: Annotated[PositiveCount, Field(description="Tokens an iteration may process.")] = 8192
-    chunked_prefill: Annotated[
-        bool, Field(description="Whether a prompt may be prefilled over several iterations.")
-    ] = True
-    watermark: Annotated[
-        Annotated[float, SHARE.between(0, 0.5)],
-        Field(description="Share of the KV memory kept free when a request is admitted."),
-    ] = 0.0
-    speculation: Annotated[Speculation | None, Field(description="Speculative decoding.")] = None
-
-    @property
-    def seats(self) -> int:
-        """Requests that can run at once."""
-        return self.max_num_seqs
-
-    @property
-    def verified(self) -> int:
-        """Tokens of a decoding sequence in an iteration: one, and those drafted."""
-        return 1 if self.speculation is None else 1 + self.speculation.draft_tokens
-
-    @model_validator(mode="after")
-    def _budget_covers_batch(self) -> Self:
-        if self.max_num_seqs * self.verified > self.max_batched_tokens:
-            given = "a token" if self.verified == 1 else f"{self.verified} tokens with what is drafted"
-            raise said(
-                f"must not be above max_batched_tokens ({self.max_batched_tokens})"
-                f"{'' if self.verified == 1 else f' / {self.verified}'}: an iteration gives every sequence {given}; "
-                f"got {self.max_num_seqs}",
-                "max_num_seqs",
-            )
-        return self
-
-
-AnyReplica = Annotated[
-    Annotated[Slots, Tag("slots")] | Annotated[Batching, Tag("batching")], Discriminator(_kind_or("batching"))
-]
-
-
-def _known_router(name: str) -> str:
-    if name not in ROUTERS:
-        raise said(f"'{name}' is not one of {', '.join(ROUTERS)}{catalogue.did_you_mean(name, ROUTERS)}")
-    return name
-
-
-# the routers are those of the model's union: nothing to add here when one is added there
-Router = Annotated[str, AfterValidator(_known_router), WithJsonSchema({"type": "string", "enum": list(ROUTERS)})]
-_MaxWaiting = Annotated[
-    Count | None, Field(description="Requests that may wait; one more is rejected. Left out: no limit.")
-]
-
-
-class PerReplica(BaseModel):
-    """Each replica has its own queue; a router picks the replica when a request arrives."""
-
-    model_config = _CLOSED
-
-    kind: Literal["per_replica"] = "per_replica"
-    router: Annotated[Router, Field(description="How the replica of a new request is picked.")] = "least_outstanding"
-    max_waiting: _MaxWaiting = None
-
-
-class Central(BaseModel):
-    """One queue for the pool, first come first served; a replica takes the next request when it has room."""
-
-    model_config = ConfigDict(**_CLOSED, json_schema_extra={"required": ["kind"]})
-
-    kind: Literal["central"] = "central"
-    max_waiting: _MaxWaiting = None
-
-
-AnyQueue = Annotated[
-    Annotated[PerReplica, Tag("per_replica")] | Annotated[Central, Tag("central")],
-    Discriminator(_kind_or("per_replica")),
-]
+from sim.scenario.metrics import Metrics
+from sim.scenario.queues import AnyQueue, PerReplica
+from sim.scenario.replica import AnyReplica, Batching, kind_or
+from sim.scenario.rollout import Rollout
+from sim.scenario.supply import WITHOUT_LIMITS, Offer, market_price, same_name
 
 
 class Pool(BaseModel):
     """Replicas of one kind, behind one queue."""
 
-    model_config = _CLOSED
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     model: Annotated[ModelSheet | None, Field(description="The model served: a name, a path or a sheet inline.")] = None
     gpu: Annotated[GpuSheet | None, Field(description="The GPU: a name, a path or a sheet inline.")] = None
@@ -176,7 +78,7 @@ class Pool(BaseModel):
         Latency | None, Field(description="Iteration time, given directly; goes before what model and GPU imply.")
     ] = None
     latency_source: Annotated[
-        Literal["calibrated", "operators", "roofline"] | None,
+        LatencySource | None,
         Field(description="Where iteration times must come from; left out: the first of these that there is."),
     ] = None
     kv_capacity_tokens: Annotated[
@@ -188,13 +90,28 @@ class Pool(BaseModel):
     kv_transfer: Annotated[
         KvTransfer | None, Field(description="Where requests decode after their prefill here; left out: here.")
     ] = None
+    overhead_s: Annotated[
+        Duration,
+        Field(alias="overhead", description="Seconds that every first token takes more, on the way to users."),
+    ] = 0.0
+    boot: Annotated[
+        AnyBoot, Field(description="From the order of a replica to its first request; replicas of the start are ready.")
+    ] = 0.0
+    drain: Annotated[Drain, Field(description="What becomes of requests on a replica that goes.")] = Drain()
+    supply: Annotated[
+        tuple[Offer, ...], Field(description="Where replicas come from, tried in order; left out: no limits.")
+    ] = ()
+    faults: Annotated[tuple[AnyFault, ...], Field(description="What breaks.")] = ()
+    rollouts: Annotated[tuple[Rollout, ...], Field(description="Rolling updates, in order of time.")] = ()
+    billing: Annotated[Billing, Field(description="How paid time is counted.")] = Billing()
+    metrics: Annotated[Metrics, Field(description="How fresh the autoscaler's metrics are.")] = Metrics()
 
     @cached_property
     def law(self) -> IterationLaw:
         """The iteration time of a batching replica: given, else what model, GPUs and engine imply."""
         law = self._law_or_why()
         assert isinstance(law, IterationLaw), law
-        return law
+        return replace(law, overhead_s=law.overhead_s + self.overhead_s) if self.overhead_s else law
 
     @cached_property
     def kv_tokens(self) -> int:
@@ -210,6 +127,55 @@ class Pool(BaseModel):
     def kv_bytes_per_token(self) -> float | None:
         """Bytes of KV cache that one token takes, wherever it is; None without a model."""
         return None if self.model is None else kv_bytes_per_token(self.model, 1, self.kv_precision)
+
+    @property
+    def weight_bytes(self) -> float | None:
+        """Bytes of weights that a replica loads; None without a model."""
+        return None if self.model is None else weights_bytes(self.model, self.precision)
+
+    @cached_property
+    def stages(self) -> Boot:
+        """The stages of `boot`; draw from them with `stages.stages(rng, weight_bytes)`."""
+        return as_stages(self.boot)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """How the autoscaler's metrics get to it."""
+        return self.metrics.over(self.autoscaler.pipeline)
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """Where replicas come from, at least one."""
+        return self.supply or (WITHOUT_LIMITS,)
+
+    @property
+    def versions(self) -> tuple[Pool, ...]:
+        """This pool, then what it is after each of its rollouts."""
+        found = [self]
+        for rollout in self.rollouts:
+            found.append(found[-1] if rollout.to is None else found[-1]._changed(rollout.to))
+        return tuple(found)
+
+    def as_offered(self, offer: Offer) -> Pool:
+        """The pool that the replicas of one of its offers make: own law and KV memory, own boot, the market's price."""
+        found = self._changed(offer)
+        price = market_price(offer, found._price)
+        paid = price if isinstance(price, Price) else None
+        return found._with({"price": paid, "overhead_s": self.overhead_s + offer.overhead_s, "supply": ()})
+
+    def _changed(self, changes: Changes) -> Pool:
+        return self._with(changed(self._values, changes))
+
+    @property
+    def _values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+    def _with(self, values: Mapping[str, Any]) -> Pool:
+        """A pool with other values, not yet looked at; nothing that this one has worked out is taken over."""
+        fields = {**self._values, **values}
+        if fields["engine"] is None and fields["latency"] is None and fields["model"] and fields["gpu"]:
+            fields["engine"] = default_engine()
+        return Pool.model_construct(**fields)
 
     @property
     def law_facts(self) -> dict[str, Any] | None:
@@ -279,31 +245,90 @@ class Pool(BaseModel):
         """The default engine where one is needed and none is named: a resolved scenario says all it rests on."""
         if not isinstance(raw, Mapping) or raw.get("engine") is not None or raw.get("latency") is not None:
             return raw
-        if raw.get("model") is None or raw.get("gpu") is None or _kind_or("batching")(raw.get("replica")) != "batching":
+        if raw.get("model") is None or raw.get("gpu") is None or kind_or("batching")(raw.get("replica")) != "batching":
             return raw
         return {**raw, "engine": default_engine()}
 
     @model_validator(mode="after")
     def _resolves(self) -> Self:
-        problems = self._batching_problems() if isinstance(self.replica, Batching) else self._unused_by_slots()
+        problems = self._problems() or [*self._version_problems(), *self._supply_problems(), *self._zone_problems()]
         if problems:
             raise said_all(problems)
         return self
 
-    def _unused_by_slots(self) -> list[tuple[tuple[str, ...], str]]:
+    def _problems(self) -> Problems:
+        """What does not fit together in the pool itself."""
+        problems: Problems = []
+        problems += self._batching_problems() if isinstance(self.replica, Batching) else self._unused_by_slots()
+        if self.stages.needs_bytes and self.model is None:
+            problems.append((("boot",), "needs the bytes of weights: give a 'model', or weights: {size: 16GB}"))
+        return problems
+
+    def _version_problems(self) -> Problems:
+        """What does not fit in what the pool becomes by its rollouts."""
+        problems: Problems = []
+        before = self
+        for index, (rollout, after) in enumerate(zip(self.rollouts, self.versions[1:], strict=True)):
+            place = ("rollouts", index, "to")
+            if index and rollout.at_s <= self.rollouts[index - 1].at_s:
+                problems.append((("rollouts", index, "at"), "must be later than the rollout before"))
+            if rollout.to is not None:
+                found = stale(before._values, rollout.to)
+                if after.replica.kind != self.replica.kind:
+                    found = [(("replica",), f"must stay of kind '{self.replica.kind}', as requests are drawn for it")]
+                problems += _under(place, rollout.to, found or after._problems())
+            before = after
+        return problems
+
+    def _supply_problems(self) -> Problems:
+        """What does not fit in the offers, for any version of the pool."""
+        problems = same_name(self.supply)
+        for index, offer in enumerate(self.supply):
+            for version in self.versions:
+                place = ("supply", index)
+                found: Problems = stale(version._values, offer)
+                offered = version._changed(offer)
+                price = market_price(offer, offered._price)
+                if isinstance(price, str):
+                    found.append((("price",), price))
+                found = _under(place, offer, found or offered._problems())
+                problems += found
+                if found:
+                    break
+        return problems
+
+    def _zone_problems(self) -> Problems:
+        """Outages of zones that there are none of."""
+        zones: dict[str, int] = {}
+        for offer in self.offers:
+            zones[offer.region] = max(zones.get(offer.region, 0), offer.zones)
+        problems: Problems = []
+        for index, fault in enumerate(self.faults):
+            if not isinstance(fault, ZoneOutage):
+                continue
+            if fault.region not in zones:
+                there = ", ".join(f"'{region}'" for region in zones)
+                problems.append((("faults", index, "region"), f"no offer is in '{fault.region}'; there are: {there}"))
+            elif fault.zone >= zones[fault.region]:
+                most = zones[fault.region] - 1
+                told = f"must be at most {most}, the last zone of the offers (`zones` in 'supply'); got {fault.zone}"
+                problems.append((("faults", index, "zone"), told))
+        return problems
+
+    def _unused_by_slots(self) -> Problems:
         keys = ("latency", "latency_source", "model", "engine", "precision", "kv_precision", "kv_capacity_tokens")
         unused = [key for key in (*keys, "kv_transfer") if getattr(self, key) is not None]
         remedy = "says nothing for replicas of kind slots, which serve by the stream's 'service'; remove it"
         return [((key,), remedy) for key in unused]
 
-    def _batching_problems(self) -> list[tuple[tuple[str, ...], str]]:
+    def _batching_problems(self) -> Problems:
         """What keeps the law or the memory from being known."""
         told = self.latency is not None and self.kv_capacity_tokens is not None
         if not told and self.model is not None and self.gpu is not None:
             split = split_problem(self.model, self.gpu, self.gpus_per_replica)
             if split:
                 return [(("gpus_per_replica",), split)]
-        problems: list[tuple[tuple[str, ...], str]] = []
+        problems: Problems = []
         for key in ("engine", "latency_source"):
             if self.latency is not None and getattr(self, key) is not None:
                 problems.append(((key,), "says nothing beside 'latency', which gives the iteration time; remove one"))
@@ -321,3 +346,9 @@ class Pool(BaseModel):
             full = memory_problem(demand, self.gpu)
             problems += [((), full)] if full else []
         return problems
+
+
+def _under(place: tuple[str | int, ...], changes: Changes, problems: Problems) -> Problems:
+    """Problems of a changed pool, told where it is changed: at the key if it stands there, else at the whole."""
+    given = changes.given
+    return [((*place, *at) if at and at[0] in given else place, told) for at, told in problems]

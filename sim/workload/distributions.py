@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidatorFunctionWrapHandler, field_validator
 
 from sim.config.said import said
-from sim.config.units import AMOUNT, Amount, Duration, PositiveAmount, PositiveCount, Share
+from sim.config.units import AMOUNT, Amount, Duration, PositiveAmount, PositiveBandwidth, PositiveCount, Share
 from sim.workload.law import Distribution, Floats, Q
 from sim.workload.rows import read_table
 
-__all__ = ["AnyDistribution", "Constant", "Distribution", "DurationLaw", "TokenLaw", "durations_or"]
+__all__ = ["AnyDistribution", "Constant", "Distribution", "DurationLaw", "TokenLaw", "bandwidths", "durations_or"]
 
 Cv = Annotated[float, AMOUNT.between(0.001, 1000)]
 """A coefficient of variation: standard deviation over mean."""
@@ -365,3 +365,8 @@ else:
 def durations_or(*others: Any) -> Any:
     """A field type: any law of a duration, or one of these classes with a `kind` of their own."""
     return _over(Duration, *others)
+
+
+def bandwidths() -> Any:
+    """A field type: any law of a bandwidth."""
+    return _over(PositiveBandwidth)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic import model_validator as check
 
 from sim.config.said import said
-from sim.config.units import Amount, Duration
+from sim.config.units import Amount, Duration, PositiveBandwidth
 
 __all__ = ["Distribution", "Floats", "Q"]
 
@@ -22,7 +22,7 @@ _MOST_MEAN = 1e15
 
 
 class Distribution(BaseModel, Generic[Q]):
-    """A law of one number, at least 0, in base units (seconds or tokens), optionally clamped to [min, max]."""
+    """A law of one number, at least 0, in base units (seconds, tokens, bytes/s), optionally clamped to [min, max]."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -85,7 +85,8 @@ class Distribution(BaseModel, Generic[Q]):
 
     @classmethod
     def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        return ("Duration" if params == (Duration,) else "Token" if params == (Amount,) else "") + cls.__name__
+        names = {Duration: "Duration", Amount: "Token", PositiveBandwidth: "Bandwidth"}
+        return next((name for quantity, name in names.items() if params == (quantity,)), "") + cls.__name__
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Classes made by subscription have no importable name: pickle the recipe instead.

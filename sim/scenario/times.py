@@ -1,0 +1,90 @@
+"""Times and rates that a pool may give as a number or as a law: drawn durations, and values by hour of the day."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import numpy as np
+from pydantic import AfterValidator, BaseModel, Discriminator, Tag
+
+from sim.config.said import said
+from sim.config.units import Duration, PositiveBandwidth, Rate, Share
+from sim.workload.distributions import DurationLaw, bandwidths
+from sim.workload.law import Distribution
+
+HOUR_S = 3600.0
+HOURS = 24
+
+
+def law_or(plain: str) -> Discriminator:
+    """Tells a mapping (tag `law`) from anything else (the tag given)."""
+    return Discriminator(lambda value: "law" if isinstance(value, Mapping | BaseModel) else plain)
+
+
+def _several_or(plain: str) -> Discriminator:
+    """Tells a list (tag `by_hour`) from anything else (the tag given)."""
+    return Discriminator(lambda value: "by_hour" if isinstance(value, list | tuple) else plain)
+
+
+def _of_a_day(values: tuple[float, ...]) -> tuple[float, ...]:
+    if len(values) != HOURS:
+        raise said(f"must be {HOURS} values, one for each hour of the day; got {len(values)}")
+    return values
+
+
+if TYPE_CHECKING:
+    AnyTime: TypeAlias = float | Distribution[float]
+    AnyBandwidth: TypeAlias = float | Distribution[float]
+    HourlyShare: TypeAlias = float | tuple[float, ...]
+    HourlyRate: TypeAlias = float | tuple[float, ...]
+else:
+    AnyTime = Annotated[Annotated[Duration, Tag("duration")] | Annotated[DurationLaw, Tag("law")], law_or("duration")]
+    AnyBandwidth = Annotated[
+        Annotated[PositiveBandwidth, Tag("bandwidth")] | Annotated[bandwidths(), Tag("law")], law_or("bandwidth")
+    ]
+    HourlyShare = Annotated[
+        Annotated[Share, Tag("share")] | Annotated[tuple[Share, ...], AfterValidator(_of_a_day), Tag("by_hour")],
+        _several_or("share"),
+    ]
+    HourlyRate = Annotated[
+        Annotated[Rate, Tag("rate")] | Annotated[tuple[Rate, ...], AfterValidator(_of_a_day), Tag("by_hour")],
+        _several_or("rate"),
+    ]
+
+
+def drawn(law: float | Distribution[float], rng: np.random.Generator) -> float:
+    """One draw, in base units; a number is itself and takes nothing from `rng`."""
+    return float(law.draw(rng, 1)[0]) if isinstance(law, Distribution) else float(law)
+
+
+def mean(law: float | Distribution[float]) -> float:
+    """The mean, in base units."""
+    return law.mean_value if isinstance(law, Distribution) else float(law)
+
+
+def at_hour(values: float | Sequence[float], at_s: float) -> float:
+    """The value at a time of the run, which begins at midnight (hour 0)."""
+    return values if isinstance(values, int | float) else values[int(at_s // HOUR_S) % HOURS]
+
+
+def event_s(rate_per_s: float | Sequence[float], from_s: float, exponential: float) -> float:
+    """When the next event of a Poisson process comes, its rate constant or by hour of the day; infinite if never.
+
+    `exponential` is a draw of mean 1: the event comes when the integral of the rate has reached it, which is exact.
+    """
+    if isinstance(rate_per_s, int | float):
+        return from_s + exponential / rate_per_s if rate_per_s > 0 else math.inf
+    a_day = math.fsum(rate_per_s) * HOUR_S
+    if a_day == 0.0:
+        return math.inf
+    days, left = divmod(exponential, a_day)
+    at_s = from_s + days * HOURS * HOUR_S
+    while True:
+        hour = at_s // HOUR_S
+        rate, end_s = rate_per_s[int(hour) % HOURS], (hour + 1) * HOUR_S
+        if rate * (end_s - at_s) >= left and rate > 0:
+            return at_s + left / rate
+        left -= rate * (end_s - at_s)
+        at_s = end_s
