@@ -23,7 +23,7 @@ from sim.model import compiled, loop, state, timers, tournament, transitions
 from sim.model.state import PoolSpec
 from sim.model.tables import NONE, REQUEST, State
 from sim.result import Result
-from sim.result.log import RunLog
+from sim.result.log import DOWN, RunLog
 from sim.scenario import Scenario
 from sim.workload.demand import PREFIX_BLOCK_TOKENS
 
@@ -88,9 +88,11 @@ def simulate(
         samples=sampler.rows(),
         edges_s=bins_s,
         spans=np.concatenate([control.spans for control in controls]),
+        down=np.zeros(0, DOWN),
         decisions=tuple(decision for control in controls for decision in control.decisions),
         streams=streams,
         pools=names,
+        rooms=tuple(spec.replicas for spec in specs),
         notes=notes,
         end_s=max(horizon_s, float(tables.run[0]["last_finish_s"])),
         events=events,

@@ -13,7 +13,7 @@ from sim.autoscaling import Observation, Policy
 from sim.fleet.clock import Clock
 from sim.model import transitions
 from sim.model.tables import State
-from sim.result.log import SPAN, DecisionRow
+from sim.result.log import SPAN, DecisionRow, new_spans
 
 
 class Control:
@@ -58,9 +58,9 @@ class Control:
         self.spans = np.concatenate([self.spans, self._new_spans(opened)])
 
     def _new_spans(self, opened: range) -> NDArray[Any]:
-        spans = np.zeros(len(opened), SPAN)
+        spans = new_spans(len(opened), self.clock.now)
         spans["pool"] = self.row
         spans["replica"] = opened
-        spans["launched_s"] = spans["ready_s"] = self.clock.now
-        spans["gone_s"] = math.inf
+        for name in ("launched_s", "image_s", "weights_s", "engine_s", "ready_s"):
+            spans[name] = self.clock.now
         return spans

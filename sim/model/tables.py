@@ -39,6 +39,7 @@ REQUEST = np.dtype(
         ("stream", "i2"),
         ("outcome", "u1"),
         ("handed", "u1"),  # how far its way to another pool is (see transfer)
+        ("lost", "u1"),  # replicas that were lost under it
     ],
     align=True,
 )
