@@ -230,7 +230,7 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "requests.rejected": ("requests", REQUESTS, "Turned away at arrival: `max_waiting` requests waited already."),
     "requests.abandoned": ("requests", REQUESTS, "Given up by the client. No scenario of this version does."),
     "requests.timed_out": ("requests", REQUESTS, "Out of time. No scenario of this version does."),
-    "requests.failed": ("requests", REQUESTS, "Lost with a replica. No scenario of this version does."),
+    "requests.failed": ("requests", REQUESTS, "Lost with a replica, and not sent again."),
     "requests.unfinished": ("requests", REQUESTS, "Still there when the run ended."),
     "latency.queue_wait_s": ("s", REQUESTS, "From arrival to the first time in a batch or slot."),
     "latency.ttft_s": ("s", REQUESTS, "Time to first token: from arrival to the first token at the client."),
@@ -261,25 +261,50 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "utilization.busy_share": ("share", TIME, "Of the replicas' ready time, that with at least one running request."),
     "utilization.batch_share": ("share", TIME, "Of the seats of ready replicas, those taken (time-weighted)."),
     "utilization.kv_share": ("share", TIME, "Of their KV memory, that in use; null for slots, which have none."),
-    "replicas.mean": ("replicas", TIME, "Ready replicas, averaged over time."),
-    "replicas.min": ("replicas", TIME, "Fewest ready at once."),
-    "replicas.max": ("replicas", TIME, "Most ready at once."),
-    "replicas.replica_hours": ("h", TIME, "Ready time, summed over replicas."),
+    "replicas.mean": ("replicas", TIME, "Replicas that serve, averaged over time; who drains counts until it is gone."),
+    "replicas.min": ("replicas", TIME, "Fewest ready for new requests at once (not draining, not down)."),
+    "replicas.max": ("replicas", TIME, "Most ready for new requests at once."),
+    "replicas.replica_hours": ("h", TIME, "Paid time, summed over replicas: from launched to gone, rounded as billed."),
     "replicas.gpu_hours": ("h", TIME, "The same times `gpus_per_replica`."),
     "cost.total_usd": (
         "USD",
         TIME,
-        "Replica time at the pool's price, per second from ready to gone; null without a price.",
+        "Paid time of each replica at its price; null without a price.",
     ),
     "cost.usd_per_hour": ("USD/h", TIME, "Total over the window's hours."),
     "cost.usd_per_request": ("USD", "both", "Total over the completed requests of the window."),
     "cost.usd_per_million_output_tokens": ("USD", "both", "Total over their output tokens, times a million."),
     "cost.usd_per_day": ("USD", TIME, "24 times `usd_per_hour`."),
     "cost.usd_per_month": ("USD", TIME, "30 times `usd_per_day`."),
+    "ledger.gpu_hours": (
+        "h",
+        TIME,
+        "Where the paid GPU-hours went; the entries add up to `replicas.gpu_hours`. `useful`: at work. `cold_start`: "
+        "launched, not ready yet. `floor`: idle, kept by the policy's minimum alone (all idle time of a fixed fleet). "
+        "`cool_down`: idle, above what load alone asked for at the last decision, so kept by windows, rates and "
+        "cooldowns. `headroom`: idle otherwise. `drain`: from draining to gone, at work on its last requests. `failed`: "
+        "down and repaired in place, or taken before it was ready. `rounding`: billed after it was gone.",
+    ),
+    "ledger.usd": ("USD", TIME, "The same in money; the entries add up to `cost.total_usd`; null without a price."),
+    "lives.ordered": ("replicas", TIME, "Replicas ordered in the window (those there at the start count at 0)."),
+    "lives.ready": ("replicas", TIME, "Replicas that became ready in it."),
+    "lives.scaled_in": ("replicas", TIME, "Gone in it because a smaller fleet was wanted."),
+    "lives.cancelled": ("replicas", TIME, "Given up in it before they were ready."),
+    "lives.failed": ("replicas", TIME, "Lost in it to a fault."),
+    "lives.zone_outage": ("replicas", TIME, "Lost in it with their zone."),
+    "lives.reclaimed": ("replicas", TIME, "Spot replicas taken back in it."),
+    "lives.rolled": ("replicas", TIME, "Replaced in it by a rollout."),
+    "lives.boot_s": (
+        "s",
+        TIME,
+        "From order to ready, of those that became ready in it: `mean`, `p50`, `p99`, `max`.",
+    ),
+    "faults.retried": ("requests", REQUESTS, "Requests that lost a replica under them and were served again."),
+    "faults.lost": ("requests", REQUESTS, "All requests that lost a replica under them, those that failed for it too."),
     "pools": (
         "",
         "",
-        "By name of pool: the same blocks, from `requests` to `cost`, of that pool alone; `law`, where its iteration "
+        "By name of pool: the same blocks, from `requests` to `faults`, of that pool alone; `law`, where its iteration "
         "times come from (`source`, `about`, `engine`, `precision`, `kv_capacity_tokens`; of a calibration that says "
         "so, the range that it `holds` in, and the means of the run that are `outside`); and `kv_transfer`, for a pool "
         "that hands over: `to`, `requests` handed over, `link_busy_share`.",
@@ -298,12 +323,15 @@ TIMELINE = {
     "arrivals": ("requests", "Requests that arrive in it."),
     "waiting": ("requests", "Requests that wait, averaged over the bin."),
     "running": ("requests", "Requests that run, averaged over the bin."),
-    "replicas": ("replicas", "Ready replicas, averaged over the bin."),
+    "replicas": ("replicas", "Replicas that serve, averaged over the bin, as `replicas.mean`."),
+    "booting": ("replicas", "Replicas launched and not ready yet."),
+    "draining": ("replicas", "Of those that serve, the ones that take no new requests."),
+    "down": ("replicas", "Replicas down that are repaired in place."),
     "busy_share": ("share", "As `utilization.busy_share`, for the bin."),
     "kv_share": ("share", "As `utilization.kv_share`, for the bin; empty for slots."),
     "ttft_s_p50": ("s", "Median TTFT of the requests that arrive in the bin and are completed."),
     "ttft_s_p99": ("s", "Their 99th percentile."),
-    "usd_per_hour": ("USD/h", "What the ready replicas cost; empty without a price."),
+    "usd_per_hour": ("USD/h", "What the paid replicas cost; empty without a price."),
 }
 
 ROWS = {

@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.model.tables import COMPLETED, NONE, OUTCOMES, REJECTED, REQUEST, UNFINISHED
 from sim.result import DecisionRow, RunLog
-from sim.result.log import SAMPLE, SPAN
+from sim.result.log import DOWN, SAMPLE, WHY, new_spans
 
 NAN = float("nan")
 
@@ -29,6 +29,7 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
             gpus_per_replica=given.get("gpus_per_replica", 1),
             usd_per_replica_hour=usd or 0.0,
             priced=usd is not None,
+            autoscaler=SimpleNamespace(floor_replicas=given.get("floor_replicas", 1)),
             law_facts=given.get("law_facts"),
             kv_transfer=None,
         )
@@ -61,25 +62,50 @@ def requests(*rows: dict[str, Any]) -> np.ndarray:
     return table
 
 
+def lives(*rows: dict[str, Any]) -> np.ndarray:
+    """Life spans from what is known of each; `why` by name. All else: ordered and launched at 0, never the rest."""
+    made = new_spans(len(rows), 0.0)
+    made["launched_s"] = 0.0
+    for place, given in enumerate(rows):
+        for name, value in given.items():
+            made[place][name] = WHY.index(value) if name == "why" else value
+    return made
+
+
+def downs(*rows: tuple[int, float, float]) -> np.ndarray:
+    """Times down: (row of the life, from_s, to_s)."""
+    return np.array(list(rows), DOWN)
+
+
 def log(
     table: np.ndarray,
     edges_s: list[float],
-    spans: list[tuple[int, int, float, float]],
+    spans: list[tuple[int, int, float, float]] | np.ndarray,
     samples: list[tuple[float, ...]] | None = None,
     **changes: Any,
 ) -> RunLog:
-    """A log around request rows. Spans are (pool, replica, ready_s, gone_s); samples the rows of `SAMPLE`."""
-    made = np.array([(pool, replica, ready_s, ready_s, gone_s) for pool, replica, ready_s, gone_s in spans], SPAN)
+    """A log around request rows. Spans are (pool, replica, ready_s, gone_s) or as `lives` has them; samples the rows of `SAMPLE`."""
+    if isinstance(spans, list):
+        spans = lives(
+            *(
+                {"pool": pool, "replica": replica, "launched_s": ready_s, "ready_s": ready_s, "gone_s": gone_s}
+                for pool, replica, ready_s, gone_s in spans
+            )
+        )
+    pools = changes.get("pools", ("main",))
+    rooms = tuple(int(spans["replica"][spans["pool"] == pool].max(initial=-1)) + 1 for pool in range(len(pools)))
     if samples is None:
         samples = [
             (at_s, pool, 1, at_s, at_s / 2, at_s, 2 * at_s, 30 * at_s, 100 * at_s)
             for at_s in sorted({*edges_s, changes.pop("warmup_s", 0.0)})
-            for pool in range(len(changes.get("pools", ("main",))))
+            for pool in range(len(pools))
         ]
     values: dict[str, Any] = {
         "calendar": "simpy",
         "streams": ("requests",),
-        "pools": ("main",),
+        "pools": pools,
+        "rooms": rooms,
+        "down": downs(),
         "decisions": (DecisionRow(0.0, "main", 0, 1, "fixed at 1"),),
         "notes": (),
         "end_s": edges_s[-1],
@@ -89,7 +115,7 @@ def log(
         "engine_s": 0.25,
     }
     values |= changes
-    return RunLog(requests=table, samples=np.array(samples, SAMPLE), edges_s=np.array(edges_s), spans=made, **values)
+    return RunLog(requests=table, samples=np.array(samples, SAMPLE), edges_s=np.array(edges_s), spans=spans, **values)
 
 
 def queue_log(
@@ -125,13 +151,13 @@ def queue_log(
     samples["seats_s"] = samples["ready_s"] * 8
     samples["kv_tokens_s"] = samples["busy_s"] * 1000
     samples["kv_capacity_s"] = samples["ready_s"] * 2000
-    spans = np.zeros(servers, SPAN)
-    spans["replica"], spans["gone_s"] = np.arange(servers), np.inf
+    spans = lives(*({"replica": place, "ready_s": 0.0} for place in range(servers)))
     end_s = float(np.fmax.reduce(table["finish_s"], initial=horizon_s))
     return RunLog(
-        "compiled", table, samples, edges_s, spans, (DecisionRow(0.0, "main", 0, servers, f"fixed at {servers}"),),
-        ("requests",), ("main",), (), end_s, 3 * count, 0, 1.0, 0.8,
+        "compiled", table, samples, edges_s, spans, downs(),
+        (DecisionRow(0.0, "main", 0, servers, f"fixed at {servers}"),),
+        ("requests",), ("main",), (servers,), (), end_s, 3 * count, 0, 1.0, 0.8,
     )  # fmt: skip
 
 
-__all__ = ["NAN", "UNFINISHED", "log", "queue_log", "requests", "scenario", "target"]
+__all__ = ["NAN", "UNFINISHED", "downs", "lives", "log", "queue_log", "requests", "scenario", "target"]

@@ -1,4 +1,4 @@
-"""From ready time to money. This is the only place where it is done."""
+"""From paid time to money. This is the only place where it is done."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.result.fleet import ratio, ready_seconds
+from sim.result.billing import paid_until_s, terms
+from sim.result.fleet import paid_seconds, ratio
 
 if TYPE_CHECKING:
     from sim.scenario import Pool
@@ -19,14 +20,17 @@ DAYS_PER_MONTH = 30
 def spent_usd(spans: NDArray[np.void], pools: dict[int, Pool], at_s: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """What pools (index -> pool) have cost from the run's start up to each instant, shape (len(at_s),), in USD.
 
-    A replica is billed per second from ready to gone, at its pool's price. None when a pool has no price: a sum that
-    leaves something out would be taken for the whole.
+    A replica is billed from launched to gone, rounded as its pool's billing says, at the price of its make. None when a
+    pool has no price: a sum that leaves something out would be taken for the whole.
     """
     if not all(pool.priced for pool in pools.values()):
         return None
     total_usd = np.zeros(len(at_s))
+    until_s = paid_until_s(spans, pools)
     for index, pool in pools.items():
-        total_usd += ready_seconds(spans[spans["pool"] == index], at_s) * (pool.usd_per_replica_hour / 3600)
+        for make, term in enumerate(terms(pool)):
+            own = (spans["pool"] == index) & (spans["make"] == make)
+            total_usd += paid_seconds(spans[own], until_s[own], at_s) * (term.usd_per_replica_hour / 3600)
     return total_usd
 
 

@@ -49,10 +49,7 @@ def request_columns(log: RunLog, rows: slice = slice(None)) -> dict[str, NDArray
 
 def _replica_in_pool(log: RunLog, part: NDArray[np.void]) -> NDArray[np.int32]:
     """The model numbers replicas through all pools; people number them within one."""
-    rows = [
-        int(np.max(log.spans["replica"][log.spans["pool"] == pool], initial=-1)) + 1 for pool in range(len(log.pools))
-    ]
-    first_row = np.concatenate(([0], np.cumsum(rows)))[:-1].astype(np.int32)
+    first_row = np.concatenate(([0], np.cumsum(log.rooms)))[:-1].astype(np.int32)
     replica = part["replica"].astype(np.int32)
     known = replica != NONE
     served_by = np.searchsorted(first_row, replica[known], side="right") - 1

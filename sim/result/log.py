@@ -12,7 +12,8 @@ SAMPLE = np.dtype(
         ("at_s", "f8"),
         ("pool", "i4"),
         ("ready", "i4"),  # replicas ready at this instant
-        ("ready_s", "f8"),  # the rest: integrals from 0 to at_s, summed over the pool's replicas
+        # the rest: integrals from 0 to at_s, summed over the replicas that serve, those that drain included
+        ("ready_s", "f8"),
         ("busy_s", "f8"),  # replica-seconds with at least one running request
         ("running_s", "f8"),  # request-seconds in a batch or slot
         ("seats_s", "f8"),  # seat-seconds of ready replicas (max_num_seqs or concurrency)
@@ -24,24 +25,66 @@ SAMPLE = np.dtype(
 SPAN = np.dtype(
     [
         ("pool", "i4"),
-        ("replica", "i4"),  # index within the pool
-        ("launched_s", "f8"),
+        ("replica", "i4"),  # row within the pool; a row is used again by later lives
+        ("make", "i2"),  # which offer of the pool's supply granted it; 0: the pool itself
+        ("spot", "u1"),  # 1: may be reclaimed
+        ("zone", "i2"),
+        ("version", "i2"),  # 0, and one more with each rollout
+        ("ordered_s", "f8"),
+        ("launched_s", "f8"),  # granted: billing begins
+        ("image_s", "f8"),  # the node is there: the image is pulled from here
+        ("weights_s", "f8"),  # the weights are loaded from here
+        ("engine_s", "f8"),  # the engine starts from here
         ("ready_s", "f8"),
-        ("gone_s", "f8"),  # inf: still there at the end
+        ("draining_s", "f8"),  # takes no new requests
+        ("gone_s", "f8"),
+        ("why", "u1"),  # how it ended, a place in `WHY`
+        ("lost", "i4"),  # requests in flight that it took with it
     ]
 )
-"""One row a replica: what is billed."""
+"""One row a replica's life, from order to gone; instants that it never reached are inf."""
+
+STILL, SCALED_IN, CANCELLED, FAILED, ZONE_OUTAGE, RECLAIMED, ROLLED = range(7)
+WHY = ("still", "scaled_in", "cancelled", "failed", "zone_outage", "reclaimed", "rolled")
+"""How a life ends: not in this run, by a smaller target, before it was ready, by a fault, as spot, by a rollout."""
+
+DOWN = np.dtype(
+    [
+        ("span", "i4"),  # row of the life in the log's spans
+        ("from_s", "f8"),
+        ("to_s", "f8"),  # ready again; inf: not in this run
+    ]
+)
+"""One row a time that a replica is down and repaired in place: paid, and of no use."""
+
+NEVER = ("launched_s", "image_s", "weights_s", "engine_s", "ready_s", "draining_s", "gone_s")
+
+
+def new_spans(count: int, at_s: float) -> NDArray[np.void]:
+    """Rows of `SPAN` for replicas ordered at `at_s` of which nothing else is known yet, shape (count,)."""
+    spans = np.zeros(count, SPAN)
+    spans["ordered_s"] = at_s
+    for name in NEVER:
+        spans[name] = np.inf
+    return spans
 
 
 @dataclass(frozen=True)
 class DecisionRow:
-    """One decision of an autoscaler, as `decisions.csv` shows it."""
+    """One decision of an autoscaler: what `decisions.csv` shows, and what the ledger needs to know beside it."""
 
     at_s: float
     pool: str
     current: int
     wanted: int
     reason: str
+    proposed: int | None = None
+    """What load alone asked for, before windows, rates and bounds; None: the same as `wanted`."""
+    ready: int = 0
+    """Replicas ready at this instant."""
+    ready_s: float = 0.0
+    """As `ready_s` and `busy_s` of a sample: integrals of the pool from 0 to this instant."""
+    busy_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -57,10 +100,14 @@ class RunLog:
     edges_s: NDArray[np.float64]
     """Edges of the timeline's bins, from 0 to the horizon; shape (bins + 1,)."""
     spans: NDArray[np.void]
-    """Rows of `SPAN`."""
+    """Rows of `SPAN`, in the order of the pools."""
+    down: NDArray[np.void]
+    """Rows of `DOWN`."""
     decisions: tuple[DecisionRow, ...]
     streams: tuple[str, ...]
     pools: tuple[str, ...]
+    rooms: tuple[int, ...]
+    """Replica rows of each pool: the most that it may have at once. Request rows count replicas through all pools."""
     notes: tuple[str, ...]
     end_s: float
     """When the last request left (at least the horizon)."""

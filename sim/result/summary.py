@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model.tables import COMPLETED, OUTCOMES
+from sim.model.tables import COMPLETED, FAILED, OUTCOMES
 from sim.result.cost import cost, spent_usd
 from sim.result.fleet import integrals_at, ratio, replicas, utilization
 from sim.result.latency import latency_and_slo
 from sim.result.laws import law_block
+from sim.result.ledger import ledger
+from sim.result.lives import lives_block
 from sim.result.occupancy import occupancy
 from sim.result.provenance import version
 from sim.result.transfer import transfer_block
@@ -85,7 +87,6 @@ def _blocks(
     usd = spent_usd(log.spans, pools, ends_s)
     total_usd = None if usd is None else float(usd[1] - usd[0])
     waiting, running = (ratio(part[0], window.length_s) for part in (there.waiting_s, there.running_s))
-    gpus = {place: pool.gpus_per_replica for place, pool in pools.items()}
     return {
         "requests": outcomes,
         "latency": latency,
@@ -102,8 +103,11 @@ def _blocks(
         "prefix_cache": {"hit_share": ratio(_total(rows["cached_tokens"], served), prompt_tokens)},
         "slo": slo,
         "utilization": utilization(integrals_at(log.samples, ends_s, list(pools))),
-        "replicas": replicas(log.spans, gpus, window.start_s, window.end_s),
+        "replicas": replicas(log, pools, window.start_s, window.end_s),
         "cost": cost(total_usd, window.length_s, outcomes["completed"], output_tokens),
+        "ledger": ledger(log, pools, window),
+        "lives": lives_block(log, window, group),
+        "faults": _faults(rows, mask),
     }
 
 
@@ -111,6 +115,12 @@ def _outcomes(rows: NDArray[np.void], mask: NDArray[np.bool_] | None) -> dict[st
     outcome = rows["outcome"] if mask is None else rows["outcome"][mask]
     counts = np.bincount(outcome, minlength=len(OUTCOMES)).tolist()
     return {"arrived": len(outcome), **{name: counts[OUTCOMES.index(name)] for name in OUTCOME_ORDER}}
+
+
+def _faults(rows: NDArray[np.void], mask: NDArray[np.bool_] | None) -> dict[str, int]:
+    """Requests that lost a replica under them: those that were then served again, and all of them."""
+    lost = rows["lost"] > 0 if mask is None else (rows["lost"] > 0) & mask
+    return {"retried": int((lost & (rows["outcome"] != FAILED)).sum()), "lost": int(lost.sum())}
 
 
 def _total(tokens: NDArray[np.int32], served: NDArray[np.bool_]) -> int:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.result.billing import paid_until_s
 from sim.result.cost import spent_usd
 from sim.result.fleet import integrals_at
 from sim.result.latency import metric_s
+from sim.result.lives import stages
 from sim.result.occupancy import occupancy
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ Columns = dict[str, NDArray[np.float64]]
 def timeline_columns(scenario: Scenario, log: RunLog, pool: int | None = None) -> Columns:
     """The timeline of the whole fleet, or of one pool (its index): column name -> shape (bins,), NaN without data.
 
-    `start_s`, `end_s`; `arrivals` (requests); `waiting`, `running`, `replicas` (averages over the bin); `busy_share`,
-    `kv_share` (of the ready replicas); `ttft_s_p50`, `ttft_s_p99` (of the requests that arrive in the bin and are
+    `start_s`, `end_s`; `arrivals` (requests); `waiting`, `running`, `replicas` (that serve), `booting`, `draining` (of those that
+    serve), `down` (averages over the bin); `busy_share`, `kv_share` (of the ready replicas); `ttft_s_p50`, `ttft_s_p99` (of the requests that arrive in the bin and are
     completed); `usd_per_hour`. Warm-up included: a picture of a run starts where the run starts.
     """
     edges_s = log.edges_s
@@ -34,6 +36,11 @@ def timeline_columns(scenario: Scenario, log: RunLog, pool: int | None = None) -
     there = occupancy(log.requests, edges_s, pool)
     used = {name: np.diff(column) for name, column in integrals_at(log.samples, edges_s, list(chosen)).items()}
     usd = spent_usd(log.spans, chosen, edges_s)
+    seen = stages(log, paid_until_s(log.spans, chosen), np.isin(log.spans["pool"], list(chosen)))
+    booting_s = seen.booting.bins_s(edges_s) + seen.lost_booting.bins_s(edges_s)
+    down_draining_s = seen.down_draining.bins_s(edges_s)
+    draining_s = seen.draining.bins_s(edges_s) - down_draining_s
+    down_s = seen.down_serving.bins_s(edges_s) + down_draining_s
     arrivals, p50_s, p99_s = _by_arrival(log, first, pool)
     return {
         "start_s": edges_s[:-1].copy(),
@@ -42,6 +49,9 @@ def timeline_columns(scenario: Scenario, log: RunLog, pool: int | None = None) -
         "waiting": _per(there.waiting_s, length_s),
         "running": _per(there.running_s, length_s),
         "replicas": _per(used["ready_s"], length_s),
+        "booting": _per(booting_s, length_s),
+        "draining": _per(draining_s, length_s),
+        "down": _per(down_s, length_s),
         "busy_share": _per(used["busy_s"], used["ready_s"]),
         "kv_share": _per(used["kv_tokens_s"], used["kv_capacity_s"]),
         "ttft_s_p50": p50_s,

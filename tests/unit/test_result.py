@@ -128,7 +128,7 @@ def test_pools_have_the_same_blocks_and_add_up() -> None:
     assert found["cost"]["total_usd"] == pytest.approx(3.0 * 10 / 3600)
     assert set(found["pools"]["a"]) == {
         "requests", "latency", "time_average", "throughput", "prefix_cache", "slo", "utilization", "replicas", "cost",
-        "law", "kv_transfer",
+        "ledger", "lives", "faults", "law", "kv_transfer",
     }  # fmt: skip
 
 

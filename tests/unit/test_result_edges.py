@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 
 from sim.result import Result, occupancy
 from sim.result.fleet import replica_range
-from sim.result.log import SPAN
+from sim.result.lives import stages
 from tests.made_logs import log, requests, scenario, target
 
 EDGES = [0.0, 4.0, 8.0, 10.0]
@@ -26,10 +25,6 @@ def two_pools(**prices: float | None) -> Result:
     pools = {name: {"usd_per_replica_hour": usd} for name, usd in prices.items()}
     made = log(TWO_POOLS.copy(), EDGES, [ALWAYS, (1, 0, 0.0, math.inf)], pools=tuple(pools))
     return Result(scenario(pools), made)
-
-
-def spans(*rows: tuple[float, float]) -> Any:
-    return np.array([(0, place, ready_s, ready_s, gone_s) for place, (ready_s, gone_s) in enumerate(rows)], SPAN)
 
 
 def test_two_tokens_have_one_gap_between_them() -> None:
@@ -124,4 +119,6 @@ def test_a_table_is_integrated_alike_in_one_piece_and_in_many(monkeypatch: pytes
 def test_the_fewest_and_the_most_replicas_of_a_window(
     lives: list[tuple[float, float]], window: tuple[float, float], expected: tuple[int, int]
 ) -> None:
-    assert replica_range(spans(*lives), *window) == expected
+    made = log(TWO_POOLS, EDGES, [(0, place, *life) for place, life in enumerate(lives)])
+    every = np.ones(len(lives), bool)
+    assert replica_range(stages(made, made.spans["gone_s"], every), *window) == expected

@@ -1,0 +1,146 @@
+"""The waste ledger: where the paid time of a fleet went. Every paid second is in exactly one entry.
+
+- `useful`: replicas at work, with at least one running request;
+- `cold_start`: launched and not ready yet;
+- `floor`: idle replicas that the policy's minimum alone keeps there (all idle ones of a fixed fleet);
+- `cool_down`: idle replicas above what load alone asked for at the policy's last decision: its stabilisation windows,
+  rate limits and cooldowns keep them;
+- `headroom`: the other idle replicas: the policy wants them for the load;
+- `drain`: from draining to gone. Who drains is at work until it is gone, so this is work too, on a replica that
+  takes no more of it;
+- `failed`: down and repaired in place, or taken before it was ever ready;
+- `rounding`: billed after the replica was gone, by the granularity and the minimum of the bill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.result.billing import Terms, paid_until_s, terms
+from sim.result.lives import Stages, Stretches, stages
+
+if TYPE_CHECKING:
+    from sim.result.log import RunLog
+    from sim.result.window import Window
+    from sim.scenario import Pool
+
+ENTRIES = ("useful", "cold_start", "headroom", "cool_down", "floor", "drain", "failed", "rounding")
+_READY = ("useful", "floor", "cool_down", "headroom")
+"""What the ready time is split into."""
+_NOISE = 1e-9
+"""Relative: less idle time than this beside the ready time is a rounding error of sums."""
+
+
+def ledger(log: RunLog, pools: Mapping[int, Pool], window: Window) -> dict[str, dict[str, Any]]:
+    """The `ledger` block of a set of pools (place -> pool): `gpu_hours` and `usd`, each by entry.
+
+    The entries add up to `replicas.gpu_hours` and `cost.total_usd`. USD are None where a pool has no price.
+    """
+    gpu_hours, usd = np.zeros(len(ENTRIES)), np.zeros(len(ENTRIES))
+    for place, pool in pools.items():
+        for term, spent_s in _spent(log, place, pool, window):
+            gpu_hours += spent_s / 3600 * term.gpus_per_replica
+            usd += spent_s / 3600 * term.usd_per_replica_hour
+    priced = all(pool.priced for pool in pools.values())
+    return {
+        "gpu_hours": dict(zip(ENTRIES, gpu_hours.tolist(), strict=True)),
+        "usd": dict(zip(ENTRIES, usd.tolist(), strict=True)) if priced else dict.fromkeys(ENTRIES),
+    }
+
+
+def _spent(log: RunLog, place: int, pool: Pool, window: Window) -> list[tuple[Terms, NDArray[np.float64]]]:
+    """By make of a pool: its terms, and its paid replica-seconds by entry, shape (entries,).
+
+    Who is at work is known of the pool, not of its makes: each has its part of the pool's ready time.
+    """
+    own = log.spans["pool"] == place
+    until_s = paid_until_s(log.spans, {place: pool})
+    edges_s, busy_s, proposed = _seen(log, place, window)
+    makes = [stages(log, until_s, own & (log.spans["make"] == make)) for make in range(len(terms(pool)))]
+    ready_s = [_less(seen.serving, seen.down_serving, edges_s) for seen in makes]
+    drain_s = np.sum([_less(seen.draining, seen.down_draining, edges_s) for seen in makes], axis=0)
+    floor = pool.autoscaler.floor_replicas
+    shares = _shares(np.sum(ready_s, axis=0), busy_s - drain_s, proposed, floor, np.diff(edges_s))
+    spent = []
+    for term, seen, made_s in zip(terms(pool), makes, ready_s, strict=True):
+        entries = {name: float(share @ made_s) for name, share in shares.items()} | _outside(seen, edges_s[[0, -1]])
+        spent.append((term, np.array([entries[name] for name in ENTRIES])))
+    return spent
+
+
+def _seen(
+    log: RunLog, place: int, window: Window
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The window cut at every sample and decision of a pool.
+
+    Edges, shape (bins + 1,); by bin, replica-seconds at work and what the policy's last decision proposed (inf before
+    the first: then nothing is too much).
+    """
+    samples = log.samples[log.samples["pool"] == place]
+    decided = [row for row in log.decisions if row.pool == log.pools[place]]
+    decided_s = np.array([row.at_s for row in decided])
+    at_s, first = np.unique(np.concatenate((samples["at_s"], decided_s)), return_index=True)
+    busy_s = np.concatenate((samples["busy_s"], [row.busy_s for row in decided]))[first]
+    inside = at_s[(at_s > window.start_s) & (at_s < window.end_s)]
+    edges_s = np.concatenate(([window.start_s], inside, [window.end_s]))
+    proposed = np.array([np.inf, *(row.wanted if row.proposed is None else row.proposed for row in decided)])
+    last = np.searchsorted(decided_s, edges_s[:-1], side="right")
+    return edges_s, np.diff(np.interp(edges_s, at_s, busy_s)), proposed[last]
+
+
+def _shares(
+    ready_s: NDArray[np.float64],
+    busy_s: NDArray[np.float64],
+    proposed: NDArray[np.float64],
+    floor: int,
+    length_s: NDArray[np.float64],
+) -> dict[str, NDArray[np.float64]]:
+    """What the ready time of each bin went to, as shares of it; all arguments but `floor` by bin, in (replica-)seconds.
+
+    Idle time is split in order: what the minimum keeps there, then what is above the proposal, then the rest.
+    """
+    useful_s = np.where(ready_s - busy_s <= _NOISE * ready_s, ready_s, np.maximum(busy_s, 0.0))
+    idle_s = ready_s - useful_s
+    floor_s = np.minimum(idle_s, np.maximum(floor * length_s - useful_s, 0.0))
+    floor_s = np.where(idle_s - floor_s <= _NOISE * ready_s, idle_s, floor_s)
+    rest_s = idle_s - floor_s
+    above = np.isfinite(proposed)  # inf x 0 s is nothing
+    kept_s = np.maximum(proposed, floor, where=above, out=np.zeros_like(proposed)) * length_s
+    cool_down_s = np.where(above, np.minimum(rest_s, np.maximum(ready_s - kept_s, 0.0)), 0.0)
+    parts = (useful_s, floor_s, cool_down_s, rest_s - cool_down_s)
+    shares = [np.divide(part_s, ready_s, out=np.zeros_like(ready_s), where=ready_s > 0) for part_s in parts]
+    return dict(zip(_READY, shares, strict=True))
+
+
+def _outside(seen: Stages, whole_s: NDArray[np.float64]) -> dict[str, float]:
+    """Replica-seconds of the window that are paid and not ready, by entry."""
+
+    def of(*parts: Stretches) -> float:
+        return float(sum(part.bins_s(whole_s)[0] for part in parts))
+
+    return {
+        "cold_start": of(seen.booting),
+        "drain": float(_less(seen.draining, seen.down_draining, whole_s)[0]),
+        "failed": of(seen.lost_booting, seen.down_serving, seen.down_draining),
+        "rounding": of(seen.rounding),
+    }
+
+
+def _less(all_: Stretches, without: Stretches, edges_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum(all_.bins_s(edges_s) - without.bins_s(edges_s), 0.0)
+
+
+def waste(block: dict[str, Any]) -> dict[str, float]:
+    """The shares of a block's paid GPU-hours by entry; empty where nothing was paid."""
+    hours: dict[str, float] = block["ledger"]["gpu_hours"]
+    total = sum(hours.values())
+    return {name: part / total for name, part in hours.items()} if total > 0 else {}
+
+
+def changes(block: dict[str, Any]) -> bool:
+    """Whether a block is of a fleet that changed, or may have: one with more to tell than useful and idle time."""
+    return any(share > _NOISE for name, share in waste(block).items() if name not in ("useful", "floor"))
