@@ -54,6 +54,11 @@ def needs_kind(schema: dict[str, Any]) -> None:
     schema["required"] = ["kind", *schema.get("required", ())]
 
 
+def needs_kind(schema: dict[str, Any]) -> None:
+    """Marks `kind` as required in a JSON Schema: a mapping without one is `fixed`, whatever its other keys."""
+    schema["required"] = ["kind", *schema.get("required", ())]
+
+
 class Elastic(BaseModel):
     """A policy with bounds. Subclasses are frozen values: all that changes is in the memory they return."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Generator
 from typing import Any
@@ -46,10 +47,8 @@ class Control:
         next_s = self.clock.now
         self.deployment.begin(self.policy.initial_replicas)
         while True:
-            try:
+            with contextlib.suppress(simpy.Interrupt):  # asked early
                 yield self.clock.at(next_s, DECIDE)
-            except simpy.Interrupt:
-                pass
             now_s = self.clock.now
             if now_s > self.ends_s + PATIENCE_S:
                 return

@@ -1,6 +1,6 @@
-"""The life of one replica: ordered, node, image, weights, engine, ready, draining, gone. A SimPy process while it waits.
+"""The life of one replica: ordered, node, image, weights, engine, ready, draining, gone.
 
-Stages that take no time cause no event, so a replica that boots in 0 s serves at the instant it is ordered.
+A SimPy process while it waits. Stages that take no time cause no event, so a replica that boots in 0 s serves at the instant it is ordered.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Life:
         self._open()
 
     def drain(self, why: int, grace_s: float) -> None:
-        """Take no more requests, end those that are begun; after `grace_s` be killed. What is not ready yet just ends."""
+        """Take no more requests, end those that are begun; after `grace_s` be killed. Before it is ready, just end."""
         deployment = self.deployment
         if self.phase != "ready":
             self.end(why)

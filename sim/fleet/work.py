@@ -1,4 +1,4 @@
-"""How much work requests are, in replica-seconds, and how much of it is still to come: what only a clairvoyant knows."""
+"""How much work requests are, in replica-seconds, and how much of it is to come: what only a clairvoyant knows."""
 
 from __future__ import annotations
 

@@ -16,15 +16,8 @@ from sim.model.tables import State
 
 HEARS_NOTHING, HEARS_FIRST, HEARS_CHANGES = range(3)
 
-TTFT_BOUNDS_S = np.array(
-    (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75)
-    + (1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0, 160.0, 640.0, 2560.0)
-)
-"""Upper bounds of the buckets of `vllm:time_to_first_token_seconds` (vLLM 0.11, v1/metrics/loggers.py)."""
-ITL_BOUNDS_S = np.array(
-    (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0)
-)
-"""Upper bounds of the buckets of `vllm:inter_token_latency_seconds` (same place)."""
+TTFT_BOUNDS_S = np.array(histograms.TTFT_BOUNDS_S)
+ITL_BOUNDS_S = np.array(histograms.ITL_BOUNDS_S)
 WIDTH = len(TTFT_BOUNDS_S) + 1 + len(ITL_BOUNDS_S) + 1
 """Counts of one pool: TTFT, then ITL, the last of each beyond all bounds."""
 
