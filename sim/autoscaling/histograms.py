@@ -12,23 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.autoscaling.observation import ITL, TTFT
+from sim.config import latency_buckets
 
 Histogram = NDArray[np.float64]
 
-TTFT_BOUNDS_S = (
-    *(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75),
-    *(1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0, 160.0, 640.0, 2560.0),
-)
-"""Bounds of `vllm:time_to_first_token_seconds`. Source: vllm-project/vllm@005a810b, vllm/v1/metrics/loggers.py."""
-
-ITL_BOUNDS_S = (
-    *(0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75),
-    *(1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0),
-)
-"""Bounds of `vllm:inter_token_latency_seconds`: those that the file above gives time per output token, its former
-name."""
-
-BOUNDS: Mapping[str, tuple[float, ...]] = {TTFT: TTFT_BOUNDS_S, ITL: ITL_BOUNDS_S}
+BOUNDS: Mapping[str, tuple[float, ...]] = {TTFT: latency_buckets.TTFT_S, ITL: latency_buckets.ITL_S}
 """The metrics that are histograms, and their bounds but for the last, which is infinite."""
 
 

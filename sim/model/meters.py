@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from sim.config import latency_buckets
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import State
 
 HEARS_NOTHING, HEARS_FIRST, HEARS_CHANGES = range(3)
 
-TTFT_BOUNDS_S = np.array(histograms.TTFT_BOUNDS_S)
-ITL_BOUNDS_S = np.array(histograms.ITL_BOUNDS_S)
+TTFT_BOUNDS_S = np.array(latency_buckets.TTFT_S)
+ITL_BOUNDS_S = np.array(latency_buckets.ITL_S)
 WIDTH = len(TTFT_BOUNDS_S) + 1 + len(ITL_BOUNDS_S) + 1
 """Counts of one pool: TTFT, then ITL, the last of each beyond all bounds."""
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from sim.autoscaling.histograms import BOUNDS, ITL_BOUNDS_S, TTFT_BOUNDS_S, histogram, mean, observed, quantile
+from sim.autoscaling.histograms import BOUNDS, histogram, mean, observed, quantile
 from sim.autoscaling.history import STALE_S, History, unanswerable
 from sim.autoscaling.observation import KV_USAGE, REQUESTS, RUNNING, TTFT, WAITING, WORK_AHEAD, Pipeline, Query
 
@@ -99,11 +99,11 @@ def test_quantiles_are_those_of_what_was_observed_in_the_window() -> None:
     p50, average = Query(TTFT, "p50", 60.0), Query(TTFT, "mean", 60.0)
     history = History([p50, average], EVERY_15_S)
     early, late = [9.0] * 1000, [0.3, 0.4, 0.8, 0.9]
-    history.add(0.0, {TTFT: observed(early, TTFT_BOUNDS_S)})
+    history.add(0.0, {TTFT: observed(early, latency_buckets.TTFT_S)})
     assert history.answers(0.0) == {}
-    history.add(15.0, {TTFT: observed(early, TTFT_BOUNDS_S)})
+    history.add(15.0, {TTFT: observed(early, latency_buckets.TTFT_S)})
     assert history.answers(15.0) == {}, "nothing was observed between the two"
-    history.add(30.0, {TTFT: observed(early + late, TTFT_BOUNDS_S)})
+    history.add(30.0, {TTFT: observed(early + late, latency_buckets.TTFT_S)})
     # two of four in (0.25, 0.5], none in (0.5, 0.75], two in (0.75, 1]: the median is the first bucket's upper end
     assert history.answers(30.0) == {p50: 0.5, average: pytest.approx(0.6)}
 
@@ -112,7 +112,7 @@ def test_a_histogram_of_a_pod_that_restarts() -> None:
     each = Query(TTFT, "mean", 60.0, "each")
     history = History([each, Query(TTFT, "mean", 60.0)], EVERY_15_S)
     for at_s, values in ((0.0, [1.0] * 5), (15.0, [1.0] * 5 + [4.0]), (30.0, [2.0])):
-        history.add(at_s, {}, {TTFT: {1: observed(values, TTFT_BOUNDS_S)}})
+        history.add(at_s, {}, {TTFT: {1: observed(values, latency_buckets.TTFT_S)}})
     assert history.each(30.0) == {1: {each: 3.0}}
     assert list(history.answers(30.0).values()) == [3.0]
 
@@ -131,7 +131,7 @@ def test_quantile_by_hand() -> None:
 
 def test_a_value_on_a_bound_is_in_the_bucket_below() -> None:
     assert list(observed([0.1, 0.2], (0.1, 0.15))) == [1.0, 1.0, 2.0, pytest.approx(0.3)]
-    for bounds in (TTFT_BOUNDS_S, ITL_BOUNDS_S):
+    for bounds in (latency_buckets.TTFT_S, latency_buckets.ITL_S):
         assert list(bounds) == sorted(set(bounds))
 
 
