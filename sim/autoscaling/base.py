@@ -48,9 +48,11 @@ def metric_name(name: str) -> str:
 MetricName = Annotated[str, AfterValidator(metric_name)]
 """A metric as users write it; the full name once validated."""
 
+
 def needs_kind(schema: dict[str, Any]) -> None:
     """Marks `kind` as required in a JSON Schema: a mapping without one is `fixed`, whatever its other keys."""
     schema["required"] = ["kind", *schema.get("required", ())]
+
 
 
 class Elastic(BaseModel):

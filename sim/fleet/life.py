@@ -1,6 +1,7 @@
 """The life of one replica: ordered, node, image, weights, engine, ready, draining, gone.
 
-A SimPy process while it waits. Stages that take no time cause no event, so a replica that boots in 0 s serves at the instant it is ordered.
+A SimPy process while it waits. Stages that take no time cause no event, so a replica that boots in 0 s serves at the
+instant it is ordered.
 """
 
 from __future__ import annotations

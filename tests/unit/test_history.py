@@ -9,6 +9,7 @@ import pytest
 from sim.autoscaling.histograms import BOUNDS, histogram, mean, observed, quantile
 from sim.autoscaling.history import STALE_S, History, unanswerable
 from sim.autoscaling.observation import KV_USAGE, REQUESTS, RUNNING, TTFT, WAITING, WORK_AHEAD, Pipeline, Query
+from sim.config import latency_buckets
 
 LAST = Query(WAITING)
 EVERY_15_S = Pipeline(15.0)
