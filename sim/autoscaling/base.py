@@ -5,13 +5,48 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from sim.autoscaling import observation
 from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
+from sim.config.catalogue import nearest
 from sim.config.said import said
 from sim.config.units import COUNT
 
 Replicas = Annotated[int, COUNT.between(0, 10_000)]
+
+GAUGES = (
+    observation.WAITING,
+    observation.RUNNING,
+    observation.KV_USAGE,
+    observation.CONCURRENCY,
+    observation.BUSY_SHARE,
+)
+"""Metrics with a value at a time."""
+COUNTERS = (observation.REQUESTS, observation.PROMPT_TOKENS, observation.FINISHED, observation.GENERATION_TOKENS)
+"""Metrics that only grow: their rate over a window says something."""
+HISTOGRAMS = (observation.TTFT, observation.ITL)
+"""Metrics with a quantile or a mean over a window."""
+METRICS = (*GAUGES, *COUNTERS, *HISTOGRAMS)
+"""Names of the metrics that a real system can watch."""
+
+
+def metric_name(name: str) -> str:
+    """The full name of a metric, from its full name or from that without `vllm:`.
+
+    Raises a complaint that holds the nearest right name.
+    """
+    for full in (name, f"vllm:{name}"):
+        if full in METRICS:
+            return full
+    known = [full.removeprefix("vllm:") for full in METRICS]
+    best = nearest(name.removeprefix("vllm:"), known)
+    hint = f"did you mean '{best}'?" if best else f"there are: {', '.join(known)}"
+    raise said(f"no such metric: {name!r}; {hint}")
+
+
+MetricName = Annotated[str, AfterValidator(metric_name)]
+"""A metric as users write it; the full name once validated."""
 
 
 class Elastic(BaseModel):
