@@ -1,0 +1,81 @@
+"""The metric of a cloud provider's scaling rule, and which machines still warm up. Shared by AWS and GCP."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sim.autoscaling.observation import How, Observation, Pod, Query
+from sim.config.units import AMOUNT, RATE, PositiveDuration
+
+LEVEL = replace(
+    AMOUNT,
+    noun="a number",
+    units=AMOUNT.units | RATE.units | {"%": Fraction(1, 100), "s": Fraction(1), "ms": Fraction(1, 1000)},
+    examples=("5", "70%", "600/min", "500ms"),
+)
+"""A value that a metric is compared with, in the metric's own base unit: requests, a share, per second, seconds."""
+PositiveLevel = Annotated[float, LEVEL.positive()]
+
+Across = Literal["sum", "mean", "max"]
+Running = tuple[tuple[int, float], ...]
+"""Replicas whose machine runs, by name, and the time each was first seen to."""
+
+
+class CloudMetric(BaseModel):
+    """One metric of the pool, as one number a datapoint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    metric: Annotated[str, Field(description="Name of the metric, such as `busy_share`.", min_length=1)]
+    how: Annotated[How, Field(description="Of the samples in the window: the statistic of a datapoint.")] = "mean"
+    over_s: Annotated[PositiveDuration, Field(alias="over", description="The window, back from the newest sample.")] = (
+        60.0
+    )
+    across: Annotated[Across, Field(description="How the replicas' values make one.")] = "mean"
+
+    @property
+    def pooled(self) -> Query:
+        """The metric as one number of the pool."""
+        return Query(self.metric, self.how, self.over_s, self.across)
+
+    @property
+    def each(self) -> Query:
+        """The metric as a number a replica."""
+        return Query(self.metric, self.how, self.over_s, "each")
+
+    def of(self, pods: tuple[Pod, ...]) -> float | None:
+        """The metric of some replicas as one number; None when none of them has one."""
+        query = self.each
+        values = [pod.values[query] for pod in pods if query in pod.values]
+        if not values:
+            return None
+        if self.across == "max":
+            return max(values)
+        total = math.fsum(values)
+        return total / len(values) if self.across == "mean" else total
+
+
+def running(seen: Observation, before: Running | None) -> Running:
+    """Replicas whose machine runs and since when, from what was known before; None: they all ran forever."""
+    known = dict(before or ())
+    first = -math.inf if before is None else seen.at_s
+    return tuple((pod.name, known.get(pod.name, first)) for pod in seen.pods if pod.phase in ("starting", "ready"))
+
+
+def settled(seen: Observation, since: Running, period_s: float) -> tuple[Pod, ...]:
+    """Replicas whose machine has run for `period_s`, the end included."""
+    old = {name for name, at_s in since if seen.at_s - at_s >= period_s}
+    return tuple(pod for pod in seen.pods if pod.name in old)
+
+
+def whole(size: float) -> int:
+    """Replicas for a size that is not whole, rounded up.
+
+    A billionth above a whole number is a rounding error of the division, not a need for one more replica.
+    """
+    return math.ceil(size - 1e-9 * max(1.0, size))
