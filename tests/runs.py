@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model import loop, state, tournament, transitions
+from sim.model import lives, loop, state, tournament
 from sim.model.state import PoolSpec
 from sim.model.tables import NONE, REQUEST, State
 from tests.oracle import Job
@@ -56,6 +56,6 @@ def run(
     s = state.build(specs, requests, most_in_flight or [None] * streams, names or (), PIECE)
     wakes = tournament.build(len(s.replicas))
     for row in range(len(s.replicas)):
-        transitions.open_replica(s, row, 0.0)
+        lives.open_replica(s, row, 0.0)
     assert loop.run_until(s, wakes, math.inf, 10**12)
     return s

@@ -54,7 +54,6 @@ def needs_kind(schema: dict[str, Any]) -> None:
     schema["required"] = ["kind", *schema.get("required", ())]
 
 
-
 class Elastic(BaseModel):
     """A policy with bounds. Subclasses are frozen values: all that changes is in the memory they return."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import simpy
 
 from sim.autoscaling import Decision, Observation, Policy
-from sim.autoscaling.observation import Pod
+from sim.autoscaling.observation import Pod, Query
 from sim.config.errors import ConfigError, Problem
 from sim.fleet.clock import DECIDE, Clock
 from sim.fleet.deployment import Deployment
@@ -64,7 +64,8 @@ class Control:
         alive = [life for life in self.deployment.alive if life.counts]
         ready = sum(life.phase == "ready" for life in alive)
         now_s = self.clock.now
-        values, pods = {}, ()
+        values: Mapping[Query, float] = {}
+        pods: tuple[Pod, ...] = ()
         if self.meter is not None:
             values = self.meter.answers(now_s)
             if self._each:

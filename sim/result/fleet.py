@@ -51,7 +51,9 @@ def utilization(used: dict[str, NDArray[np.float64]]) -> dict[str, float | None]
     }
 
 
-def paid_seconds(spans: NDArray[np.void], until_s: NDArray[np.float64], at_s: NDArray[np.float64]) -> NDArray[np.float64]:
+def paid_seconds(
+    spans: NDArray[np.void], until_s: NDArray[np.float64], at_s: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Replica-seconds of paid time up to each instant, shape (len(at_s),): from launched to the end of the bill.
 
     `until_s`: the end of each life's bill, shape (spans,), as `sim.result.billing.paid_until_s` has it.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sim.engine import CompiledCalendar, SimpyCalendar, _warm_up
 from sim.fleet.clock import Clock
-from sim.model import state, transitions
+from sim.model import lives, state
 from sim.model.state import PoolSpec
 from sim.model.tables import NONE, REQUEST
 from tests.benchmarks.plain_loop import plain_loop
@@ -64,7 +64,7 @@ def seconds(calendar: type, rows: NDArray[Any], replicas: int) -> float:
     rows = rows.copy()
     tables = state.build([fleet(replicas)], rows)
     for row in range(replicas):
-        transitions.open_replica(tables, row, 0.0)
+        lives.open_replica(tables, row, 0.0)
     run = calendar(Clock(), tables)
     began = time.perf_counter()
     run.run()
@@ -90,7 +90,7 @@ def test_compiled_calendar_beside_a_plain_loop(capsys: pytest.CaptureFixture[str
     checked = rows.copy()
     tables = state.build([fleet(replicas)], checked)
     for row in range(replicas):
-        transitions.open_replica(tables, row, 0.0)
+        lives.open_replica(tables, row, 0.0)
     CompiledCalendar(Clock(), tables).run()
     np.testing.assert_array_equal(checked["finish_s"], finish, "the yardstick computes the same thing")
     ours, plain = [], []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sim.engine import CompiledCalendar, SimpyCalendar
 from sim.fleet.clock import Clock
 from sim.fleet.sampling import Sampler
-from sim.model import state, transitions
+from sim.model import lives, state
 from sim.model.state import PoolSpec
 from sim.model.tables import State
 from tests import runs
@@ -51,7 +51,7 @@ def outcome(
 
 def open_at(clock: Clock, tables: State, row: int, at_s: float) -> Iterator[Any]:
     yield clock.at(at_s)
-    transitions.open_replica(tables, row, at_s)
+    lives.open_replica(tables, row, at_s)
 
 
 def compare(seed: int, ties: bool) -> None:
