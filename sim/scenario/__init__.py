@@ -212,9 +212,7 @@ class Scenario(BaseModel):
                     f"{pool.kv_bytes_per_token:g}; both must serve one model with one kv_precision"
                 )
             elif len({each.kv_bytes_per_token for each in (*pool.versions, *target.versions)} - {None}) > 1:
-                problem = (
-                    f"a rollout here or in pool '{to}' changes the bytes of a token's KV cache; they must stay"
-                )
+                problem = f"a rollout here or in pool '{to}' changes the bytes of a token's KV cache; they must stay"
             if problem:
                 problems.append((("pools", name, "kv_transfer", "to"), problem))
         return problems
