@@ -24,6 +24,8 @@ QUANTITIES = {
     "$2.99/h": "price",
     "95%": "share",
     "2.039TB/s": "bandwidth",
+    "0.05/h": "rate",
+    "25%": "whole number or share",
 }
 """What a value is, by the first example that its JSON Schema shows."""
 
@@ -90,6 +92,8 @@ def _value(about: dict[str, Any]) -> str:
                 return " or ".join(f"`{_tag(ref)}`" for ref in refs) if len(refs) < 4 else "a law"
             if options[0].get("description") == "A name or a path.":
                 return "name, path or mapping"
+            if options[0].get("description") == "A duration, a name or a path.":
+                return "duration, law, name, path or mapping"
             return _value(options[0])
     if about.get("type") == "array":
         return "list"
@@ -202,6 +206,42 @@ def engines() -> str:
         cells = (f"`{sheet['name']}`", sheet["o0"], a_sequence, sheet["overhead"], ahead, sheet["source"])
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
+
+
+def boots() -> str:
+    """The boot presets, and how long they take on average."""
+    from sim.hardware import weights_bytes
+    from sim.scenario.boot import Boot
+
+    sizes = [weights_bytes(_model(name)) for name in ("llama-3-8b", "llama-3-70b")]
+    lines = ["| name | what is there, and where the weights come from | 8B | 70B |", "| --- | --- | --- | --- |"]
+    for sheet in _sheets("boot"):
+        boot = Boot.model_validate(sheet)
+        means = [f"{boot.mean_s(size, draws=4096):.0f} s" for size in sizes]
+        lines.append(f"| `{boot.name}` | {boot.description} | {' | '.join(means)} |")
+    return "\n".join(lines)
+
+
+def boot_sources() -> str:
+    """Where the figures of the boot presets come from, by stage."""
+    lines = ["| preset | stage | figures | from |", "| --- | --- | --- | --- |"]
+    for sheet in _sheets("boot"):
+        for stage, source in sheet["sources"].items():
+            lines.append(f"| `{sheet['name']}` | {stage} | {_law_words(sheet[stage])} | {source} |")
+    return "\n".join(lines)
+
+
+def _law_words(law: Any) -> str:
+    """A law as it stands in the sheet, on one line."""
+    import yaml
+
+    return f"`{yaml.safe_dump(law, default_flow_style=True, sort_keys=False, width=10_000).strip()}`"
+
+
+def _model(name: str) -> Any:
+    from sim.hardware import ModelSheet
+
+    return ModelSheet.model_validate(next(sheet for sheet in _sheets("models") if sheet["name"] == name))
 
 
 def _sheets(folder: str) -> list[dict[str, Any]]:

@@ -213,6 +213,8 @@ class Scenario(BaseModel):
                     f"pool '{to}' keeps {target.kv_bytes_per_token:g} bytes of KV cache a token, this one "
                     f"{pool.kv_bytes_per_token:g}; both must serve one model with one kv_precision"
                 )
+            elif len({each.kv_bytes_per_token for each in (*pool.versions, *target.versions)} - {None}) > 1:
+                problem = f"a rollout here or in pool '{to}' changes the bytes of a token's KV cache; they must stay"
             if problem:
                 problems.append((("pools", name, "kv_transfer", "to"), problem))
         return problems

@@ -286,12 +286,11 @@ class Pool(BaseModel):
         for index, offer in enumerate(self.supply):
             for version in self.versions:
                 place = ("supply", index)
-                found: Problems = stale(version._values, offer)
                 offered = version._changed(offer)
+                found = _under(place, offer, stale(version._values, offer) or offered._problems())
                 price = market_price(offer, offered._price)
                 if isinstance(price, str):
-                    found.append((("price",), price))
-                found = _under(place, offer, found or offered._problems())
+                    found.append(((*place, "price"), price))
                 problems += found
                 if found:
                     break
