@@ -20,16 +20,11 @@ from sim import Result, Scenario
 from sim.model.tables import COMPLETED, NONE, OUTCOMES, REJECTED, State
 from sim.result import RunLog
 from sim.scenario import Pool
+from tests.fleet_invariants import SMALL, TINY, close, cost, decided, lives
 
 MOST_ROWS = 2_000_000
 """The sweeps (capacity, order, work conservation) look at this many rows, the first ones, and the summary is computed
 again for runs of at most this size; everything else looks at every row of every run."""
-
-TINY = 1e-9
-"""Relative: sums over millions of rows against integrals kept by the engine."""
-
-SMALL = 1e-7
-"""The same for time averages of the summary, which adds up terms as long as the run in one bin."""
 
 
 def check(scenario: Scenario, log: RunLog, state: State | None = None, *, most_rows: int = MOST_ROWS) -> None:
@@ -37,6 +32,8 @@ def check(scenario: Scenario, log: RunLog, state: State | None = None, *, most_r
     outcomes(log)
     causality(scenario, log)
     samples(log)
+    lives(log)
+    decided(log)
     transfers(scenario, log)
     for part in parts(scenario, log, most_rows):
         if part.moves:
@@ -70,6 +67,7 @@ class Part:
     """Nothing arrives before this that is not in `head`."""
     samples: NDArray[Any]
     spans: NDArray[Any]
+    down: NDArray[Any]
     preempted: bool
     """Somebody, somewhere, was: then a request may be out of its seat between start and finish."""
     moves: bool
@@ -107,10 +105,11 @@ def parts(scenario: Scenario, log: RunLog, most_rows: int) -> Iterator[Part]:
             until_s=until_s,
             samples=log.samples[log.samples["pool"] == row],
             spans=own,
+            down=log.down[log.spans["pool"][log.down["span"]] == row],
             preempted=log.preemptions > 0,
             moves=pool.kv_transfer is not None or name in targets,
         )
-        first += len(own)
+        first += log.rooms[row]
 
 
 def done(rows: NDArray[Any]) -> NDArray[Any]:
@@ -278,7 +277,8 @@ def little(part: Part) -> None:
     for sample in part.samples[[len(part.samples) // 3, len(part.samples) // 2, -1]]:
         at_s = float(sample["at_s"])
         ready_s = float(np.maximum(np.minimum(part.spans["gone_s"], at_s) - part.spans["ready_s"], 0).sum())
-        assert _close(sample["ready_s"], ready_s), f"ready for {sample['ready_s']} s, by the spans {ready_s} s"
+        ready_s -= float(np.maximum(np.minimum(part.down["to_s"], at_s) - part.down["from_s"], 0).sum())
+        assert close(sample["ready_s"], ready_s), f"ready for {sample['ready_s']} s, by the spans {ready_s} s"
         seated_s = float(np.maximum(np.minimum(left_s, at_s) - rows["start_s"], 0).sum())
         error_s = TINY * (1 + seated_s + part.overhead_s * len(rows))
         # who was preempted is counted here all the while, by the engine only when in its seat
@@ -431,27 +431,6 @@ def summary(scenario: Scenario, log: RunLog) -> None:
         counted = measured[np.isfinite(measured["start_s"])] if metric == "queue_wait_s" else completed
         latency_s = counted[to] - counted["arrival_s"]
         if len(latency_s):
-            assert _close(told["latency"][metric]["mean"], latency_s.mean())
+            assert close(told["latency"][metric]["mean"], latency_s.mean())
             assert told["latency"][metric]["max"] == latency_s.max()
     cost(scenario, log, told)
-
-
-def cost(scenario: Scenario, log: RunLog, told: dict[str, Any]) -> None:
-    """I7: every ready second of every replica, at its price."""
-    start_s, end_s = scenario.warmup_s, float(log.edges_s[-1])
-    hours = np.maximum(np.minimum(log.spans["gone_s"], end_s) - np.maximum(log.spans["ready_s"], start_s), 0) / 3600
-    pools = list(scenario.pools.values())
-    each = list(zip(hours.tolist(), [pools[row] for row in log.spans["pool"]], strict=True))
-    usd = sum(hour * pool.usd_per_replica_hour for hour, pool in each)
-    gpu_hours = sum(hour * pool.gpus_per_replica for hour, pool in each)
-    assert _close(told["replicas"]["replica_hours"], hours.sum())
-    assert _close(told["replicas"]["gpu_hours"], gpu_hours)
-    if all(pool.priced for pool in pools):
-        assert _close(told["cost"]["total_usd"], usd)
-        assert _close(sum(block["cost"]["total_usd"] for block in told["pools"].values()), usd)
-    else:
-        assert told["cost"]["total_usd"] is None
-
-
-def _close(one: float, other: float) -> bool:
-    return math.isclose(one, other, rel_tol=TINY, abs_tol=TINY)

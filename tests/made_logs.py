@@ -84,7 +84,7 @@ def log(
     samples: list[tuple[float, ...]] | None = None,
     **changes: Any,
 ) -> RunLog:
-    """A log around request rows. Spans are (pool, replica, ready_s, gone_s) or as `lives` has them; samples the rows of `SAMPLE`."""
+    """A log around request rows. Spans: (pool, replica, ready_s, gone_s), or `lives`. Samples: rows of `SAMPLE`."""
     if isinstance(spans, list):
         spans = lives(
             *(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.result.billing import paid_until_s, terms
+from sim.result import billing
 from sim.result.fleet import paid_seconds, ratio
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ def spent_usd(spans: NDArray[np.void], pools: dict[int, Pool], at_s: NDArray[np.
     if not all(pool.priced for pool in pools.values()):
         return None
     total_usd = np.zeros(len(at_s))
-    until_s = paid_until_s(spans, pools)
+    until_s = billing.paid_until_s(spans, pools)
     for index, pool in pools.items():
-        for make, term in enumerate(terms(pool)):
+        for make, term in enumerate(billing.terms(pool)):
             own = (spans["pool"] == index) & (spans["make"] == make)
             total_usd += paid_seconds(spans[own], until_s[own], at_s) * (term.usd_per_replica_hour / 3600)
     return total_usd

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.result.billing import paid_until_s, terms
+from sim.result import billing
 from sim.result.lives import Stages, stages
 
 if TYPE_CHECKING:
@@ -96,14 +96,14 @@ def replicas(log: RunLog, pools: dict[int, Pool], start_s: float, end_s: float) 
     """
     window_s = np.array((start_s, end_s))
     chosen = np.isin(log.spans["pool"], list(pools))
-    until_s = paid_until_s(log.spans, pools)
+    until_s = billing.paid_until_s(log.spans, pools)
     seen = stages(log, until_s, chosen)
     down_s = sum(float(part.bins_s(window_s)[0]) for part in (seen.down_serving, seen.down_draining))
     paid_s, gpu_s, served_s = 0.0, 0.0, 0.0
     for place, pool in pools.items():
         own = log.spans["pool"] == place
         served_s += float(np.diff(_served_seconds(log.spans[own], window_s))[0])
-        for make, term in enumerate(terms(pool)):
+        for make, term in enumerate(billing.terms(pool)):
             rows = own & (log.spans["make"] == make)
             made_s = float(np.diff(paid_seconds(log.spans[rows], until_s[rows], window_s))[0])
             paid_s += made_s

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.result.billing import Terms, paid_until_s, terms
+from sim.result import billing
 from sim.result.lives import Stages, Stretches, stages
 
 if TYPE_CHECKING:
@@ -52,21 +52,21 @@ def ledger(log: RunLog, pools: Mapping[int, Pool], window: Window) -> dict[str, 
     }
 
 
-def _spent(log: RunLog, place: int, pool: Pool, window: Window) -> list[tuple[Terms, NDArray[np.float64]]]:
+def _spent(log: RunLog, place: int, pool: Pool, window: Window) -> list[tuple[billing.Terms, NDArray[np.float64]]]:
     """By make of a pool: its terms, and its paid replica-seconds by entry, shape (entries,).
 
     Who is at work is known of the pool, not of its makes: each has its part of the pool's ready time.
     """
     own = log.spans["pool"] == place
-    until_s = paid_until_s(log.spans, {place: pool})
+    until_s = billing.paid_until_s(log.spans, {place: pool})
     edges_s, busy_s, proposed = _seen(log, place, window)
-    makes = [stages(log, until_s, own & (log.spans["make"] == make)) for make in range(len(terms(pool)))]
+    makes = [stages(log, until_s, own & (log.spans["make"] == make)) for make in range(len(billing.terms(pool)))]
     ready_s = [_less(seen.serving, seen.down_serving, edges_s) for seen in makes]
     drain_s = np.sum([_less(seen.draining, seen.down_draining, edges_s) for seen in makes], axis=0)
     floor = pool.autoscaler.floor_replicas
     shares = _shares(np.sum(ready_s, axis=0), busy_s - drain_s, proposed, floor, np.diff(edges_s))
     spent = []
-    for term, seen, made_s in zip(terms(pool), makes, ready_s, strict=True):
+    for term, seen, made_s in zip(billing.terms(pool), makes, ready_s, strict=True):
         entries = {name: float(share @ made_s) for name, share in shares.items()} | _outside(seen, edges_s[[0, -1]])
         spent.append((term, np.array([entries[name] for name in ENTRIES])))
     return spent

@@ -54,7 +54,8 @@ class _Changes:
         inside = place < len(edges_s)
         rest_s = close_s[place[inside]] - times_s[inside]
         bins = len(edges_s) + 1
-        return _Changes(np.bincount(place, minlength=bins), np.bincount(place[inside], weights=rest_s, minlength=bins))
+        count = np.bincount(place, minlength=bins).astype(np.int64)
+        return _Changes(count, np.bincount(place[inside], weights=rest_s, minlength=bins).astype(np.float64))
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,9 @@ class Result:
 
     @property
     def timeline(self) -> pd.DataFrame:
-        """One row a time bin: start_s, end_s, arrivals, waiting, running, replicas, booting, draining, down, busy_share,
-        kv_share, ttft_s_p50, ttft_s_p99, usd_per_hour (averages over the bin; TTFT of the requests that arrive in it).
+        """One row a time bin: start_s, end_s, arrivals, waiting, running, replicas, booting, draining, down,
+        busy_share, kv_share, ttft_s_p50, ttft_s_p99, usd_per_hour (averages over the bin; TTFT of the requests that
+        arrive in it).
         """
         from sim.result.frames import timeline_frame
 

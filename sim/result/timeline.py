@@ -24,9 +24,10 @@ Columns = dict[str, NDArray[np.float64]]
 def timeline_columns(scenario: Scenario, log: RunLog, pool: int | None = None) -> Columns:
     """The timeline of the whole fleet, or of one pool (its index): column name -> shape (bins,), NaN without data.
 
-    `start_s`, `end_s`; `arrivals` (requests); `waiting`, `running`, `replicas` (that serve), `booting`, `draining` (of those that
-    serve), `down` (averages over the bin); `busy_share`, `kv_share` (of the ready replicas); `ttft_s_p50`, `ttft_s_p99` (of the requests that arrive in the bin and are
-    completed); `usd_per_hour`. Warm-up included: a picture of a run starts where the run starts.
+    `start_s`, `end_s`; `arrivals` (requests); `waiting`, `running`, `replicas` (that serve), `booting`, `draining` (of
+    those that serve), `down` (averages over the bin); `busy_share`, `kv_share` (of the replicas that serve);
+    `ttft_s_p50`, `ttft_s_p99` (of the requests that arrive in the bin and are completed); `usd_per_hour`. Warm-up
+    included: a picture of a run starts where the run starts.
     """
     edges_s = log.edges_s
     length_s = np.diff(edges_s)
