@@ -6,15 +6,25 @@ from typing import Annotated
 
 from pydantic import Discriminator, Tag
 
+from sim.autoscaling.clairvoyant import Clairvoyant
 from sim.autoscaling.external import EXTERNAL, External, kind_of
 from sim.autoscaling.fixed import Fixed
 from sim.autoscaling.observation import Decision, Observation, Policy
+from sim.autoscaling.predictive import Predictive
+from sim.autoscaling.queue_length import QueueLength
+from sim.autoscaling.scheduled import Scheduled
+from sim.autoscaling.slo_feedback import SloFeedback
 
 __all__ = ["AnyPolicy", "Decision", "External", "Fixed", "Observation", "Policy"]
 
 # The union is the registry: the loader, the error text, the JSON Schema and the contract tests read it.
 AnyPolicy = Annotated[
     Annotated[Fixed, Tag("fixed")]  # what a mapping without a kind is
+    | Annotated[Scheduled, Tag("scheduled")]
+    | Annotated[Predictive, Tag("predictive")]
+    | Annotated[QueueLength, Tag("queue_length")]
+    | Annotated[SloFeedback, Tag("slo_feedback")]
+    | Annotated[Clairvoyant, Tag("clairvoyant")]
     | Annotated[External, Tag(EXTERNAL)],  # stays last
     Discriminator(kind_of),
 ]
