@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from sim.autoscaling import AnyPolicy
+from sim.autoscaling.history import unanswerable
 from sim.config import catalogue
 from sim.config.said import said, said_all
 from sim.config.units import SHARE, Count, PositiveCount, PositiveShare
@@ -286,6 +287,7 @@ class Pool(BaseModel):
     @model_validator(mode="after")
     def _resolves(self) -> Self:
         problems = self._batching_problems() if isinstance(self.replica, Batching) else self._unused_by_slots()
+        problems += [(("autoscaler",), why) for query in self.autoscaler.queries if (why := unanswerable(query))]
         if problems:
             raise said_all(problems)
         return self
