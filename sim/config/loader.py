@@ -52,6 +52,16 @@ _PLAIN_WORDS = {
 def read_file(path: Path) -> Node:
     """The tree of a YAML file. Raises `ConfigError` if it cannot be read or is not one YAML mapping."""
     place = Place(shown_path(path))
+    return parse(_text_of(path, place), place.file)
+
+
+def read_documents(path: Path) -> list[Node]:
+    """The trees of a YAML file that may hold several documents, such as a manifest. Raises `ConfigError`."""
+    place = Place(shown_path(path))
+    return _Builder(place.file).build_all(_text_of(path, place))
+
+
+def _text_of(path: Path, place: Place) -> str:
     try:
         with path.open("rb") as file:
             raw = file.read(BYTES_MAX + 1)
@@ -65,7 +75,7 @@ def read_file(path: Path) -> Node:
     if len(raw) > BYTES_MAX:
         most = BYTES_MAX // 2**20
         raise ConfigError(place.problem(f"is larger than {most} MiB; long tables belong in a CSV file beside it"))
-    return parse(_decoded(raw, place), place.file)
+    return _decoded(raw, place)
 
 
 def parse(text: str, file: str = "") -> Node:
@@ -137,7 +147,15 @@ class _Builder:
         self.open: list[_Open] = []
         self.anchors: dict[str, Node] = {}
         self.root: Node | None = None
+        self.roots: list[Node] = []
         self.documents = 0
+        self.several = False
+
+    def build_all(self, text: str) -> list[Node]:
+        """Every document that is not empty."""
+        self.several = True
+        self.build(text)
+        return self.roots
 
     def build(self, text: str) -> Node | None:
         try:
@@ -159,8 +177,11 @@ class _Builder:
     def take(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
-            if self.documents > 1:
+            if self.documents > 1 and not self.several:
                 raise ConfigError(self.place(event).problem("a second YAML document ('---'); a file holds one"))
+        elif isinstance(event, yaml.DocumentEndEvent) and self.several:
+            self.roots += [] if self.root is None or self.root.value is None else [self.root]
+            self.anchors.clear()
         elif isinstance(event, yaml.ScalarEvent):
             self.add(self.scalar_node(event), event.anchor)
         elif isinstance(event, yaml.AliasEvent):

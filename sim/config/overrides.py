@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from sim.config.catalogue import did_you_mean
 from sim.config.errors import ConfigError, Problem
 from sim.config.loader import parse_value
-from sim.config.references import Reference, reference_at, resolved
+from sim.config.references import AnyReference, reference_at, resolved
 from sim.config.tree import Node, Path, Place, dotted, mapping, replaced
 
 OPTION = "--set"
 
 
-def override(root: Node, text: str, references: Sequence[Reference], named: Sequence[tuple[str, ...]]) -> Node:
+def override(root: Node, text: str, references: Sequence[AnyReference], named: Sequence[tuple[str, ...]]) -> Node:
     """The tree after one `KEY=VALUE`. References on the way down are read first, so that their inside can be changed.
 
     `named` are the mappings whose keys are the user's own names: a path may not lead through a name that is not there.

@@ -13,7 +13,7 @@ from sim.config.complaints import complaints, in_file_order
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.config.loader import read_file
 from sim.config.overrides import override
-from sim.config.references import FROM, Reference, absolute_data_paths, locate, resolve_all
+from sim.config.references import AnyReference, absolute_data_paths, locate, resolve_all
 from sim.config.tree import Node, Place, from_python, replaced
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -25,7 +25,7 @@ class Rules:
 
     scenario_folder: str
     """The part of the catalogue that bare names are looked up in."""
-    references: tuple[Reference, ...]
+    references: tuple[AnyReference, ...]
     user_named: tuple[tuple[str, ...], ...]
     """Mappings whose keys are the user's own names (see `override`)."""
     data_paths_under: tuple[str, ...]
@@ -42,6 +42,8 @@ class Read:
 
     root: Node
     problems: tuple[Problem, ...]
+    lost: tuple[str, ...] = ()
+    """The dotted paths of references that could not be resolved."""
 
 
 def read(source: str | Path | Mapping[str, Any] | BaseModel, sets: Sequence[str], rules: Rules) -> Read:
@@ -55,12 +57,12 @@ def read(source: str | Path | Mapping[str, Any] | BaseModel, sets: Sequence[str]
             problems.extend(error.problems)
     if problems:
         raise ConfigError(problems)
-    root = resolve_all(root, rules.references, problems)
+    root, lost = resolve_all(root, rules.references, problems)
     for key in rules.data_paths_under:
         part = root.child(key)
         if part is not None:
             root = replaced(root, (key,), absolute_data_paths(part, rules.data_path_keys))
-    return Read(root, tuple(problems))
+    return Read(root, tuple(problems), lost)
 
 
 def validated(found: Read, model: type[Model]) -> Model:
@@ -74,9 +76,8 @@ def validated(found: Read, model: type[Model]) -> Model:
             if isinstance(cause, DataError):  # a validator looked into a file, and the file is wrong, not the scenario
                 raise cause from None
         # Below a reference that could not be resolved, nothing else can be right either.
-        lost = tuple(problem.path.removesuffix(f".{FROM}") for problem in problems)
         for problem in complaints(error, found.root, model):
-            if not any(problem.path == path or problem.path.startswith(f"{path}.") for path in lost):
+            if not any(problem.path == path or problem.path.startswith(f"{path}.") for path in found.lost):
                 problems.append(problem)
         raise ConfigError(in_file_order(problems, found.root)) from None
     if problems:

@@ -1,16 +1,17 @@
 """Where a scenario may name another file instead of spelling something out, and how such names are resolved.
 
-Two kinds. A *reference* stands for a mapping: a string there is the name of a catalogue file or a path, and is replaced
-by the file's content, which keeps its own places for errors; `{from: NAME, ...}` is that content with the other keys
-laid over it. A *data path* stays a string (a trace, a table), made absolute. All are relative to the file that names
-them; given by `--set` or built in Python, to the current folder.
+Three kinds. A *reference* stands for a mapping: a string there is the name of a catalogue file or a path, and is
+replaced by the file's content, which keeps its own places for errors; `{from: NAME, ...}` is that content with the
+other keys laid over it. A *foreign* file is in another system's words (`{manifest: hpa.yaml, ...}`): what it means in
+ours takes its place, the other keys laid over it. A *data path* stays a string (a trace, a table), made absolute. All
+are relative to the file that names them; given by `--set` or built in Python, to the current folder.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,22 +39,41 @@ class Reference:
     or_number: bool = False
     """Whether a text that starts as a number does is no name but a quantity (`90s`)."""
 
-    def matches(self, path: KeyPath) -> bool:
-        """Whether `path` is such a place."""
-        return len(path) == len(self.at) and all(want in ("*", step) for want, step in zip(self.at, path, strict=True))
-
     def is_quantity(self, text: str) -> bool:
         """Whether a text that could be a name is a quantity instead."""
         return self.or_number and _NUMERIC.match(text) is not None and not catalogue.is_path(text)
 
 
-def reference_at(path: KeyPath, references: Sequence[Reference]) -> Reference | None:
+@dataclass(frozen=True)
+class Foreign:
+    """One kind of place where a mapping may name a file of another system."""
+
+    at: tuple[str, ...]
+    """Keys from the root; `*` is any key."""
+    key: str
+    """The key that names the file."""
+    read: Callable[[Path], Node]
+    """What such a file means, as the mapping that could stand there. Raises `ConfigError`."""
+    told: tuple[str, ...] = ()
+    """Keys that the file alone says, so that none of them may stand beside it."""
+
+
+AnyReference = Reference | Foreign
+
+
+def reference_at(path: KeyPath, references: Sequence[AnyReference]) -> AnyReference | None:
     """The reference rule for this place, if there is one."""
-    return next((reference for reference in references if reference.matches(path)), None)
+    return next((reference for reference in references if _matches(reference.at, path)), None)
 
 
-def resolved(node: Node, path: KeyPath, reference: Reference) -> Node:
-    """The content of the file that a string or a `from` refers to; any other node as it is. Raises `ConfigError`."""
+def _matches(at: tuple[str, ...], path: KeyPath) -> bool:
+    return len(path) == len(at) and all(want in ("*", step) for want, step in zip(at, path, strict=True))
+
+
+def resolved(node: Node, path: KeyPath, reference: AnyReference) -> Node:
+    """The content of the file that a node refers to; a node that refers to none as it is. Raises `ConfigError`."""
+    if isinstance(reference, Foreign):
+        return _translated(node, path, reference)
     if isinstance(node.value, str):
         if reference.is_quantity(node.value):
             return node
@@ -63,9 +83,30 @@ def resolved(node: Node, path: KeyPath, reference: Reference) -> Node:
         return node
     if not isinstance(base.value, str):
         raise ConfigError(base.place.problem(f"must be the name or the path of a {reference.noun}", (*path, FROM)))
-    entries = {key: item for key, item in node.value.items() if key != FROM}
-    over = mapping(entries, node.place, {key: place for key, place in node.keys.items() if key != FROM})
-    return _laid_over(read_file(locate(base.value, reference.folder, reference.noun, base.place, (*path, FROM))), over)
+    file = locate(base.value, reference.folder, reference.noun, base.place, (*path, FROM))
+    return _laid_over(read_file(file), _without(node, FROM))
+
+
+def _translated(node: Node, path: KeyPath, foreign: Foreign) -> Node:
+    """What a foreign file means, the keys beside its name laid over it."""
+    named = node.child(foreign.key)
+    if named is None or not isinstance(node.value, dict):
+        return node
+    at = (*path, foreign.key)
+    if not isinstance(named.value, str):
+        raise ConfigError(named.place.problem("must be the path of a file", at))
+    for key in foreign.told:
+        if key in node.value:
+            remedy = f"says nothing beside '{foreign.key}', which tells it; remove one"
+            raise ConfigError(node.keys[key].problem(remedy, (*path, key)))
+    return _laid_over(foreign.read(_file(named.value.strip(), named.place, at)), _without(node, foreign.key))
+
+
+def _without(node: Node, key: str) -> Node:
+    """A mapping without one of its keys."""
+    assert isinstance(node.value, dict)
+    entries = {other: item for other, item in node.value.items() if other != key}
+    return mapping(entries, node.place, {other: place for other, place in node.keys.items() if other != key})
 
 
 def locate(text: str, folder: str, noun: str, place: Place, path: KeyPath = ()) -> Path:
@@ -75,12 +116,7 @@ def locate(text: str, folder: str, noun: str, place: Place, path: KeyPath = ()) 
         remedy = f"; write {noun}: {{trace: {text}}}" if noun == "workload" else ""
         raise ConfigError(place.problem(f"'{text}' is a data file, not a {noun}{remedy}", path))
     if catalogue.is_path(text):
-        # os.path rather than pathlib: any text at all may stand here, and these never raise.
-        found = os.path.join(base_folder(place), os.path.expanduser(text))
-        if not os.path.isfile(found):
-            what = "is a folder" if os.path.isdir(found) else "no such file"
-            raise ConfigError(place.problem(f"'{text}': {what}", path))
-        return Path(found)
+        return _file(text, place, path)
     named = catalogue.find(folder, text)
     if named is None:
         beside = os.path.join(base_folder(place), text)
@@ -95,8 +131,24 @@ def locate(text: str, folder: str, noun: str, place: Place, path: KeyPath = ()) 
     return named
 
 
-def resolve_all(root: Node, references: Sequence[Reference], problems: list[Problem]) -> Node:
-    """The tree with every reference replaced. What cannot be resolved is added to `problems` and left as it is."""
+def _file(text: str, place: Place, path: KeyPath) -> Path:
+    """The file at a path that is written at a place. Raises `ConfigError`."""
+    # os.path rather than pathlib: any text at all may stand here, and these never raise.
+    found = os.path.join(base_folder(place), os.path.expanduser(text))
+    if not os.path.isfile(found):
+        what = "is a folder" if os.path.isdir(found) else "no such file"
+        raise ConfigError(place.problem(f"'{text}': {what}", path))
+    return Path(found)
+
+
+def resolve_all(
+    root: Node, references: Sequence[AnyReference], problems: list[Problem]
+) -> tuple[Node, tuple[str, ...]]:
+    """The tree with every reference replaced, and the dotted paths of those that cannot be.
+
+    Such are left as they are, with what is wrong added to `problems`.
+    """
+    lost: list[str] = []
     for reference in references:
         for path in list(_matching(root, reference.at)):
             node = _at(root, path)
@@ -105,7 +157,8 @@ def resolve_all(root: Node, references: Sequence[Reference], problems: list[Prob
             except ConfigError as error:
                 # of a file that cannot be read at all: named by the key that refers to it
                 problems.extend(replace(problem, path=problem.path or dotted(path)) for problem in error.problems)
-    return root
+                lost.append(dotted(path))
+    return root, tuple(lost)
 
 
 def absolute_data_paths(node: Node, keys: frozenset[str]) -> Node:

@@ -16,10 +16,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from sim.autoscaling import external
+from sim.autoscaling.manifest_file import policy_node
 from sim.config import catalogue
 from sim.config.dump import to_yaml
 from sim.config.reading import Rules, read, validated
-from sim.config.references import Reference
+from sim.config.references import Foreign, Reference
 from sim.config.said import said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
 from sim.scenario.pool import Pool
@@ -61,6 +62,7 @@ RULES = Rules(
         *_sheets("pools", "*"),
         *_sheets("pools", "*", "supply", "*"),
         *_sheets("pools", "*", "rollouts", "*", "to"),
+        Foreign(("pools", "*", "autoscaler"), "manifest", policy_node, ("kind",)),
     ),
     user_named=(("pools",), ("workload", "streams")),
     data_paths_under=("workload", "pools"),
@@ -258,6 +260,8 @@ def json_schema() -> dict[str, Any]:
         for key, folder in _FOLDERS.items():
             if key in definitions[part]["properties"]:
                 _may_refer(definitions[part]["properties"], key, folder)
+    properties = definitions["Pool"]["properties"]
+    properties["autoscaler"] = _or_manifest(properties["autoscaler"])
     return schema
 
 
@@ -282,3 +286,21 @@ def _may_refer(properties: dict[str, Any], key: str, folder: str) -> None:
         "required": ["from"],
     }
     properties[key] = {**about, "anyOf": [by_name, changed, described]}
+
+
+def _or_manifest(described: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an autoscaler, or of one that a manifest describes."""
+    keys = [key for key in ("title", "description", "default") if key in described]
+    about: dict[str, Any] = {key: described.pop(key) for key in keys}
+    path = {
+        "type": "string",
+        "description": "The path of a HorizontalPodAutoscaler, ScaledObject, Knative or Ray file.",
+    }
+    manifest = {
+        "type": "object",
+        "description": "What a manifest says, with the other keys laid over it.",
+        "properties": {"manifest": path},
+        "required": ["manifest"],
+    }
+    about["anyOf"] = [manifest, described]
+    return about

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.autoscaling import AnyPolicy
+from sim.autoscaling.history import unanswerable
 from sim.autoscaling.observation import Pipeline
 from sim.config.said import Problems, said_all
 from sim.config.units import Duration, PositiveCount, PositiveShare
@@ -262,6 +263,7 @@ class Pool(BaseModel):
         problems += self._batching_problems() if isinstance(self.replica, Batching) else self._unused_by_slots()
         if self.stages.needs_bytes and self.model is None:
             problems.append((("boot",), "needs the bytes of weights: give a 'model', or weights: {size: 16GB}"))
+        problems += [(("autoscaler",), why) for query in self.autoscaler.queries if (why := unanswerable(query))]
         return problems
 
     def _version_problems(self) -> Problems:

@@ -1,0 +1,71 @@
+"""`fleetcast export`: what a scenario says, in the words of the systems that will do it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sim.cli.files import check_free, write_whole
+from sim.cli.progress import compiling, progress
+
+
+@click.group(short_help="Write a scenario's autoscaler as a manifest.")
+def command() -> None:
+    """Write what a scenario says as files that other systems read."""
+
+
+@command.command("autoscaler", short_help="Write a pool's autoscaler as its cluster's manifest.")
+@click.argument("scenario", metavar="SCENARIO")
+@click.option("--pool", help="The pool, where there are several.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key, by its dotted path; repeatable.")
+@click.option("--like", type=click.Path(path_type=Path), metavar="FILE", help="The manifest as it is now.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write a file, not to stdout.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--no-run", is_flag=True, help="Do not simulate: no prediction in the comments.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def autoscaler(
+    scenario: str,
+    pool: str | None,
+    sets: tuple[str, ...],
+    like: Path | None,
+    out: Path | None,
+    force: bool,
+    no_run: bool,
+    quiet: bool,
+) -> None:
+    """Write the autoscaler of SCENARIO as the manifest of its system, ready to apply.
+
+    Comments on top say what a run of the scenario predicts with it. With --like, all else that stands in the original
+    is kept, and what changes is shown on stderr.
+    """
+    from sim.autoscaling.manifest_file import read_manifest
+    from sim.exchange.manifests import difference, manifest_of, manifest_text
+    from sim.scenario import load
+    from sim.scenario.policies import pool_name
+
+    if out is not None:
+        check_free(out, force)
+    wanted = load(scenario, sets)
+    name = pool_name(wanted, pool)
+    original = None if like is None else read_manifest(like).document
+    document = manifest_of(wanted, name, original)
+    text = manifest_text(document, wanted, name, None if no_run else _summary(wanted, quiet))
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_whole(out, text)
+        click.echo(f"written to {out}")
+    if original is not None:
+        after = str(out) if out is not None else "exported"
+        changes = difference(original, document, str(like), after)
+        click.echo(changes or "no difference: the original says the same", err=True, nl=not changes)
+
+
+def _summary(scenario: Any, quiet: bool) -> dict[str, Any]:
+    """The summary of a run."""
+    from sim.engine import simulate
+
+    with progress(quiet) as shown:
+        return simulate(scenario, progress=shown, on_compile=None if quiet else compiling).summary()
