@@ -125,7 +125,8 @@ def _laws(laws: tuple[Any, ...]) -> str:
     lines = ["| kind | what it is | keys |", "| --- | --- | --- |"]
     for law in laws:
         law = getattr(law, "__origin__", law)
-        names = [name for name in law.model_fields if name not in ("kind", "min", "max")]
+        fields = {info.alias or name: info for name, info in law.model_fields.items()}
+        names = [name for name in fields if name not in ("kind", "min", "max")]
         own = ", ".join(f"`{name}`" for name in names)
         lines.append(f"| `{law.model_fields['kind'].default}` | {_first_line(law)} | {own} |")
     return "\n".join(lines)
@@ -146,10 +147,10 @@ def formats() -> str:
 
 def policies() -> str:
     """One row an autoscaling policy, from the union."""
-    from sim.autoscaling import AnyPolicy
+    from sim.autoscaling import AnyPolicy, External
 
-    members = get_args(get_args(AnyPolicy)[0]) if get_args(AnyPolicy) else (AnyPolicy,)
-    return _laws(tuple(members))
+    *ours, own = get_args(get_args(AnyPolicy)[0])
+    return f"{_laws(tuple(ours))}\n| `{get_args(own)[1].tag}` | {_first_line(External)} | those of the class |"
 
 
 def routers() -> str:

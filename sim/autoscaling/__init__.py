@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Discriminator, Tag
+
+from sim.autoscaling.external import EXTERNAL, External, kind_of
 from sim.autoscaling.fixed import Fixed
 from sim.autoscaling.observation import Decision, Observation, Policy
 
-__all__ = ["AnyPolicy", "Decision", "Fixed", "Observation", "Policy"]
+__all__ = ["AnyPolicy", "Decision", "External", "Fixed", "Observation", "Policy"]
 
 # The union is the registry: the loader, the error text, the JSON Schema and the contract tests read it.
-AnyPolicy = Fixed
+AnyPolicy = Annotated[
+    Annotated[Fixed, Tag("fixed")]  # what a mapping without a kind is
+    | Annotated[External, Tag(EXTERNAL)],  # stays last
+    Discriminator(kind_of),
+]

@@ -49,10 +49,15 @@ MetricName = Annotated[str, AfterValidator(metric_name)]
 """A metric as users write it; the full name once validated."""
 
 
+def needs_kind(schema: dict[str, Any]) -> None:
+    """Marks `kind` as required in a JSON Schema: a mapping without one is `fixed`, whatever its other keys."""
+    schema["required"] = ["kind", *schema.get("required", ())]
+
+
 class Elastic(BaseModel):
     """A policy with bounds. Subclasses are frozen values: all that changes is in the memory they return."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, json_schema_extra=needs_kind)
 
     min_replicas: Annotated[Replicas, Field(description="Never fewer.")] = 1
     max_replicas: Annotated[Replicas, Field(description="Never more.")] = 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,8 @@ class Rules:
     """The part of the tree that holds paths of data files."""
     data_path_keys: frozenset[str]
     """The keys of those paths."""
+    as_it_is: Callable[[object], bool] = lambda _: False
+    """Picks the objects built in Python that stand as they are instead of being taken apart into keys."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Read:
 
 def read(source: str | Path | Mapping[str, Any] | BaseModel, sets: Sequence[str], rules: Rules) -> Read:
     """What a source says once changes are applied and references resolved. Raises `ConfigError`."""
-    root = _tree(source, rules.scenario_folder)
+    root = _tree(source, rules)
     problems: list[Problem] = []
     for text in sets:
         try:
@@ -85,10 +87,10 @@ def validated(found: Read, model: type[Model]) -> Model:
     return valid
 
 
-def _tree(source: str | Path | Mapping[str, Any] | BaseModel, folder: str) -> Node:
+def _tree(source: str | Path | Mapping[str, Any] | BaseModel, rules: Rules) -> Node:
     """What a source says, before anything is changed or resolved."""
     if isinstance(source, Mapping | BaseModel):
-        return from_python(source, Place())
+        return from_python(source, Place(), as_it_is=rules.as_it_is)
     if isinstance(source, Path):
         return read_file(source)
-    return read_file(locate(source, folder, "scenario", Place()))
+    return read_file(locate(source, rules.scenario_folder, "scenario", Place()))

@@ -5,7 +5,7 @@ Trees are never changed in place, so a part may stand in several places (YAML al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
@@ -33,10 +33,17 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """One value: a scalar, a mapping of nodes or a list of nodes."""
+class Opaque:
+    """An object built in Python that stands in a tree as it is: only a validator looks inside."""
 
-    value: str | int | float | bool | dict[str, Node] | list[Node] | None
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value: a scalar, a mapping of nodes or a list of nodes; or an object built in Python (`Opaque`)."""
+
+    value: str | int | float | bool | dict[str, Node] | list[Node] | Opaque | None
     place: Place
     keys: dict[str, Place] = field(default_factory=dict)
     """Where each key of a mapping was written."""
@@ -59,7 +66,7 @@ class Node:
             return {key: node.plain() for key, node in self.value.items()}
         if isinstance(self.value, list):
             return [node.plain() for node in self.value]
-        return self.value
+        return self.value.value if isinstance(self.value, Opaque) else self.value
 
 
 def mapping(entries: dict[str, Node], place: Place, keys: dict[str, Place]) -> Node:
@@ -91,15 +98,22 @@ def replaced(root: Node, path: Path, new: Node, key_place: Place | None = None) 
     return mapping({**root.value, str(step): below}, root.place, keys)
 
 
-def from_python(value: object, place: Place, depth: int = 0) -> Node:
-    """A tree from dicts, lists and scalars built in Python. Keys become strings, as in a file."""
+def from_python(
+    value: object, place: Place, depth: int = 0, as_it_is: Callable[[object], bool] = lambda _: False
+) -> Node:
+    """A tree from dicts, lists and scalars built in Python. Keys become strings, as in a file.
+
+    Objects that `as_it_is` picks are not looked into.
+    """
     if depth > DEPTH_MAX:
         raise ConfigError(place.problem(f"is nested more than {DEPTH_MAX} levels deep"))
+    if as_it_is(value):
+        return Node(Opaque(value), place)
     if isinstance(value, Mapping):
-        entries = {_key(key): from_python(item, place, depth + 1) for key, item in value.items()}
+        entries = {_key(key): from_python(item, place, depth + 1, as_it_is) for key, item in value.items()}
         return mapping(entries, place, dict.fromkeys(entries, place))
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return sequence([from_python(item, place, depth + 1) for item in value], place)
+        return sequence([from_python(item, place, depth + 1, as_it_is) for item in value], place)
     if isinstance(value, str):
         return text_node(value, place)
     if value is None or isinstance(value, bool):
@@ -109,7 +123,7 @@ def from_python(value: object, place: Place, depth: int = 0) -> Node:
     if isinstance(value, Real):
         return Node(float(value), place)
     if hasattr(value, "model_dump"):
-        return from_python(value.model_dump(by_alias=True, exclude_none=True), place, depth + 1)
+        return from_python(value.model_dump(by_alias=True, exclude_none=True), place, depth + 1, as_it_is)
     if hasattr(value, "__fspath__"):
         return text_node(str(value), place)
     raise ConfigError(place.problem(f"holds a {type(value).__name__}, which no settings file can hold"))

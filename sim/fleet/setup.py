@@ -37,7 +37,7 @@ def pool_specs(scenario: Scenario) -> list[PoolSpec]:
 def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
     queued = PoolSpec(
         batching=False,
-        replicas=pool.autoscaler.replicas,
+        replicas=pool.autoscaler.initial_replicas,
         seats=pool.replica.seats,
         central=isinstance(pool.queue, Central),
         router=pool.queue.router if isinstance(pool.queue, PerReplica) else "",

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from sim.autoscaling import external
 from sim.config import catalogue
 from sim.config.dump import to_yaml
 from sim.config.reading import Rules, read, validated
@@ -51,6 +52,7 @@ RULES = Rules(
     user_named=(("pools",), ("workload", "streams")),
     data_paths_under=("workload",),
     data_path_keys=frozenset({"trace", "file"}),
+    as_it_is=external.is_own,
 )
 """Where a scenario may refer to other files."""
 

@@ -182,9 +182,13 @@ def test_the_recipes_work(tmp_path: Path) -> None:
     (sim / "autoscaling/headroom.py").write_text(policy)
     replaced(
         sim / "autoscaling/__init__.py",
-        "AnyPolicy = Fixed",
-        "from typing import Annotated\nfrom pydantic import Field\nfrom sim.autoscaling.headroom import Headroom\n"
-        'AnyPolicy = Annotated[Fixed | Headroom, Field(discriminator="kind")]',
+        "\n# The union is the registry",
+        "\nfrom sim.autoscaling.headroom import Headroom\n\n# The union is the registry",
+    )
+    replaced(
+        sim / "autoscaling/__init__.py",
+        "    | Annotated[External, Tag(EXTERNAL)],",
+        '    | Annotated[Headroom, Tag("headroom")]\n    | Annotated[External, Tag(EXTERNAL)],',
     )
     (tmp_path / "configs/gpus/rtx-pro-6000.yaml").write_text(gpu)
     (tmp_path / "recipes.yaml").write_text(SCENARIO)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from sim.autoscaling import AnyPolicy
 from sim.config.errors import ConfigError
 from sim.scenario import load
+
+POLICIES = ", ".join(get_args(member)[1].tag for member in get_args(get_args(AnyPolicy)[0]))
 
 GOOD = """\
 name: good
@@ -88,8 +92,7 @@ slo:
         "s.yaml:15:40: pools.chat.queue.router: 'least_oustanding' is not one of round_robin, random, "
         "power_of_two, least_outstanding, least_tokens, least_kv; did you mean 'least_outstanding'?",
         "s.yaml:15:71: pools.chat.queue.max_waiting: must be a whole number, got 1.5",
-        "s.yaml:16:24: pools.chat.autoscaler.kind: 'fixd' is not one of fixed; did you mean 'fixed'?",
-        "s.yaml:16:30: pools.chat.autoscaler.max_replica: no such key; did you mean 'replicas'?",
+        f"s.yaml:16:24: pools.chat.autoscaler.kind: 'fixd' is not one of {POLICIES}; did you mean 'fixed'?",
         "s.yaml:17:24: pools.chat.price.on_demand: must be a price per hour, such as $2.99/h or 2.99; got 'free'",
         "s.yaml:19:14: slo.0.metric: 'ttfft' is not one of ttft, tpot, e2e, queue_wait; did you mean 'ttft'?",
         "s.yaml:19:39: slo.0.share: must be between 0 and 1, got 99; did you mean '99%'?",
