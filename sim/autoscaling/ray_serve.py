@@ -169,9 +169,9 @@ class RayServe(Elastic):
             memory = Memory(None, now, 0, now, now)
         total, push_s = self._pushed(seen, memory)
         ongoing = 0.0 if total is None else total
-        proposed = self.wish(ongoing, seen.ready, target)
-        asked = self.bounded(proposed)
-        told = self._told(total, proposed, asked)
+        wished = self.wish(ongoing, seen.ready, target)
+        asked = self.bounded(wished)
+        told = self._told(total, wished, asked)
         direction, since_s, wanted = memory.direction, memory.since_s, target
         if seen.ready == 0:
             wanted = asked
@@ -185,7 +185,8 @@ class RayServe(Elastic):
                 direction = direction if wanted == target else 0
         wanted = self.bounded(wanted)
         due_s = self._due(seen, push_s, direction, since_s, wanted)
-        return Decision(wanted, told, proposed, due_s), Memory(total, push_s, direction, since_s, due_s)
+        load = math.ceil(ongoing / self.target_ongoing_requests)
+        return Decision(wanted, told, load, due_s), Memory(total, push_s, direction, since_s, due_s)
 
     def _after_delay(self, asked: int, target: int, waited_s: float, direction: int, told: str) -> tuple[int, str]:
         """What is asked for once it has been wanted long enough; until then the target stays."""
@@ -217,11 +218,11 @@ class RayServe(Elastic):
         turns_per_s = round(1 / LOOP_S)
         return max(math.ceil((due_s - _SLACK_S) * turns_per_s) / turns_per_s, now + LOOP_S)
 
-    def _told(self, total: float | None, proposed: int, asked: int) -> str:
+    def _told(self, total: float | None, wished: int, asked: int) -> str:
         """What the load asks for, in words."""
         load = "no metrics, counted as 0 requests" if total is None else f"{total:.6g} ongoing requests"
-        told = f"{load} over {self.look_back_period_s:g} s / {self.target_ongoing_requests:g} want {proposed}"
-        if asked == proposed:
+        told = f"{load} over {self.look_back_period_s:g} s / {self.target_ongoing_requests:g} want {wished}"
+        if asked == wished:
             return told
-        bound = f"max_replicas {self.max_replicas}" if asked < proposed else f"min_replicas {self.min_replicas}"
+        bound = f"max_replicas {self.max_replicas}" if asked < wished else f"min_replicas {self.min_replicas}"
         return f"{told}; {bound}"
