@@ -8,16 +8,20 @@ from typing import Any
 import pytest
 
 from sim.autoscaling import kpa_decider, kpa_window
+from sim.autoscaling.aibrix import Aibrix
 from sim.autoscaling.knative import Knative
+from sim.autoscaling.observation import Observation
+from sim.autoscaling.ray_serve import RayServe, total_requests_mean
 from tests.validation.autoscaler_reference import vectors
 
 KPA = vectors("kpa_vectors.json")
+OTHER = [*vectors("other_vectors.json", "aibrix"), *vectors("other_vectors.json", "ray")]
 absent = pytest.mark.skipif(not KPA, reason="no ../shared/reference/kpa_vectors.json beside the checkout")
 
 
 def named(function: str) -> Any:
     """A parameter for each vector of a function."""
-    found = [pytest.param(vector, id=vector["id"]) for vector in KPA if vector["function"] == function]
+    found = [pytest.param(vector, id=vector["id"]) for vector in [*KPA, *OTHER] if vector["function"] == function]
     return pytest.mark.parametrize("vector", found or [pytest.param({}, id="absent")])
 
 
@@ -29,9 +33,13 @@ def test_every_vector_is_run() -> None:
         "weighted_average_coefficient",
         "resolve_target",
         "panic_window",
+        "aibrix_apa",
+        "ray_apply_factor",
+        "ray_sequence",
+        "ray_total_requests_mean",
     }
-    assert len(KPA) == 36
-    assert {vector["function"] for vector in KPA} == run
+    assert (len(KPA), len(OTHER)) == (36, 20)
+    assert {vector["function"] for vector in [*KPA, *OTHER]} == run
 
 
 @absent
@@ -89,3 +97,44 @@ def test_panic_window(vector: dict[str, Any]) -> None:
     given = vector["inputs"]
     policy = Knative(stable_window_s=given["stable_window_s"], panic_window_percentage=given["panic_window_percentage"])
     assert policy.panic_window_s == vector["expected"]["panic_window_s"]
+
+
+@absent
+@named("aibrix_apa")
+def test_aibrix_apa(vector: dict[str, Any]) -> None:
+    given = dict(vector["inputs"])
+    current, usage = given.pop("current"), given.pop("usage_per_pod")
+    policy = Aibrix(metric="num_requests_running", **given)
+    assert policy.apa(current, usage) == vector["expected"]["replicas"]
+
+
+@absent
+@named("ray_apply_factor")
+def test_ray_factor(vector: dict[str, Any]) -> None:
+    given = dict(vector["inputs"])
+    desired, running = given.pop("desired"), given.pop("running")
+    policy = RayServe(target_ongoing_requests=1, **given)
+    assert policy.factored(desired, running) == vector["expected"]["replicas"]
+
+
+@absent
+@named("ray_sequence")
+def test_ray_sequence(vector: dict[str, Any]) -> None:
+    given = vector["inputs"]
+    names = {"target": "target_ongoing_requests", "mn": "min_replicas", "mx": "max_replicas"}
+    names |= {"up_delay": "upscale_delay", "down_delay": "downscale_delay", "zero_delay": "downscale_to_zero_delay"}
+    policy = RayServe(**{names[key]: value for key, value in given["config"].items()}, metrics_interval=given["dt_s"])
+    replicas, memory, targets = given["start_replicas"], None, []
+    for tick, total in enumerate(given["total_ongoing_requests"]):
+        seen = Observation(tick * float(given["dt_s"]), replicas, replicas, values={policy.ongoing: float(total)})
+        decision, memory = policy.decide(seen, memory)
+        replicas = decision.replicas
+        targets.append(replicas)
+    assert targets == vector["expected"]["target_each_step"]
+
+
+@absent
+@named("ray_total_requests_mean")
+def test_ray_mean(vector: dict[str, Any]) -> None:
+    found = total_requests_mean(vector["inputs"]["series"], vector["inputs"]["now"])
+    assert found == pytest.approx(vector["expected"]["total"], abs=1e-4)
