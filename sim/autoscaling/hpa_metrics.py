@@ -137,12 +137,61 @@ class Proposal(NamedTuple):
     text: str
 
 
-class Metric(BaseModel):
-    """One metric that an HPA holds at a target."""
+class Asked(BaseModel):
+    """One number of a pool: a metric, and what to do with its samples."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     metric: Annotated[MetricName, Field(description="Its name, with or without `vllm:`.")]
+    how: Annotated[How, Field(description="Of the samples in the window; for counters rate, for latencies p99...")] = (
+        "last"
+    )
+    over_s: Annotated[
+        Duration, Field(alias="over", description="Window, back from the newest sample; 0: that one.")
+    ] = 0.0
+    across: Annotated[
+        Across | None,
+        Field(description="How the replicas' values make one. Left out: mean for shares, else sum; each for pods."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _window(self) -> Self:
+        name = short(self.metric)
+        if self.metric in COUNTERS and self.how != "rate":
+            raise said(f"must be rate: {name} is a counter; got {self.how}", "how")
+        if self.metric in HISTOGRAMS and self.how not in ("mean", "p50", "p90", "p95", "p99"):
+            raise said(f"must be mean, p50, p90, p95 or p99: {name} is a histogram; got {self.how}", "how")
+        if self.metric not in COUNTERS + HISTOGRAMS and self.how not in ("last", "mean", "max", "min"):
+            raise said(f"must be last, mean, max or min: {name} is a gauge; got {self.how}", "how")
+        if self.how != "last" and self.over_s == 0.0:
+            raise said(f"is missing: the window of the {self.how}", "over")
+        if self.across == self._usual:  # saying what holds anyway changes nothing, so the two are equal
+            object.__setattr__(self, "across", None)
+        return self
+
+    @property
+    def of_pods(self) -> bool:
+        """Whether each replica has its own value."""
+        return False
+
+    @cached_property
+    def query(self) -> Query:
+        """What it asks the metrics pipeline for."""
+        return Query(self.metric, self.how, self.over_s, self.across or self._usual)
+
+    @property
+    def _usual(self) -> Across:
+        return "each" if self.of_pods else "mean" if self.metric in SHARES else "sum"
+
+    @cached_property
+    def label(self) -> str:
+        """The metric as reasons name it."""
+        return short(self.metric) if self.how == "last" else f"{short(self.metric)} {self.how}"
+
+
+class Metric(Asked):
+    """One metric that an HPA holds at a target."""
+
     type: Annotated[
         Type,
         Field(
@@ -158,16 +207,6 @@ class Metric(BaseModel):
     source: Annotated[
         Source | None,
         Field(description="Where the value comes from. Left out: resource for a utilization, else external."),
-    ] = None
-    over_s: Annotated[
-        Duration, Field(alias="over", description="Window, back from the newest sample; 0: that one.")
-    ] = 0.0
-    how: Annotated[How, Field(description="Of the samples in the window; for counters rate, for latencies p99...")] = (
-        "last"
-    )
-    across: Annotated[
-        Across | None,
-        Field(description="How the replicas' values make one. Left out: mean for shares, else sum; each for pods."),
     ] = None
 
     @model_validator(mode="before")
@@ -188,55 +227,34 @@ class Metric(BaseModel):
                 raise said(f"must be resource for a Utilization, got {source}", "source")
             if self.target != int(self.target):
                 raise said(f"must be a whole percentage for a Utilization, such as 80; got {self.target:g}", "target")
-        elif self.type == "Value" and source in ("resource", "pods"):
+        elif self.type == "Value" and self.of_pods:
             raise said(f"must be object or external for a Value, got {source}", "source")
         if source == "resource" and self.metric not in SHARES:
-            shares = ", ".join(_short(name) for name in SHARES)
+            shares = ", ".join(short(name) for name in SHARES)
             raise said(f"is not a share of a replica, as a resource must be: {shares}", "metric")
-        if (self.query.across == "each") != (source in ("resource", "pods")):
+        if (self.query.across == "each") != self.of_pods:
             raise said(f"must be {'each' if self.of_pods else 'sum, mean or max'} for {source} metrics", "across")
-        self._window()
+        if self.source == self._usual_source:
+            object.__setattr__(self, "source", None)
         return self
-
-    def _window(self) -> None:
-        """Whether what is asked of the samples suits the metric."""
-        if self.metric in COUNTERS and self.how != "rate":
-            raise said(f"must be rate: {_short(self.metric)} is a counter; got {self.how}", "how")
-        if self.metric in HISTOGRAMS and self.how not in ("mean", "p50", "p90", "p95", "p99"):
-            raise said(
-                f"must be mean, p50, p90, p95 or p99: {_short(self.metric)} is a histogram; got {self.how}", "how"
-            )
-        if self.metric not in COUNTERS + HISTOGRAMS and self.how not in ("last", "mean", "max", "min"):
-            raise said(f"must be last, mean, max or min: {_short(self.metric)} is a gauge; got {self.how}", "how")
-        if self.how != "last" and self.over_s == 0.0:
-            raise said(f"is missing: the window of the {self.how}", "over")
 
     @property
     def origin(self) -> Source:
         """Where the value comes from, whether or not it was said."""
-        return self.source or ("resource" if self.type == "Utilization" else "external")
+        return self.source or self._usual_source
+
+    @property
+    def _usual_source(self) -> Source:
+        return "resource" if self.type == "Utilization" else "external"
 
     @property
     def of_pods(self) -> bool:
-        """Whether each replica has its own value."""
         return self.origin in ("resource", "pods")
 
     @cached_property
-    def query(self) -> Query:
-        """What it asks the metrics pipeline for."""
-        usual: Across = "each" if self.of_pods else "mean" if self.metric in SHARES else "sum"
-        return Query(self.metric, self.how, self.over_s, self.across or usual)
-
-    @cached_property
     def target_milli(self) -> int:
-        """The target in whole thousandths, rounded up as Kubernetes does."""
+        """The target in whole thousandths."""
         return milli_up(self.target)
-
-    @cached_property
-    def label(self) -> str:
-        """The metric as reasons name it."""
-        asked = "" if self.how == "last" else f" {self.how}"
-        return f"{_short(self.metric)}{asked}"
 
     def propose(self, seen: Observation, tolerance: Tolerance, unready: frozenset[int]) -> Proposal:
         """Replicas that this metric wants; None when the real controller would fail to say.
@@ -294,5 +312,6 @@ class Metric(BaseModel):
         return Pods(ready, missing, unready)
 
 
-def _short(metric: str) -> str:
+def short(metric: str) -> str:
+    """A metric's name as people say it."""
     return metric.removeprefix("vllm:")

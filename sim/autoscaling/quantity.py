@@ -8,10 +8,13 @@ from fractions import Fraction
 from sim.config.units import Quantity
 
 _POWERS = {"": 0, "n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12}
-_UNITS = {unit: Fraction(10) ** power for unit, power in _POWERS.items()} | {"%": Fraction(1, 100)}
+_UNITS = {unit: Fraction(10) ** power for unit, power in _POWERS.items()}
+_BINARY = {f"{letter}i": Fraction(1024) ** power for power, letter in enumerate("KMGT", start=1)}
 
-QUANTITY = Quantity("a quantity", _UNITS, ("4", "500m", "80%"))
-"""At least 0, with decimal suffixes; a percentage is what scenarios may write besides."""
+QUANTITY = Quantity("a quantity", _UNITS | {"%": Fraction(1, 100)}, ("4", "500m", "80%"))
+"""As scenarios write it, at least 0; a percentage is theirs alone."""
+MANIFEST_QUANTITY = Quantity("a quantity", _UNITS | _BINARY, ("4", "500m", "1k"))
+"""As manifests write it, at least 0."""
 
 
 def milli_up(quantity: float) -> int:
