@@ -6,12 +6,21 @@ from typing import Annotated
 
 from pydantic import Discriminator, Tag
 
+from sim.autoscaling.aibrix import Aibrix
+from sim.autoscaling.aws import TargetTracking
+from sim.autoscaling.aws_step import StepScaling
 from sim.autoscaling.clairvoyant import Clairvoyant
+from sim.autoscaling.dynamo import DynamoPlanner
 from sim.autoscaling.external import EXTERNAL, External, kind_of
 from sim.autoscaling.fixed import Fixed
+from sim.autoscaling.gcp_mig import GcpMig
+from sim.autoscaling.hpa import Hpa
+from sim.autoscaling.keda import Keda
+from sim.autoscaling.knative import Knative
 from sim.autoscaling.observation import Decision, Observation, Policy
 from sim.autoscaling.predictive import Predictive
 from sim.autoscaling.queue_length import QueueLength
+from sim.autoscaling.ray_serve import RayServe
 from sim.autoscaling.scheduled import Scheduled
 from sim.autoscaling.slo_feedback import SloFeedback
 
@@ -20,6 +29,15 @@ __all__ = ["AnyPolicy", "Decision", "External", "Fixed", "Observation", "Policy"
 # The union is the registry: the loader, the error text, the JSON Schema and the contract tests read it.
 AnyPolicy = Annotated[
     Annotated[Fixed, Tag("fixed")]  # what a mapping without a kind is
+    | Annotated[Hpa, Tag("hpa")]
+    | Annotated[Keda, Tag("keda")]
+    | Annotated[Knative, Tag("knative")]
+    | Annotated[TargetTracking, Tag("aws_target_tracking")]
+    | Annotated[StepScaling, Tag("aws_step_scaling")]
+    | Annotated[GcpMig, Tag("gcp_mig")]
+    | Annotated[RayServe, Tag("ray_serve")]
+    | Annotated[DynamoPlanner, Tag("dynamo_planner")]
+    | Annotated[Aibrix, Tag("aibrix")]
     | Annotated[Scheduled, Tag("scheduled")]
     | Annotated[Predictive, Tag("predictive")]
     | Annotated[QueueLength, Tag("queue_length")]

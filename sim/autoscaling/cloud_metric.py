@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sim.autoscaling.base import COUNTERS, HISTOGRAMS, MetricName
 from sim.autoscaling.observation import How, Observation, Pod, Query
+from sim.config.said import said
 from sim.config.units import AMOUNT, RATE, PositiveDuration
 
 LEVEL = replace(
@@ -21,6 +24,11 @@ LEVEL = replace(
 """A value that a metric is compared with, in the metric's own base unit: requests, a share, per second, seconds."""
 PositiveLevel = Annotated[float, LEVEL.positive()]
 
+_STATISTICS: dict[str, tuple[How, ...]] = {
+    "counter": ("rate",),
+    "histogram": ("mean", "p50", "p90", "p95", "p99"),
+    "": ("mean", "last", "max", "min"),
+}
 Across = Literal["sum", "mean", "max"]
 Running = tuple[tuple[int, float], ...]
 """Replicas whose machine runs, by name, and the time each was first seen to."""
@@ -31,22 +39,37 @@ class CloudMetric(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    metric: Annotated[str, Field(description="Name of the metric, such as `busy_share`.", min_length=1)]
-    how: Annotated[How, Field(description="Of the samples in the window: the statistic of a datapoint.")] = "mean"
+    metric: Annotated[MetricName, Field(description="Its name, with or without `vllm:`.")]
+    how: Annotated[
+        How | None,
+        Field(description="A datapoint's statistic of the samples. Left out: the rate of a counter, else the mean."),
+    ] = None
     over_s: Annotated[PositiveDuration, Field(alias="over", description="The window, back from the newest sample.")] = (
         60.0
     )
     across: Annotated[Across, Field(description="How the replicas' values make one.")] = "mean"
 
-    @property
-    def pooled(self) -> Query:
-        """The metric as one number of the pool."""
-        return Query(self.metric, self.how, self.over_s, self.across)
+    @model_validator(mode="after")
+    def _suits(self) -> Self:
+        means = _STATISTICS["counter" if self.metric in COUNTERS else "histogram" if self.metric in HISTOGRAMS else ""]
+        if self.statistic not in means:
+            raise said(f"must be one of {', '.join(means)} for {self.metric}, got {self.how}", "how")
+        return self
 
     @property
+    def statistic(self) -> How:
+        """What a datapoint is, whether or not it was said."""
+        return self.how or ("rate" if self.metric in COUNTERS else "mean")
+
+    @cached_property
+    def pooled(self) -> Query:
+        """The metric as one number of the pool."""
+        return Query(self.metric, self.statistic, self.over_s, self.across)
+
+    @cached_property
     def each(self) -> Query:
         """The metric as a number a replica."""
-        return Query(self.metric, self.how, self.over_s, "each")
+        return Query(self.metric, self.statistic, self.over_s, "each")
 
     def of(self, pods: tuple[Pod, ...]) -> float | None:
         """The metric of some replicas as one number; None when none of them has one."""
