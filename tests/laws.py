@@ -44,6 +44,7 @@ ARRIVALS: dict[str, Mapping[str, Any]] = {
         "repeat": True,
         "period": 150,
     },
+    "curve to a peak": {"kind": "curve", "points": [[0, 1], ["1m", 4], ["2m", 0], ["4m", 3]], "peak": "8/s"},
     "diurnal": {"rate": 5, "peak": 1.86, "trough": 0.3, "peak_at": "5m", "period": "10m"},
     "spike": {"rate": 5, "factor": 4, "at": "2m", "duration": "1m", "ramp": "30s"},
     "cox": {"rate": 5, "cv": 0.5, "correlation": "20s"},

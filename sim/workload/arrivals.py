@@ -178,15 +178,24 @@ class Varying(Arrivals):
 
 
 class Curve(Varying):
-    """A rate that follows points, inline or from a CSV file with columns t_s and rate_per_s."""
+    """A rate that follows points, inline or from a CSV file, as it is or scaled to a mean or a peak."""
 
     kind: Literal["curve"] = "curve"
     points: Annotated[tuple[tuple[Duration, Rate], ...] | None, Field(description="Pairs of time and rate.")] = None
-    file: Annotated[str | None, Field(description="CSV file with columns t_s and rate_per_s.")] = None
+    file: Annotated[str | None, Field(description="CSV file with a column of times and one of rates.")] = None
+    columns: Annotated[
+        tuple[str, str] | None,
+        Field(description="Their names: seconds, requests per second. Left out: t_s, rate_per_s."),
+    ] = None
     interpolate: Annotated[
         Literal["linear", "step"], Field(description="Between two points: a line, or the earlier rate.")
     ] = "linear"
     scale: Annotated[PositiveAmount, Field(description="Every rate times this.")] = 1.0
+    mean: Annotated[
+        PositiveRate | None,
+        Field(description="Instead of scale: the mean rate from time 0 to the last point, or of a period."),
+    ] = None
+    peak: Annotated[PositiveRate | None, Field(description="Instead of scale: the highest rate.")] = None
     repeat: Annotated[bool, Field(strict=True, description="Start over after each period.")] = False
     period: Annotated[PositiveDuration | None, Field(description="Of `repeat`; default: the last point's time.")] = None
 
@@ -196,6 +205,10 @@ class Curve(Varying):
             raise said("takes either points or file")
         if self.period is not None and not self.repeat:
             raise said("is only used with repeat: true", "period")
+        if self.columns is not None and self.file is None:
+            raise said("is only used with file", "columns")
+        if (self.scale != 1.0) + (self.mean is not None) + (self.peak is not None) > 1:
+            raise said("takes one of scale, mean and peak")
         if self.points is not None:
             if not self.points:
                 raise said("must hold at least one pair of time and rate", "points")
@@ -221,8 +234,9 @@ class Curve(Varying):
     @property
     def rate_curve(self) -> RateCurve:
         if self.file is not None:
-            columns = read_table(self.file, ("t_s", "rate_per_s"), rising="t_s", some_above_zero="rate_per_s")
-            table = np.column_stack([columns["t_s"], columns["rate_per_s"]])
+            time, rate = self.columns or ("t_s", "rate_per_s")
+            columns = read_table(self.file, (time, rate), rising=time, some_above_zero=rate)
+            table = np.column_stack([columns[time], columns[rate]])
         else:
             table = np.array(self.points)
         period_s = self._turn_s(float(table[-1, 0]), lambda text, key: ConfigError(Problem(text, f"arrivals.{key}")))
@@ -234,6 +248,11 @@ class Curve(Varying):
         curve = curve_through(table, period_s=period_s)
         if not curve.before[-1] > 0:
             raise ConfigError(Problem("the rate is 0 at all times but the last point's", "arrivals"))
+        if self.peak is not None:
+            return curve.times(self.peak / curve.highest)
+        if self.mean is not None:
+            until_s = curve.period_s if curve.periodic else max(float(table[-1, 0]), 1.0)
+            return curve.times(self.mean * until_s / curve.expected(until_s))
         return curve
 
 

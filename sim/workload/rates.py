@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,15 @@ class RateCurve:
         x = until_s - self.start_s[cell]
         inside = self.before[cell] + x * (self.rate[cell] + self.slope[cell] * x / 2)
         return float(rounds * self.before[-1] + inside)
+
+    @property
+    def highest(self) -> float:
+        """The highest rate, per second."""
+        return float(max(self.rate.max(), (self.rate + self.slope * self.width_s).max()))
+
+    def times(self, factor: float) -> RateCurve:
+        """The same curve with every rate times `factor`."""
+        return replace(self, rate=self.rate * factor, slope=self.slope * factor, before=self.before * factor)
 
     def stretch(self, points: Floats) -> Floats:
         """Turn rising points of a unit-rate process into arrival times, in place. Shape (n,)."""

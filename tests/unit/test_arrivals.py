@@ -15,6 +15,7 @@ from scipy import integrate, optimize, stats
 from sim.config.errors import ConfigError, DataError
 from sim.workload.rates import RateCurve
 from tests.laws import arrival_example, arrival_law, complaint, duration_law, rngs
+from tests.validation.reference import SHARED
 
 ALPHA = 1e-3
 
@@ -133,6 +134,37 @@ def test_a_closed_linear_curve_repeats_after_its_last_point() -> None:
 def test_a_curve_may_start_late_and_be_scaled() -> None:
     law: Any = arrival_law("curve", points=[["1m", "10/s"], ["2m", "20/s"]], scale=0.5)
     assert [law.rate_curve.expected(t) for t in (60.0, 120.0, 180.0)] == pytest.approx([300, 750, 1350])
+
+
+def test_a_curve_is_scaled_to_a_peak_or_a_mean() -> None:
+    """10 to 20 in a minute, after a minute of 10: 600 + 900 in two minutes, a mean of 12.5."""
+    points = [["1m", "10/s"], ["2m", "20/s"]]
+    peak: Any = arrival_law("curve", points=points, peak="40/s").rate_curve
+    mean: Any = arrival_law("curve", points=points, mean="25/s").rate_curve
+    assert [peak.expected(t) for t in (60.0, 120.0, 180.0)] == [mean.expected(t) for t in (60.0, 120.0, 180.0)]
+    assert [peak.expected(t) for t in (60.0, 120.0, 180.0)] == pytest.approx([1200, 3000, 5400])
+    steps: Any = arrival_law("curve", points=[[0, 2], [50, 6], [100, 9]], interpolate="step", repeat=True, mean=8)
+    assert steps.mean_rate(100.0) == pytest.approx(8)
+    assert steps.rate_curve.highest == pytest.approx(12), "the last point's rate never holds"
+
+
+def test_a_scaled_curve_keeps_the_points() -> None:
+    points = [[0, 1], [100, 3]]
+    times = arrival_law("curve", points=points, scale=4).arrivals(rngs(), 200.0)
+    assert arrival_law("curve", points=points, peak=12).arrivals(rngs(), 200.0) == pytest.approx(times)
+
+
+WEEK = SHARED / "data/traces/servegen_m-large_week1_rate_10min.csv"
+
+
+@pytest.mark.skipif(not WEEK.exists(), reason=f"no ../shared/{WEEK.relative_to(SHARED)} beside the checkout")
+def test_a_week_of_rates_is_read_by_its_own_column_names() -> None:
+    law: Any = arrival_law("curve", file=str(WEEK), columns=["t", "total_rate_rps"], peak="50/s")
+    table = np.loadtxt(WEEK, delimiter=",", skiprows=1)
+    assert law.rate_curve.highest == pytest.approx(50)
+    day = table[table[:, 0] <= 86_400]
+    expected = float(np.sum((day[1:, 1] + day[:-1, 1]) / 2 * np.diff(day[:, 0]))) * 50 / table[:, 1].max()
+    assert law.rate_curve.expected(86_400.0) == pytest.approx(expected)
 
 
 def test_a_curve_from_a_file_is_the_inline_one(tmp_path: Path) -> None:
@@ -297,6 +329,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"kind": "batch", "rate": 1, "size": {"kind": "constant", "value": -1}}, "value: must be at least 0, got -1"),
     ({"kind": "curve"}, "curve: takes either points or file"),
     ({"kind": "curve", "points": [[0, 1]], "file": "x"}, "curve: takes either points or file"),
+    ({"kind": "curve", "points": [[0, 1]], "columns": ["t", "rate"]}, "columns: is only used with file"),
+    ({"kind": "curve", "points": [[0, 1]], "scale": 2, "peak": 3}, "curve: takes one of scale, mean and peak"),
     ({"kind": "curve", "points": []}, "points: must hold at least one pair of time and rate"),
     ({"kind": "curve", "points": [[0, 0], [9, 0]]}, "points: must not all have rate 0"),
     ({"kind": "curve", "points": [[5, 1], [2, 1]]}, "points: times must not fall, got 2 after 5"),
