@@ -83,7 +83,7 @@ class Control:
                     f"pools.{deployment.name}.autoscaler",
                 )
             )
-        served_s, busy_s = transitions.sample(self.state, deployment.pool_row, now_s)[:2]
+        served_s, busy_s = map(float, transitions.sample(self.state, deployment.pool_row, now_s)[:2])
         proposed = wanted if decision.proposed is None else decision.proposed
         ready = int(self.state.pools[deployment.pool_row]["ready"])
         self.decisions.append(

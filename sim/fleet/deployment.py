@@ -79,8 +79,8 @@ class Deployment:
 
     def begin(self, replicas: int) -> None:
         """The run begins with so many replicas ready."""
-        self.wanted = replicas
         for _ in range(replicas):
+            self.wanted += 1
             self._new().be_there()
 
     def scale(self, wanted: int) -> None:
