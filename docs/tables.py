@@ -323,8 +323,8 @@ RESULTS: dict[str, tuple[str, str, str]] = {
         "Where the paid GPU-hours went; the entries add up to `replicas.gpu_hours`. `useful`: at work. `cold_start`: "
         "launched, not ready yet. `floor`: idle, kept by the policy's minimum alone (all idle time of a fixed fleet). "
         "`cool_down`: idle, above what load alone asked for at the last decision, so kept by windows, rates and "
-        "cooldowns. `headroom`: idle otherwise. `drain`: from draining to gone, at work on its last ones. `failed`: "
-        "down and repaired in place, or taken before it was ready. `rounding`: billed after it was gone.",
+        "cooldowns. `headroom`: idle otherwise. `drain`: from draining to gone, at work on its last requests. "
+        "`failed`: down and repaired in place, or taken before it was ready. `rounding`: billed after it was gone.",
     ),
     "ledger.usd": ("USD", TIME, "The same in money; the entries add up to `cost.total_usd`; null without a price."),
     "lives.ordered": ("replicas", TIME, "Replicas ordered in the window (those there at the start count at 0)."),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -160,4 +162,45 @@ def queue_log(
     )  # fmt: skip
 
 
-__all__ = ["NAN", "UNFINISHED", "downs", "lives", "log", "queue_log", "requests", "scenario", "target"]
+def elastic_log(count: int = 20_000, horizon_s: float = 7200.0, bins: int = 288) -> RunLog:
+    """A run of a pool of 2 to 12 replicas that follows a swell: boots of 4 min, drains of 1 min, one reclaimed."""
+    at_s = np.arange(0.0, horizon_s, 60.0)
+    load = 2 + 9 * np.exp(-(((at_s / horizon_s - 0.5) / 0.12) ** 2)) + 1.5 * np.sin(at_s / 900)
+    proposed = np.ceil(load * 1.2).astype(int)
+    wanted = np.clip([proposed[max(0, place - 5) : place + 1].max() for place in range(len(at_s))], 2, 12)
+    there: list[dict[str, Any]] = [{"replica": place, "ready_s": 0.0} for place in range(int(wanted[0]))]
+    for now_s, want in zip(at_s.tolist(), wanted.tolist(), strict=True):
+        alive = [life for life in there if "draining_s" not in life]
+        used = {life["replica"] for life in there if life.get("gone_s", math.inf) > now_s}
+        free = [row for row in range(40) if row not in used]
+        for row in free[: max(0, want - len(alive))]:
+            stages = dict.fromkeys(("ordered_s", "launched_s", "image_s", "weights_s", "engine_s"), now_s)
+            there.append({"replica": row, "ready_s": now_s + 240.0, **stages})
+        ready = [life for life in alive if life["ready_s"] <= now_s]
+        for life in ready[len(ready) - max(0, len(alive) - want) :]:
+            life |= {"draining_s": now_s, "gone_s": now_s + 60.0, "why": "scaled_in"}
+    there[0] |= {"gone_s": horizon_s * 0.7, "why": "reclaimed", "spot": 1}
+    spans = lives(*there)
+    made = queue_log(count, horizon_s, bins, servers=40, load=0.1)
+    edges_s = made.edges_s
+    down = downs((1, horizon_s * 0.3, horizon_s * 0.4))
+
+    def ready_s(at: float) -> float:
+        served_s = np.maximum(np.minimum(spans["gone_s"], at) - spans["ready_s"], 0).sum()
+        return float(served_s - max(0.0, min(at, down["to_s"][0]) - down["from_s"][0]))
+
+    samples = made.samples
+    samples["ready_s"] = [ready_s(at) for at in edges_s.tolist()]
+    work_s = np.minimum(np.diff(samples["ready_s"]), np.interp(edges_s[1:], at_s, load) * np.diff(edges_s) * 0.8)
+    samples["busy_s"] = np.concatenate(([0.0], np.cumsum(work_s)))
+    samples["running_s"], samples["seats_s"] = samples["busy_s"] * 4, samples["ready_s"] * 8
+    samples["kv_tokens_s"], samples["kv_capacity_s"] = samples["busy_s"] * 1000, samples["ready_s"] * 2000
+    work = np.interp(at_s, edges_s, samples["busy_s"]).tolist()
+    decisions = tuple(
+        DecisionRow(now_s, "main", want, want, f"<b>{ask}</b> by load; window 5m", ask, 0, ready_s(now_s), busy_s)
+        for now_s, want, ask, busy_s in zip(at_s.tolist(), wanted.tolist(), proposed.tolist(), work, strict=True)
+    )
+    return replace(made, spans=spans, down=down, decisions=decisions, rooms=(40,))
+
+
+__all__ = ["NAN", "UNFINISHED", "downs", "elastic_log", "lives", "log", "queue_log", "requests", "scenario", "target"]

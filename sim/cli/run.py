@@ -97,10 +97,13 @@ def _show(result: Result, folder: Path | None) -> None:
     from rich.console import Console
 
     from sim.report.tables import pool_notes, tables
+    from sim.result.verdict import ledger_sentence
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
     summary = result.summary()
+    if ledger := ledger_sentence(summary):
+        console.print(ledger, markup=False, soft_wrap=True)
     for sheet in tables(summary):
         console.print()
         console.print(_fitting(sheet, console))

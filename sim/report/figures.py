@@ -7,23 +7,23 @@ Names that users choose are escaped here as well: Plotly reads a little HTML in 
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.report.downsample import extremes, short
+from sim.report.drawing import Clock, Figure, Plot, area, line
+from sim.report.fleet_figures import fleet_figures, ledger_figure
 from sim.result import words
 from sim.result.latency import METRICS, metric_s, tail_curve
+from sim.result.ledger import changes
 from sim.result.verdict import runs_away
 from sim.result.window import measured_window
 
 if TYPE_CHECKING:
     from sim.result import Result
     from sim.result.timeline import Columns
-
-Plot = dict[str, Any]
 
 METRIC_STYLE = {
     "queue_wait": ("queue wait", "var(--grey)"),
@@ -37,37 +37,31 @@ _LEAST_SHARE = 1e-5
 """A tail thinner than this is not drawn: too few requests stand behind it."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One picture of the report: what it shows, how to read it, and the plot."""
-
-    key: str
-    title: str
-    caption: str
-    plot: Plot
-
-
 def figures(result: Result) -> list[Figure]:
     """The pictures of a run, first the one that shows the verdict: the queue if it runs away, else the latencies."""
     columns = result.columns
     over_time = latency_over_time(result)
     tail = latency_tail(result)
     first = [over_time, tail] if runs_away(columns["waiting"], columns["replicas"]) else [tail, over_time]
-    made = [*first, queue_and_replicas(result), utilization_over_time(result)]
-    if result.summary()["cost"]["total_usd"] is not None:
+    summary = result.summary()
+    elastic = changes(summary)
+    # a picture as wide as the page goes before the narrow ones, which stand in pairs
+    made = [first[0], *fleet_figures(result), first[1]] if elastic else [*first, queue_and_replicas(result)]
+    made.append(utilization_over_time(result))
+    if summary["cost"]["total_usd"] is not None:
         made.append(cost_over_time(result))
-    return made
+    return [*made, ledger_figure(summary)] if elastic else made
 
 
 def latency_over_time(result: Result) -> Figure:
     """TTFT by time of arrival above the requests that wait."""
-    columns, clock = result.columns, _Clock(result.columns)
+    columns, clock = result.columns, Clock(result.columns)
     p50_s, p99_s = columns["ttft_s_p50"], columns["ttft_s_p99"]
     limits_s = [target.under_s for target in result.scenario.slo if target.metric == "ttft"]
     data = [
-        _line(clock, p99_s, "TTFT p99", "var(--red)", _durations(p99_s)),
-        _line(clock, p50_s, "TTFT p50", "var(--blue)", _durations(p50_s)),
-        _area(clock, columns["waiting"], "waiting requests", "var(--orange)", "var(--orange-soft)") | {"yaxis": "y2"},
+        line(clock, p99_s, "TTFT p99", "var(--red)", _durations(p99_s)),
+        line(clock, p50_s, "TTFT p50", "var(--blue)", _durations(p50_s)),
+        area(clock, columns["waiting"], "waiting requests", "var(--orange)", "var(--orange-soft)") | {"yaxis": "y2"},
     ]
     layout = {
         "xaxis": clock.axis | {"anchor": "y2"},
@@ -115,19 +109,19 @@ def latency_tail(result: Result) -> Figure:
 
 def queue_and_replicas(result: Result) -> Figure:
     """Demand, the requests in the system, and the replicas of each pool."""
-    columns, clock = result.columns, _Clock(result.columns)
+    columns, clock = result.columns, Clock(result.columns)
     arrivals_per_s = columns["arrivals"] / np.maximum(columns["end_s"] - columns["start_s"], 1e-12)
     pools = result.log.pools
     by_pool = {name: columns if len(pools) == 1 else result.pool_timeline(name) for name in pools}
     shades = ("var(--violet)", "var(--red)", "var(--grey)", "var(--blue)", "var(--teal)")
     data = [
-        _area(clock, arrivals_per_s, "arrivals/s", "var(--blue)", "var(--blue-soft)"),
-        _line(clock, columns["waiting"], "waiting", "var(--orange)") | {"yaxis": "y2"},
-        _line(clock, columns["running"], "running", "var(--teal)") | {"yaxis": "y2"},
+        area(clock, arrivals_per_s, "arrivals/s", "var(--blue)", "var(--blue-soft)"),
+        line(clock, columns["waiting"], "waiting", "var(--orange)") | {"yaxis": "y2"},
+        line(clock, columns["running"], "running", "var(--teal)") | {"yaxis": "y2"},
     ]
     for place, (name, timeline) in enumerate(by_pool.items()):
         label = "replicas" if len(pools) == 1 else f"replicas of {html.escape(name)}"
-        data.append(_line(clock, timeline["replicas"], label, shades[place % len(shades)]) | {"yaxis": "y3"})
+        data.append(line(clock, timeline["replicas"], label, shades[place % len(shades)]) | {"yaxis": "y3"})
     layout = {
         "xaxis": clock.axis | {"anchor": "y3"},
         "yaxis": {"title": {"text": "arrivals/s"}, "domain": [0.70, 1], "rangemode": "tozero"},
@@ -139,10 +133,10 @@ def queue_and_replicas(result: Result) -> Figure:
 
 
 def utilization_over_time(result: Result) -> Figure:
-    columns, clock = result.columns, _Clock(result.columns)
-    data = [_area(clock, columns["busy_share"], "busy", "var(--teal)", "var(--teal-soft)")]
+    columns, clock = result.columns, Clock(result.columns)
+    data = [area(clock, columns["busy_share"], "busy", "var(--teal)", "var(--teal-soft)")]
     if np.isfinite(columns["kv_share"]).any():
-        data.append(_line(clock, columns["kv_share"], "KV memory in use", "var(--violet)"))
+        data.append(line(clock, columns["kv_share"], "KV memory in use", "var(--violet)"))
     share_axis = {"tickformat": ".0%", "range": [0, 1.02], "title": {"text": "share of ready replicas"}}
     caption = "Busy: the share of ready replica time with at least one running request."
     if len(data) > 1:
@@ -151,68 +145,34 @@ def utilization_over_time(result: Result) -> Figure:
 
 
 def cost_over_time(result: Result) -> Figure:
-    """Dollars an hour, split into those for busy replicas and those for idle ones."""
-    columns, clock = result.columns, _Clock(result.columns)
+    """Dollars an hour, split into those for busy replicas, for idle ones, and for those that are not ready."""
+    columns, clock = result.columns, Clock(result.columns)
     usd = columns["usd_per_hour"]
-    busy_usd = usd * np.nan_to_num(columns["busy_share"])
-    keep = extremes(busy_usd)  # one choice of points for both, so that they stack
-    data = [
-        _area(clock, part, name, colour, soft, keep) | {"stackgroup": "usd"}
-        for part, name, colour, soft in (
-            (busy_usd, "busy", "var(--teal)", "var(--teal-soft)"),
-            (usd - busy_usd, "idle", "var(--grey)", "var(--grey-soft)"),
-        )
+    ready_usd = usd * _ready_share(columns)
+    busy_usd = ready_usd * np.nan_to_num(columns["busy_share"])
+    parts = [
+        (busy_usd, "busy", "var(--teal)", "var(--teal-soft)"),
+        (ready_usd - busy_usd, "idle", "var(--grey)", "var(--grey-soft)"),
     ]
-    money_axis = {"title": {"text": "USD/hour"}, "tickprefix": "$", "rangemode": "tozero"}
     caption = "What the fleet costs an hour: for replicas at work, and for replicas that are ready and idle."
+    if (usd > ready_usd).any():
+        parts.append((usd - ready_usd, "not ready", "var(--orange)", "var(--orange-soft)"))
+        caption = (
+            "What the fleet costs an hour: for replicas at work, for idle ones, and for those that start or are down."
+        )
+    keep = extremes(busy_usd)  # one choice of points for all, so that they stack
+    data = [area(clock, part, name, colour, soft, keep) | {"stackgroup": "usd"} for part, name, colour, soft in parts]
+    if len(data) > 2:
+        data[1:] = [layer | {"fill": "tonexty"} for layer in data[1:]]
+    money_axis = {"title": {"text": "USD/hour"}, "tickprefix": "$", "rangemode": "tozero"}
     return Figure("cost", "Cost", caption, {"data": data, "layout": {"xaxis": clock.axis, "yaxis": money_axis}})
 
 
-class _Clock:
-    """The time axis: the middle of each bin, in the unit that suits the length of the run."""
-
-    def __init__(self, columns: Columns) -> None:
-        length_s = float(columns["end_s"][-1]) if len(columns["end_s"]) else 0.0
-        units = ((3 * 86400, 86400.0, "days"), (2 * 3600, 3600.0, "hours"), (180, 60.0, "minutes"), (0, 1.0, "seconds"))
-        unit_s, name = next((unit_s, name) for least_s, unit_s, name in units if length_s >= least_s)
-        self.at = (columns["start_s"] + columns["end_s"]) / 2 / unit_s
-        self.axis: Plot = {"title": {"text": f"{name} into the run"}, "range": [0, max(length_s / unit_s, 1e-9)]}
-        if name == "hours" and length_s <= 72 * 3600:
-            self.axis |= {"tick0": 0, "dtick": next(step for step in (1, 2, 3, 6) if length_s / 3600 / step <= 12)}
-
-
-def _line(
-    clock: _Clock,
-    value: NDArray[np.float64],
-    name: str,
-    colour: str,
-    text: NDArray[np.str_] | None = None,
-    keep: NDArray[np.int64] | None = None,
-) -> Plot:
-    keep = extremes(value) if keep is None else keep
-    trace: Plot = {
-        "type": "scatter",
-        "mode": "lines" if np.isfinite(value).sum() > 2 else "markers",
-        "name": name,
-        "x": short(clock.at[keep]),
-        "y": short(value[keep]),
-        "line": {"color": colour, "width": 1.8},
-        "marker": {"color": colour},
-    }
-    if text is not None:
-        trace |= {"text": text[keep].tolist(), "hovertemplate": "%{text}"}
-    return trace
-
-
-def _area(
-    clock: _Clock,
-    value: NDArray[np.float64],
-    name: str,
-    colour: str,
-    soft: str,
-    keep: NDArray[np.int64] | None = None,
-) -> Plot:
-    return _line(clock, value, name, colour, keep=keep) | {"fill": "tozeroy", "fillcolor": soft}
+def _ready_share(columns: Columns) -> NDArray[np.float64]:
+    """Of the replicas that are paid in each bin, the share of those that serve; 1 where there are no others."""
+    others = columns["booting"] + columns["down"]
+    paid = columns["replicas"] + others
+    return np.divide(columns["replicas"], paid, out=np.ones(len(paid)), where=others > 0)
 
 
 def _curve(at_s: NDArray[np.float64], share: NDArray[np.float64], name: str, colour: str, text: list[str]) -> Plot:

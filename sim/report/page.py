@@ -7,7 +7,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from sim.report.figures import Figure, figures
+from sim.report.drawing import Figure
+from sim.report.figures import figures
 from sim.report.tables import pool_notes, tables
 from sim.result import words
 from sim.result.provenance import software

@@ -28,7 +28,7 @@
     };
     for (const holder of document.querySelectorAll("[data-plot]")) {
       const plot = plots[holder.dataset.plot];
-      const layout = { ...common, ...plot.layout };
+      const layout = { ...common, ...plot.layout, legend: { ...common.legend, ...plot.layout.legend } };
       for (const key of Object.keys(plot.layout).filter((name) => /^[xy]axis\d*$/.test(name))) {
         layout[key] = { ...axis, ...plot.layout[key], title: { ...axis.title, ...plot.layout[key].title } };
       }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.result import words
+from sim.result.ledger import ENTRIES, changes, waste
 from sim.result.summary import OUTCOME_ORDER
 
 METRIC_NAMES = {
@@ -23,6 +24,16 @@ LAW_SOURCES = {
     "roofline": "from data sheets",
     None: words.MISSING,
 }
+LEDGER_NAMES = {
+    "useful": "useful: at work",
+    "cold_start": "cold start: not ready yet",
+    "headroom": "headroom: idle, wanted for the load",
+    "cool_down": "cool-down: idle, kept by a window or a rate",
+    "floor": "floor: idle, kept by the minimum",
+    "drain": "drain: on their last requests",
+    "failed": "failed: down, or taken before ready",
+    "rounding": "rounding: billed after they were gone",
+}
 MET = {True: "met", False: "missed", None: words.MISSING}
 
 
@@ -37,7 +48,13 @@ class Table:
 
 def tables(summary: dict[str, Any]) -> list[Table]:
     """The tables of a run that have rows, most asked-for first. A pool gets its own columns when there are several."""
-    made = (slo_table(summary), latency_table(summary), fleet_table(summary), outcome_table(summary))
+    made = (
+        slo_table(summary),
+        latency_table(summary),
+        ledger_table(summary),
+        fleet_table(summary),
+        outcome_table(summary),
+    )
     return [table for table in made if table.rows]
 
 
@@ -75,11 +92,35 @@ def outcome_table(summary: dict[str, Any]) -> Table:
     return Table("Outcomes", ("requests", *columns), tuple(rows))
 
 
+def ledger_table(summary: dict[str, Any]) -> Table:
+    """Where the paid GPU-hours went, for a fleet that changes; one that does not has no rows."""
+    rows = []
+    several = len(summary["pools"]) > 1
+    columns = _columns(summary)
+    shares = {name: waste(block) for name, block in columns.items()}
+    for entry in ENTRIES if changes(summary) else ():
+        if waste(summary)[entry] == 0:
+            continue
+        hours = [
+            f"{words.count(block['ledger']['gpu_hours'][entry])} ({words.share(shares[name].get(entry))})"
+            for name, block in columns.items()
+        ]
+        rows.append((LEDGER_NAMES[entry], *hours, words.usd(summary["ledger"]["usd"][entry])))
+    heading = (*(columns if several else ("GPU-hours",)), "cost")
+    return Table("Ledger", ("of the paid GPU-hours", *heading), tuple(rows))
+
+
 def fleet_table(summary: dict[str, Any]) -> Table:
     """Replicas, how full they are and what they cost, for the whole fleet and for each of several pools."""
     columns = _columns(summary)
     lines: dict[str, Callable[[dict[str, Any]], str]] = {
         "replicas": lambda block: _replicas(block["replicas"]),
+        "replicas ordered": lambda block: _happened(block, "ordered"),
+        "replicas lost to faults": lambda block: _happened(block, "failed", "zone_outage"),
+        "replicas reclaimed": lambda block: _happened(block, "reclaimed"),
+        "order to ready, median": lambda block: words.duration(block["lives"]["boot_s"]["p50"]),
+        "order to ready, p99": lambda block: words.duration(block["lives"]["boot_s"]["p99"]),
+        "requests that lost a replica": lambda block: words.count(block["faults"]["lost"] or None),
         "busy": lambda block: words.share(block["utilization"]["busy_share"]),
         "batch occupancy": lambda block: words.share(block["utilization"]["batch_share"]),
         "KV memory in use": lambda block: words.share(block["utilization"]["kv_share"]),
@@ -152,6 +193,12 @@ def _outside(pool: str, quantity: str, seen: float, holds: dict[str, list[float]
         f"Iteration times of pool {pool} were measured at {told} {_QUANTITIES[quantity]}; this run has "
         f"{words.count(seen)} on average: there they are a guess."
     )
+
+
+def _happened(block: dict[str, Any], *events: str) -> str:
+    """How many replicas came to this in a fleet that changes; nothing to say of none, nor of a fleet that does not."""
+    number = sum(block["lives"][event] for event in events)
+    return words.count(number) if number and changes(block) else words.MISSING
 
 
 def _counts(block: dict[str, Any]) -> bool:

@@ -108,9 +108,9 @@ def _shares(
     floor_s = np.minimum(idle_s, np.maximum(floor * length_s - useful_s, 0.0))
     floor_s = np.where(idle_s - floor_s <= _NOISE * ready_s, idle_s, floor_s)
     rest_s = idle_s - floor_s
-    above = np.isfinite(proposed)  # inf x 0 s is nothing
-    kept_s = np.maximum(proposed, floor, where=above, out=np.zeros_like(proposed)) * length_s
-    cool_down_s = np.where(above, np.minimum(rest_s, np.maximum(ready_s - kept_s, 0.0)), 0.0)
+    # where the proposal is below the minimum, all that the minimum does not keep is above it: no need to say so
+    wanted_s = np.where(np.isinf(proposed), ready_s, proposed * length_s)
+    cool_down_s = np.minimum(rest_s, np.maximum(ready_s - wanted_s, 0.0))
     parts = (useful_s, floor_s, cool_down_s, rest_s - cool_down_s)
     shares = [np.divide(part_s, ready_s, out=np.zeros_like(ready_s), where=ready_s > 0) for part_s in parts]
     return dict(zip(_READY, shares, strict=True))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.result import words
+from sim.result.ledger import changes, waste
 
 if TYPE_CHECKING:
     from sim.result.timeline import Columns
@@ -19,6 +20,9 @@ PROMISES = {
     "queue_wait": "wait at most {} in the queue",
 }
 """What an SLO promises, by metric; `{}` is its limit."""
+
+LEAST_SHARE = 5e-4
+"""Less of the paid time than this is not worth a word."""
 
 
 def verdict(summary: dict[str, Any], timeline: Columns) -> str:
@@ -63,6 +67,15 @@ def fleet_sentence(summary: dict[str, Any]) -> str:
         if cost["usd_per_request"] is not None:
             said += f", {words.usd(cost['usd_per_request'])} a request"
     return said[0].upper() + said[1:] + "."
+
+
+def ledger_sentence(summary: dict[str, Any]) -> str:
+    """Where the paid GPU-hours of a fleet that changes went, most first; of one that does not change, nothing."""
+    if not changes(summary):
+        return ""
+    shares = sorted(waste(summary).items(), key=lambda entry: (entry[0] != "useful", -entry[1]))
+    parts = [f"{words.share(part)} {name.replace('_', ' ')}" for name, part in shares if part >= LEAST_SHARE]
+    return f"Of {words.count(summary['replicas']['gpu_hours'])} GPU-hours paid: {', '.join(parts)}."
 
 
 def peak_sentence(summary: dict[str, Any], timeline: Columns) -> str:

@@ -96,6 +96,13 @@ def test_cold_starts_drains_and_failures_are_not_idle_time() -> None:
     assert found == {"cold_start": 40 + 5 + 10, "drain": 30, "failed": 10 + 20, "useful": (200 - 20) + 60}
 
 
+def test_work_of_those_that_drain_is_not_counted_twice() -> None:
+    spans = lives(ALWAYS, ALWAYS, {"ready_s": 0.0, "draining_s": 100.0, "gone_s": 150.0, "why": "scaled_in"})
+    # one at work all the time, the last one too until it is gone, the other never
+    found = entries(spans, [(0, 0), (150, 300), (200, 350)], (decision(0.0, 3),), floor=0)
+    assert found == {"useful": 200 + 100, "drain": 50, "headroom": 200}
+
+
 def test_only_the_window_counts() -> None:
     spans = lives(ALWAYS, {"launched_s": 20.0, "ready_s": 60.0})
     found = entries(spans, [(0, 0), (50, 50), (200, 200)], (decision(0.0, 2),), floor=1, warmup_s=50.0)

@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from sim.model.tables import REQUEST
 from sim.report import render
 from sim.report.downsample import extremes, short
-from sim.report.figures import Figure, figures
+from sim.report.drawing import Figure
+from sim.report.figures import figures
 from sim.report.page import script_json
-from sim.result import Result
-from tests.made_logs import log, queue_log, scenario, target
+from sim.report.tables import tables
+from sim.result import Result, words
+from tests.made_logs import elastic_log, log, queue_log, scenario, target
 
 HOSTILE = "</script><img src=x onerror=alert(1)><!-- <b>{{ 7 * 7 }}</b> ${alert(2)} ]]> &amp;"
-PRICED = {"main": {"usd_per_replica_hour": 2.0}}
+PRICED = {"main": {"usd_per_replica_hour": 2.0, "floor_replicas": 8}}
 SLO = (target("ttft", 1.0, 0.99), target("queue_wait", 0.5, 0.9))
 
 
@@ -172,3 +174,51 @@ def test_fewer_points_and_the_same_peaks(values: list[float], most: int) -> None
 
 def test_numbers_of_a_picture_have_five_figures_and_no_nan() -> None:
     assert short(np.array([1 / 3, math.nan, 123456.0])) == [0.33333, None, 123460.0]
+
+
+@pytest.fixture(scope="module")
+def elastic() -> Result:
+    pools = {"main": {"usd_per_replica_hour": 2.0, "floor_replicas": 2}}
+    return Result(scenario(pools, horizon_s=7200.0), elastic_log())
+
+
+def test_a_fleet_that_changes_is_drawn_by_state_with_what_the_policy_wants(elastic: Result) -> None:
+    pictures = {figure.key: figure for figure in figures(elastic)}
+    assert list(pictures) == ["tail", "fleet", "time", "busy", "cost", "ledger"]
+    lines = {line["name"]: line for line in pictures["fleet"].plot["data"]}
+    stack = [name for name, line in lines.items() if "stackgroup" in line]
+    assert stack == ["ready", "draining", "booting", "down"]
+    columns = elastic.columns
+    total = sum(np.array(lines[name]["y"]) for name in stack)
+    np.testing.assert_allclose(total, columns["replicas"] + columns["booting"] + columns["down"], rtol=1e-4)
+    wanted = lines["wanted"]
+    changed = [1, *np.diff(elastic.decisions["wanted"])]
+    assert len(wanted["y"]) == np.count_nonzero(changed) + 1, "a point a change, and one at the end"
+    assert wanted["x"][-1] == 2.0, "hours"
+    assert all(text.startswith("&lt;b&gt;") for text in wanted["text"])
+
+
+def test_the_ledgers_bar_and_table_are_those_of_the_summary(elastic: Result) -> None:
+    told = elastic.summary()["ledger"]
+    (bar,) = [figure for figure in figures(elastic) if figure.key == "ledger"]
+    shares = {part["name"].replace(" ", "_"): part["x"][0] for part in bar.plot["data"]}
+    total = sum(told["gpu_hours"].values())
+    assert shares == pytest.approx({name: part / total for name, part in told["gpu_hours"].items() if part}, rel=1e-4)
+    (table,) = [table for table in tables(elastic.summary()) if table.caption == "Ledger"]
+    assert len(table.rows) == len(shares)
+    assert table.rows[0][0] == "useful: at work"
+    assert table.rows[0][-1] == words.usd(told["usd"]["useful"])
+
+
+def test_money_for_replicas_that_are_not_ready_is_drawn_apart(elastic: Result) -> None:
+    (cost,) = [figure for figure in figures(elastic) if figure.key == "cost"]
+    names = [part["name"] for part in cost.plot["data"]]
+    assert names == ["busy", "idle", "not ready"]
+    stacked = sum(np.array(part["y"]) for part in cost.plot["data"])
+    np.testing.assert_allclose(stacked, elastic.columns["usd_per_hour"], rtol=1e-3)
+
+
+def test_a_fleet_that_does_not_change_has_no_ledger_to_show(page: str, result: Result) -> None:
+    assert "<caption>Ledger" not in page
+    assert [table.caption for table in tables(result.summary())] == ["SLO", "Latency", "Fleet and cost", "Outcomes"]
+    assert "replicas ordered" not in page

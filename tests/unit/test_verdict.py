@@ -9,8 +9,8 @@ import numpy as np
 
 from sim.model.tables import REQUEST
 from sim.result import Result
-from sim.result.verdict import runs_away
-from tests.made_logs import log, requests, scenario, target
+from sim.result.verdict import ledger_sentence, runs_away
+from tests.made_logs import lives, log, requests, scenario, target
 
 EDGES = [0.0, 4.0, 8.0, 10.0]
 ALWAYS = [(0, 0, 0.0, math.inf)]
@@ -93,3 +93,16 @@ def test_a_few_who_wait_are_not_worth_a_word() -> None:
     assert runs_away(np.array([0, 0, 0, 50, 0, 0.0]), one)
     assert runs_away(np.arange(6) * 10.0, one), "a steady overload"
     assert not runs_away(np.full(6, math.nan), one)
+
+
+def test_a_fleet_that_changes_says_where_its_paid_hours_went() -> None:
+    spans = lives({"ready_s": 0.0}, {"launched_s": 2.0, "ready_s": 7.0})
+    made = log(requests(), EDGES, spans, [(0.0, 0, 1, 0, 0, 0, 0, 0, 0), (10.0, 0, 2, 13, 9, 9, 0, 0, 0)])
+    summary = Result(scenario(), made).summary()
+    told = ledger_sentence(summary)
+    assert told == "Of 0.005 GPU-hours paid: 50.0% useful, 27.8% cold start, 16.7% cool down, 5.6% floor."
+    assert told not in Result(scenario(), made).verdict()
+
+
+def test_of_a_fleet_that_does_not_change_there_is_no_ledger() -> None:
+    assert ledger_sentence(Result(scenario(), log(requests(), EDGES, ALWAYS)).summary()) == ""
