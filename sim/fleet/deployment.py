@@ -175,7 +175,7 @@ class Deployment:
         for span, life in zip(spans, self.lives, strict=True):
             span["pool"] = self.pool_row
             span["replica"] = life.index
-            span["make"] = life.offer
+            span["make"] = life.version * len(self.pool.offers) + life.offer
             span["spot"] = self.market.is_spot(life)
             for name in ("zone", "version", "why", "lost"):
                 span[name] = getattr(life, name)

@@ -28,8 +28,13 @@ class Terms:
 
 
 def terms(pool: Pool) -> tuple[Terms, ...]:
-    """The terms of a pool's replicas by their `make`: the pool's own first, then those of its offers, in order."""
-    return (Terms(pool.gpus_per_replica, pool.usd_per_replica_hour),)
+    """The terms of a pool's replicas by their `make`: its offers in order, then the same for each later version."""
+    counted = pool.billing
+    makes = [version.as_offered(offer) for version in pool.versions for offer in pool.offers]
+    return tuple(
+        Terms(make.gpus_per_replica, make.usd_per_replica_hour, counted.granularity_s, counted.minimum_s)
+        for make in makes
+    )
 
 
 def billed_s(lasted_s: NDArray[np.float64], granularity_s: float, minimum_s: float) -> NDArray[np.float64]:
