@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sim.autoscaling.base import Elastic
+from sim.autoscaling.base import Elastic, is_told
 from sim.autoscaling.cloud_metric import CloudMetric, Running, running, settled
 from sim.autoscaling.observation import Observation, Pipeline, Query
 from sim.config.said import said
@@ -111,7 +111,7 @@ class AwsPolicy(Elastic):
     def _style_has_its_keys(self) -> Self:
         cooldowns = {"scale_out_cooldown_s", "scale_in_cooldown_s"}
         alien = {"instance_warmup_s"} if self.style == "application" else cooldowns
-        for field in sorted(alien & self.model_fields_set):
+        for field in sorted(name for name in alien if is_told(self, name)):
             has = "cooldowns, not a warm-up" if self.style == "application" else "instance_warmup, not cooldowns"
             raise said(f"must be left out: style {self.style} has {has}", field.removesuffix("_s"))
         return self

@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from sim.autoscaling.base import Elastic, Replicas
+from sim.autoscaling.base import Elastic, Replicas, is_told
 from sim.autoscaling.dynamo_forecast import Forecaster, Predictor, State
 from sim.autoscaling.dynamo_load import (
     Easy,
@@ -162,7 +162,7 @@ class DynamoPlanner(Elastic):
         if easy and self.role != "prefill" and self.kv_capacity_tokens is None:
             raise said(f"is missing: the easy modes of {self.role} divide by it", "kv_capacity_tokens")
         for key, used in self._uses():
-            if key in self.model_fields_set and getattr(self, key) is not None and not used:
+            if is_told(self, key) and not used:
                 name = type(self).model_fields[key].alias or key
                 hint = "; requests_per_s_per_replica is what a replica serves within the SLA"
                 hint = hint if key in ("ttft_s", "itl_s") and self.plans else ""

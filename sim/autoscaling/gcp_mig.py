@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sim.autoscaling.base import Elastic, Replicas
+from sim.autoscaling.base import Elastic, Replicas, is_told
 from sim.autoscaling.cloud_metric import CloudMetric, PositiveLevel, Running, running, settled, whole
 from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
 from sim.config.said import said
@@ -31,7 +31,7 @@ class Signal(CloudMetric):
 
     @model_validator(mode="after")
     def _sums(self) -> Self:
-        if "across" in self.model_fields_set:
+        if is_told(self, "across"):
             raise said("must be left out: the autoscaler adds up its VMs", "across")
         return self
 

@@ -26,7 +26,7 @@ SPAN = np.dtype(
     [
         ("pool", "i4"),
         ("replica", "i4"),  # row within the pool; a row is used again by later lives
-        ("make", "i2"),  # which offer of the pool's supply granted it; 0: the pool itself
+        ("make", "i2"),  # what it is: its offer, and after all offers of one version those of the next
         ("spot", "u1"),  # 1: may be reclaimed
         ("zone", "i2"),
         ("version", "i2"),  # 0, and one more with each rollout

@@ -36,8 +36,108 @@ class Mine(Elastic):
         return Decision(self.bounded(int(waiting)), f"decision {count}"), count % 100
 
 
+ON_RUNNING = {"metric": "num_requests_running", "type": "AverageValue", "target": 2}
 EXAMPLES_OF: dict[str, Sequence[dict[str, Any]]] = {
     "fixed": [{"replicas": 3}],
+    "hpa": [
+        {**ELASTIC, "metrics": [ON_RUNNING]},
+        {**ELASTIC, "metrics": [{**ON_RUNNING, "source": "pods"}], "behavior": {}},
+        {
+            **ELASTIC,
+            "metrics": [
+                {"metric": "busy_share", "type": "Utilization", "target": 60},
+                {"metric": "num_requests_waiting", "type": "Value", "target": 3},
+            ],
+            "behavior": {"scale_down": {"policies": [{"type": "Percent", "value": 20, "period": "60s"}]}},
+        },
+    ],
+    "keda": [
+        {"max_replicas": 9, "triggers": [{"metric": "num_requests_running", "threshold": 2}], "cooldown_period": "60s"},
+        {
+            **ELASTIC,
+            "idle_replicas": 0,
+            "triggers": [
+                {"metric": "num_requests_waiting", "threshold": 5, "activation_threshold": 1},
+                {"cron": {"start": "2 * * * *", "end": "6 * * * *", "desired_replicas": 5}},
+            ],
+            "fallback": {"failure_threshold": 3, "replicas": 4},
+        },
+    ],
+    "knative": [
+        {"min_replicas": 0, "max_replicas": 9},
+        {
+            "min_replicas": 1,
+            "max_replicas": 9,
+            "metric": "rps",
+            "scale_down_delay": "30s",
+            "activation_scale": 2,
+        },
+        {
+            "max_replicas": 9,
+            "target": 3,
+            "aggregation": "weighted_exponential",
+            "target_burst_capacity": -1,
+            "container_concurrency": 3,
+        },
+    ],
+    "aibrix": [
+        {**ELASTIC, "metric": "num_requests_running", "target": 5},
+        {
+            **ELASTIC,
+            "algorithm": "kpa",
+            "metric": "kv_cache_usage_perc",
+            "target": 0.7,
+            "scale_up_cooldown": "30s",
+        },
+    ],
+    "ray_serve": [
+        {**ELASTIC},
+        {"min_replicas": 0, "max_replicas": 9, "upscaling_factor": 2, "downscaling_factor": 3, "downscale_delay": 5},
+    ],
+    "aws_target_tracking": [
+        {**ELASTIC, "metrics": [{"metric": "num_requests_running", "target": 3}], "datapoint": "10s"},
+        {**ELASTIC, "metrics": [{"metric": "busy_share", "target": "50%"}], "style": "asg", "instance_warmup": "30s"},
+    ],
+    "aws_step_scaling": [
+        {
+            **ELASTIC,
+            "datapoint": "10s",
+            "policies": [
+                {
+                    "metric": "num_requests_waiting",
+                    "threshold": 3,
+                    "comparison": "GreaterThanThreshold",
+                    "steps": [{"lower": 0, "upper": 5, "adjustment": 1}, {"lower": 5, "adjustment": 3}],
+                },
+                {
+                    "metric": "num_requests_running",
+                    "threshold": 1,
+                    "comparison": "LessThanThreshold",
+                    "steps": [{"upper": 0, "adjustment": -1}],
+                },
+            ],
+        }
+    ],
+    "gcp_mig": [
+        {**ELASTIC, "signals": [{"metric": "busy_share", "target": "60%"}]},
+        {
+            **ELASTIC,
+            "signals": [{"metric": "num_requests_running", "target": 3}],
+            "stabilization_period": "1m",
+            "scale_in_control": {"max_scaled_in_replicas": 1, "time_window": "2m"},
+        },
+    ],
+    "dynamo_planner": [
+        {**ELASTIC, "requests_per_s_per_replica": "0.2/s", "load_predictor": "constant"},
+        {
+            **ELASTIC,
+            "requests_per_s_per_replica": "0.2/s",
+            "load_predictor": "kalman",
+            "throughput_adjustment_interval": "30s",
+            "enable_load_scaling": True,
+        },
+        {**ELASTIC, "optimization_target": "latency", "kv_capacity_tokens": 3000},
+    ],
     "scheduled": [
         {
             "replicas": 2,
