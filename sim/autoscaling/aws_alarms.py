@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sim.autoscaling.base import Elastic
 from sim.autoscaling.cloud_metric import CloudMetric, Running, running, settled
 from sim.autoscaling.observation import Observation, Pipeline, Query
+from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said
 from sim.config.units import COUNT, Duration, PositiveDuration
 
@@ -109,11 +110,11 @@ class AwsPolicy(Elastic):
 
     @model_validator(mode="after")
     def _style_has_its_keys(self) -> Self:
-        cooldowns = {"scale_out_cooldown_s", "scale_in_cooldown_s"}
-        alien = {"instance_warmup_s"} if self.style == "application" else cooldowns
-        for field in sorted(alien & self.model_fields_set):
-            has = "cooldowns, not a warm-up" if self.style == "application" else "instance_warmup, not cooldowns"
-            raise said(f"must be left out: style {self.style} has {has}", field.removesuffix("_s"))
+        if self.style == "application":
+            refuse_unused(self, ["instance_warmup_s"], "style application has cooldowns, not a warm-up")
+        else:
+            cooldowns = ("scale_out_cooldown_s", "scale_in_cooldown_s")
+            refuse_unused(self, cooldowns, "style asg has an instance_warmup, not cooldowns")
         return self
 
     @property

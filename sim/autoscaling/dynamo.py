@@ -43,6 +43,7 @@ from sim.autoscaling.observation import (
     Pod,
     Query,
 )
+from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said
 from sim.config.units import COUNT, Duration, PositiveAmount, PositiveCount, PositiveDuration, PositiveRate, Share
 
@@ -161,33 +162,27 @@ class DynamoPlanner(Elastic):
             raise said("is missing: the easy modes of prefill divide by it", "context_length")
         if easy and self.role != "prefill" and self.kv_capacity_tokens is None:
             raise said(f"is missing: the easy modes of {self.role} divide by it", "kv_capacity_tokens")
-        for key, used in self._uses():
-            if key in self.model_fields_set and getattr(self, key) is not None and not used:
-                name = type(self).model_fields[key].alias or key
-                hint = "; requests_per_s_per_replica is what a replica serves within the SLA"
-                hint = hint if key in ("ttft_s", "itl_s") and self.plans else ""
-                raise said(f"must be left out: nothing uses it with these settings{hint}", name)
+        hint = "; requests_per_s_per_replica is what a replica serves within the SLA" if self.plans else ""
+        for keys, used, more in self._uses():
+            if not used:
+                refuse_unused(self, keys, f"nothing uses it with these settings{hint if more else ''}")
         return self
 
-    def _uses(self) -> Iterator[tuple[str, bool]]:
-        """Keys that only some settings use, and whether these do."""
+    def _uses(self) -> Iterator[tuple[tuple[str, ...], bool, bool]]:
+        """Keys that only some settings use, whether these do, and whether another key stands for them."""
         sla = self.steps and self.optimization_target == "sla"
-        kalman = self.plans and self.load_predictor == "kalman"
-        for key in ("throughput_interval_s", "requests_per_s_per_replica", "max_throughput_scaling_replicas"):
-            yield key, self.plans
-        for key in ("load_predictor", "load_predictor_log1p"):
-            yield key, self.plans
-        for key in ("kalman_q_level", "kalman_q_trend", "kalman_r"):
-            yield key, kalman
-        yield "load_interval_s", self.steps
-        for key in ("load_scaling_down_sensitivity", "latency_window_s"):
-            yield key, sla
-        yield "ttft_s", sla and self.role != "decode"
-        yield "own_prefill_s", sla and self.role != "decode"
-        yield "itl_s", sla and self.role != "prefill"
-        yield "context_length_tokens", self.steps and not sla and self.role == "prefill"
-        yield "kv_capacity_tokens", self.steps and self.role != "prefill"
-        yield "isl_tokens", self.steps and (not sla or self.role != "prefill")
+        easy = self.steps and not sla
+        yield ("throughput_interval_s", "requests_per_s_per_replica"), self.plans, False
+        yield ("max_throughput_scaling_replicas", "load_predictor", "load_predictor_log1p"), self.plans, False
+        yield ("kalman_q_level", "kalman_q_trend", "kalman_r"), self.plans and self.load_predictor == "kalman", False
+        yield ("load_interval_s",), self.steps, False
+        yield ("load_scaling_down_sensitivity", "latency_window_s"), sla, False
+        yield ("ttft_s",), sla and self.role != "decode", True
+        yield ("own_prefill_s",), sla and self.role != "decode", False
+        yield ("itl_s",), sla and self.role != "prefill", True
+        yield ("context_length_tokens",), easy and self.role == "prefill", False
+        yield ("kv_capacity_tokens",), self.steps and self.role != "prefill", False
+        yield ("isl_tokens",), easy or (self.steps and self.kv_capacity_tokens is not None), False
 
     @property
     def plans(self) -> bool:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sim.autoscaling.base import Elastic, Replicas
 from sim.autoscaling.cloud_metric import CloudMetric, PositiveLevel, Running, running, settled, whole
 from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
+from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said
 from sim.config.units import Duration, PositiveDuration, PositiveShare
 
@@ -31,8 +32,7 @@ class Signal(CloudMetric):
 
     @model_validator(mode="after")
     def _sums(self) -> Self:
-        if "across" in self.model_fields_set:
-            raise said("must be left out: the autoscaler adds up its VMs", "across")
+        refuse_unused(self, ["across"], "the target is of the mean over the VMs")
         return self
 
 

@@ -97,7 +97,7 @@ def test_only_the_peaks_that_can_matter_are_remembered() -> None:
     [
         {"scale_in_control": {"time_window": "5m"}},
         {"scale_in_control": {"time_window": "5m", "max_scaled_in_replicas": 1, "max_scaled_in_percent": "10%"}},
-        {"signals": [{**SIGNAL, "across": "mean"}]},
+        {"signals": [{**SIGNAL, "across": "sum"}]},
         {"predictive_method": "OPTIMIZE_AVAILABILITY"},
     ],
 )
