@@ -132,8 +132,10 @@ class AwsPolicy(Elastic):
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        metrics = [metric for metric, _ in self.watched]
-        return tuple(metric.each if self.style == "asg" else metric.pooled for metric in metrics)
+        return tuple(dict.fromkeys(self._query(metric) for metric, _ in self.watched))
+
+    def _query(self, metric: CloudMetric) -> Query:
+        return metric.each if self.style == "asg" else metric.pooled
 
     def is_new(self, seen: Observation, memory: AwsMemory | None) -> bool:
         """Whether another datapoint is due; alarms are evaluated once a datapoint."""
@@ -142,11 +144,13 @@ class AwsPolicy(Elastic):
     def observed(self, seen: Observation, memory: AwsMemory | None) -> AwsMemory:
         """The memory with the newest datapoints in it."""
         before = memory or AwsMemory(-math.inf, ((),) * len(self.watched))
-        since, values = before.since, [seen.value(query) for query in self.queries]
+        since = before.since
         if self.style == "asg":
             since = running(seen, before.since)
             warm = settled(seen, since, self.instance_warmup_s)
             values = [metric.of(warm) for metric, _ in self.watched]
+        else:
+            values = [seen.value(metric.pooled) for metric, _ in self.watched]
         points = tuple(
             (*old, value)[-length:] for old, value, (_, length) in zip(before.points, values, self.watched, strict=True)
         )

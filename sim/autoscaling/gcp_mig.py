@@ -108,7 +108,7 @@ class GcpMig(Elastic):
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        return tuple(signal.each for signal in self.signals)
+        return tuple(dict.fromkeys(signal.each for signal in self.signals))
 
     @property
     def stable_s(self) -> float:
