@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.autoscaling.base import Elastic
-from sim.autoscaling.cloud_metric import CloudMetric, Running, running, settled
+from sim.autoscaling.cloud_metric import CloudMetric, Running, asked_of_replicas, running, settled
 from sim.autoscaling.observation import Observation, Pipeline, Query
 from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said
@@ -132,10 +132,10 @@ class AwsPolicy(Elastic):
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        return tuple(dict.fromkeys(self._query(metric) for metric, _ in self.watched))
-
-    def _query(self, metric: CloudMetric) -> Query:
-        return metric.each if self.style == "asg" else metric.pooled
+        metrics = [metric for metric, _ in self.watched]
+        if self.style == "asg":
+            return asked_of_replicas(metrics)
+        return tuple(dict.fromkeys(metric.pooled for metric in metrics))
 
     def is_new(self, seen: Observation, memory: AwsMemory | None) -> bool:
         """Whether another datapoint is due; alarms are evaluated once a datapoint."""
@@ -144,13 +144,14 @@ class AwsPolicy(Elastic):
     def observed(self, seen: Observation, memory: AwsMemory | None) -> AwsMemory:
         """The memory with the newest datapoints in it."""
         before = memory or AwsMemory(-math.inf, ((),) * len(self.watched))
-        since = before.since
+        since, warm = before.since, None
         if self.style == "asg":
             since = running(seen, before.since)
             warm = settled(seen, since, self.instance_warmup_s)
-            values = [metric.of(warm) for metric, _ in self.watched]
-        else:
-            values = [seen.value(metric.pooled) for metric, _ in self.watched]
+        values = [
+            metric.of_pool(seen) if warm is None or not metric.of_replicas else metric.of(warm)
+            for metric, _ in self.watched
+        ]
         points = tuple(
             (*old, value)[-length:] for old, value, (_, length) in zip(before.points, values, self.watched, strict=True)
         )

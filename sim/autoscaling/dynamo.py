@@ -2,8 +2,9 @@
 
 Source: ai-dynamo/dynamo 1.6.1, planner. Three things come from keys or from observation here that the planner
 estimates: an engine's requests per second at the SLA (`requests_per_s_per_replica`, in the planner from profiles and
-its predictions of prompt and output lengths); TTFT and ITL of an engine (measured over `latency_window`, in the
-planner a regression on its queue and KV memory); and the prefill of a prompt without a queue (`own_prefill`).
+its predictions of prompt and output lengths); TTFT and ITL of an engine (the pool's means over `latency_window`, and
+nothing where an engine is idle; in the planner a regression on each engine's queue and KV memory); and the prefill of
+a prompt without a queue (`own_prefill`).
 """
 
 from __future__ import annotations
@@ -211,8 +212,8 @@ class DynamoPlanner(Elastic):
             waiting=Query(WAITING, across="each"),
             running=Query(RUNNING, across="each"),
             kv=Query(KV_USAGE, across="each"),
-            ttft=Query(TTFT, "mean", self.latency_window_s, "each"),
-            itl=Query(ITL, "mean", self.latency_window_s, "each"),
+            ttft=Query(TTFT, "mean", self.latency_window_s),
+            itl=Query(ITL, "mean", self.latency_window_s),
         )
 
     @cached_property
@@ -329,22 +330,23 @@ class DynamoPlanner(Elastic):
         decode: Wish = None
         says = []
         if self.role != "decode":
-            engines = [Estimate(self._latency(pod, self._asks.ttft)) for pod in pods]
+            engines = [Estimate(self._latency(seen, pod, self._asks.ttft)) for pod in pods]
             prefill = by_ttft(engines, self.ttft_s, self.own_prefill_s, share)
             says.append(_told("TTFT", engines, self.ttft_s, prefill))
         if self.role != "prefill":
-            engines = [Estimate(self._latency(pod, self._asks.itl), self._kv_share(pod, prompt_tokens)) for pod in pods]
+            engines = [
+                Estimate(self._latency(seen, pod, self._asks.itl), self._kv_share(pod, prompt_tokens)) for pod in pods
+            ]
             decode = by_itl(engines, self.itl_s, share)
             says.append(_told("ITL", engines, self.itl_s, decode))
         wish = together(prefill, decode) if self.role == "agg" else prefill or decode
         return wish, "; ".join(says)
 
-    def _latency(self, pod: Pod, query: Query) -> float | None:
-        """What an engine's next request would see: measured, or nothing where the engine is idle."""
-        measured = pod.values.get(query)
-        if measured is None and not pod.values[self._asks.waiting] and not pod.values.get(self._asks.running, 1.0):
+    def _latency(self, seen: Observation, pod: Pod, query: Query) -> float | None:
+        """What an engine's next request would see: the pool's mean; 0 where the engine is idle."""
+        if not pod.values[self._asks.waiting] and not pod.values.get(self._asks.running, 1.0):
             return 0.0
-        return measured
+        return seen.value(query)
 
 
 def _next(memory: PlannerMemory) -> float:
