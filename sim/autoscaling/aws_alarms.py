@@ -13,9 +13,10 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sim.autoscaling.base import Elastic, is_told
-from sim.autoscaling.cloud_metric import CloudMetric, Running, running, settled
+from sim.autoscaling.base import Elastic
+from sim.autoscaling.cloud_metric import CloudMetric, Running, asked_of_replicas, running, settled
 from sim.autoscaling.observation import Observation, Pipeline, Query
+from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said
 from sim.config.units import COUNT, Duration, PositiveDuration
 
@@ -109,11 +110,11 @@ class AwsPolicy(Elastic):
 
     @model_validator(mode="after")
     def _style_has_its_keys(self) -> Self:
-        cooldowns = {"scale_out_cooldown_s", "scale_in_cooldown_s"}
-        alien = {"instance_warmup_s"} if self.style == "application" else cooldowns
-        for field in sorted(name for name in alien if is_told(self, name)):
-            has = "cooldowns, not a warm-up" if self.style == "application" else "instance_warmup, not cooldowns"
-            raise said(f"must be left out: style {self.style} has {has}", field.removesuffix("_s"))
+        if self.style == "application":
+            refuse_unused(self, ["instance_warmup_s"], "style application has cooldowns, not a warm-up")
+        else:
+            cooldowns = ("scale_out_cooldown_s", "scale_in_cooldown_s")
+            refuse_unused(self, cooldowns, "style asg has an instance_warmup, not cooldowns")
         return self
 
     @property
@@ -132,7 +133,9 @@ class AwsPolicy(Elastic):
     @property
     def queries(self) -> tuple[Query, ...]:
         metrics = [metric for metric, _ in self.watched]
-        return tuple(metric.each if self.style == "asg" else metric.pooled for metric in metrics)
+        if self.style == "asg":
+            return asked_of_replicas(metrics)
+        return tuple(dict.fromkeys(metric.pooled for metric in metrics))
 
     def is_new(self, seen: Observation, memory: AwsMemory | None) -> bool:
         """Whether another datapoint is due; alarms are evaluated once a datapoint."""
@@ -141,11 +144,14 @@ class AwsPolicy(Elastic):
     def observed(self, seen: Observation, memory: AwsMemory | None) -> AwsMemory:
         """The memory with the newest datapoints in it."""
         before = memory or AwsMemory(-math.inf, ((),) * len(self.watched))
-        since, values = before.since, [seen.value(query) for query in self.queries]
+        since, warm = before.since, None
         if self.style == "asg":
             since = running(seen, before.since)
             warm = settled(seen, since, self.instance_warmup_s)
-            values = [metric.of(warm) for metric, _ in self.watched]
+        values = [
+            metric.of_pool(seen) if warm is None or not metric.of_replicas else metric.of(warm)
+            for metric, _ in self.watched
+        ]
         points = tuple(
             (*old, value)[-length:] for old, value, (_, length) in zip(before.points, values, self.watched, strict=True)
         )

@@ -54,11 +54,6 @@ def needs_kind(schema: dict[str, Any]) -> None:
     schema["required"] = ["kind", *schema.get("required", ())]
 
 
-def is_told(model: BaseModel, name: str) -> bool:
-    """Whether a field says something else than its default: a resolved scenario spells defaults out, too."""
-    return bool(getattr(model, name) != type(model).model_fields[name].get_default())
-
-
 class Elastic(BaseModel):
     """A policy with bounds. Subclasses are frozen values: all that changes is in the memory they return."""
 

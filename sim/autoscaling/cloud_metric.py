@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -11,9 +12,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.autoscaling.base import COUNTERS, HISTOGRAMS, MetricName
-from sim.autoscaling.observation import How, Observation, Pod, Query
+from sim.autoscaling.observation import BUSY_SHARE, KV_USAGE, RUNNING, How, Observation, Pod, Query
 from sim.config.said import said
-from sim.config.units import AMOUNT, RATE, PositiveDuration
+from sim.config.units import AMOUNT, RATE, Duration
 
 LEVEL = replace(
     AMOUNT,
@@ -29,13 +30,18 @@ _STATISTICS: dict[str, tuple[How, ...]] = {
     "histogram": ("mean", "p50", "p90", "p95", "p99"),
     "": ("mean", "last", "max", "min"),
 }
+_SHARES = (BUSY_SHARE, KV_USAGE)
 Across = Literal["sum", "mean", "max"]
 Running = tuple[tuple[int, float], ...]
 """Replicas whose machine runs, by name, and the time each was first seen to."""
 
 
 class CloudMetric(BaseModel):
-    """One metric of the pool, as one number a datapoint."""
+    """One metric of the pool, as one number a datapoint.
+
+    Shares are averaged over replicas that report. Other gauges and counters are the pool's total (a central queue
+    included) over its ready replicas, as a load balancer counts requests per target. Latencies are of all requests.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -44,16 +50,25 @@ class CloudMetric(BaseModel):
         How | None,
         Field(description="A datapoint's statistic of the samples. Left out: the rate of a counter, else the mean."),
     ] = None
-    over_s: Annotated[PositiveDuration, Field(alias="over", description="The window, back from the newest sample.")] = (
-        60.0
-    )
-    across: Annotated[Across, Field(description="How the replicas' values make one.")] = "mean"
+    over_s: Annotated[
+        Duration,
+        Field(
+            alias="over",
+            description="The window, back from the newest sample; 0: that one alone, for rates and latencies since "
+            "the one before.",
+        ),
+    ] = 0.0
+    across: Annotated[Across, Field(description="How the replicas' values make one; latencies need none.")] = "mean"
 
     @model_validator(mode="after")
     def _suits(self) -> Self:
         means = _STATISTICS["counter" if self.metric in COUNTERS else "histogram" if self.metric in HISTOGRAMS else ""]
         if self.statistic not in means:
             raise said(f"must be one of {', '.join(means)} for {self.metric}, got {self.how}", "how")
+        if self.metric in HISTOGRAMS and self.across != "mean":
+            raise said(f"must be left out: {self.metric} is of requests, not of replicas", "across")
+        if self.metric in COUNTERS and self.across == "max":
+            raise said(f"must be sum or mean: {self.metric} is counted for the pool", "across")
         return self
 
     @property
@@ -61,15 +76,32 @@ class CloudMetric(BaseModel):
         """What a datapoint is, whether or not it was said."""
         return self.how or ("rate" if self.metric in COUNTERS else "mean")
 
+    @property
+    def of_replicas(self) -> bool:
+        """Whether every replica has its own value."""
+        return self.metric not in (*COUNTERS, *HISTOGRAMS)
+
     @cached_property
     def pooled(self) -> Query:
-        """The metric as one number of the pool."""
-        return Query(self.metric, self.statistic, self.over_s, self.across)
+        """The metric as one number of the pool, a total or a mean."""
+        mean = self.across == "mean" and self.metric in _SHARES
+        return Query(self.metric, self.statistic, self.over_s, "mean" if mean else "max" if self._most else "sum")
+
+    @property
+    def _most(self) -> bool:
+        return self.across == "max"
 
     @cached_property
     def each(self) -> Query:
         """The metric as a number a replica."""
         return Query(self.metric, self.statistic, self.over_s, "each")
+
+    def of_pool(self, seen: Observation) -> float | None:
+        """The metric as it is compared with a target; None when it is missing or nothing is ready."""
+        value = seen.value(self.pooled)
+        if value is None or self.across != "mean" or self.pooled.across == "mean" or self.metric in HISTOGRAMS:
+            return value
+        return value / seen.ready if seen.ready else None
 
     def of(self, pods: tuple[Pod, ...]) -> float | None:
         """The metric of some replicas as one number; None when none of them has one."""
@@ -77,10 +109,18 @@ class CloudMetric(BaseModel):
         values = [pod.values[query] for pod in pods if query in pod.values]
         if not values:
             return None
-        if self.across == "max":
+        if self._most:
             return max(values)
         total = math.fsum(values)
         return total / len(values) if self.across == "mean" else total
+
+
+def asked_of_replicas(metrics: Iterable[CloudMetric]) -> tuple[Query, ...]:
+    """Queries of a policy that looks at machines one by one: at least one is answered replica by replica."""
+    asked = [metric.each if metric.of_replicas else metric.pooled for metric in metrics]
+    if all(query.across != "each" for query in asked):
+        asked.append(Query(RUNNING, across="each"))  # so that there are replicas to be seen at all
+    return tuple(dict.fromkeys(asked))
 
 
 def running(seen: Observation, before: Running | None) -> Running:

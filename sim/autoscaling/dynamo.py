@@ -2,8 +2,9 @@
 
 Source: ai-dynamo/dynamo 1.6.1, planner. Three things come from keys or from observation here that the planner
 estimates: an engine's requests per second at the SLA (`requests_per_s_per_replica`, in the planner from profiles and
-its predictions of prompt and output lengths); TTFT and ITL of an engine (measured over `latency_window`, in the
-planner a regression on its queue and KV memory); and the prefill of a prompt without a queue (`own_prefill`).
+its predictions of prompt and output lengths); TTFT and ITL of an engine (the pool's means over `latency_window`, and
+nothing where an engine is idle; in the planner a regression on each engine's queue and KV memory); and the prefill of
+a prompt without a queue (`own_prefill`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from sim.autoscaling.base import Elastic, Replicas, is_told
+from sim.autoscaling.base import Elastic, Replicas
 from sim.autoscaling.dynamo_forecast import Forecaster, Predictor, State
 from sim.autoscaling.dynamo_load import (
     Easy,
@@ -43,6 +44,7 @@ from sim.autoscaling.observation import (
     Pod,
     Query,
 )
+from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said
 from sim.config.units import COUNT, Duration, PositiveAmount, PositiveCount, PositiveDuration, PositiveRate, Share
 
@@ -161,33 +163,27 @@ class DynamoPlanner(Elastic):
             raise said("is missing: the easy modes of prefill divide by it", "context_length")
         if easy and self.role != "prefill" and self.kv_capacity_tokens is None:
             raise said(f"is missing: the easy modes of {self.role} divide by it", "kv_capacity_tokens")
-        for key, used in self._uses():
-            if is_told(self, key) and not used:
-                name = type(self).model_fields[key].alias or key
-                hint = "; requests_per_s_per_replica is what a replica serves within the SLA"
-                hint = hint if key in ("ttft_s", "itl_s") and self.plans else ""
-                raise said(f"must be left out: nothing uses it with these settings{hint}", name)
+        hint = "; requests_per_s_per_replica is what a replica serves within the SLA" if self.plans else ""
+        for keys, used, more in self._uses():
+            if not used:
+                refuse_unused(self, keys, f"nothing uses it with these settings{hint if more else ''}")
         return self
 
-    def _uses(self) -> Iterator[tuple[str, bool]]:
-        """Keys that only some settings use, and whether these do."""
+    def _uses(self) -> Iterator[tuple[tuple[str, ...], bool, bool]]:
+        """Keys that only some settings use, whether these do, and whether another key stands for them."""
         sla = self.steps and self.optimization_target == "sla"
-        kalman = self.plans and self.load_predictor == "kalman"
-        for key in ("throughput_interval_s", "requests_per_s_per_replica", "max_throughput_scaling_replicas"):
-            yield key, self.plans
-        for key in ("load_predictor", "load_predictor_log1p"):
-            yield key, self.plans
-        for key in ("kalman_q_level", "kalman_q_trend", "kalman_r"):
-            yield key, kalman
-        yield "load_interval_s", self.steps
-        for key in ("load_scaling_down_sensitivity", "latency_window_s"):
-            yield key, sla
-        yield "ttft_s", sla and self.role != "decode"
-        yield "own_prefill_s", sla and self.role != "decode"
-        yield "itl_s", sla and self.role != "prefill"
-        yield "context_length_tokens", self.steps and not sla and self.role == "prefill"
-        yield "kv_capacity_tokens", self.steps and self.role != "prefill"
-        yield "isl_tokens", self.steps and (not sla or self.role != "prefill")
+        easy = self.steps and not sla
+        yield ("throughput_interval_s", "requests_per_s_per_replica"), self.plans, False
+        yield ("max_throughput_scaling_replicas", "load_predictor", "load_predictor_log1p"), self.plans, False
+        yield ("kalman_q_level", "kalman_q_trend", "kalman_r"), self.plans and self.load_predictor == "kalman", False
+        yield ("load_interval_s",), self.steps, False
+        yield ("load_scaling_down_sensitivity", "latency_window_s"), sla, False
+        yield ("ttft_s",), sla and self.role != "decode", True
+        yield ("own_prefill_s",), sla and self.role != "decode", False
+        yield ("itl_s",), sla and self.role != "prefill", True
+        yield ("context_length_tokens",), easy and self.role == "prefill", False
+        yield ("kv_capacity_tokens",), self.steps and self.role != "prefill", False
+        yield ("isl_tokens",), easy or (self.steps and self.kv_capacity_tokens is not None), False
 
     @property
     def plans(self) -> bool:
@@ -216,8 +212,8 @@ class DynamoPlanner(Elastic):
             waiting=Query(WAITING, across="each"),
             running=Query(RUNNING, across="each"),
             kv=Query(KV_USAGE, across="each"),
-            ttft=Query(TTFT, "mean", self.latency_window_s, "each"),
-            itl=Query(ITL, "mean", self.latency_window_s, "each"),
+            ttft=Query(TTFT, "mean", self.latency_window_s),
+            itl=Query(ITL, "mean", self.latency_window_s),
         )
 
     @cached_property
@@ -334,22 +330,23 @@ class DynamoPlanner(Elastic):
         decode: Wish = None
         says = []
         if self.role != "decode":
-            engines = [Estimate(self._latency(pod, self._asks.ttft)) for pod in pods]
+            engines = [Estimate(self._latency(seen, pod, self._asks.ttft)) for pod in pods]
             prefill = by_ttft(engines, self.ttft_s, self.own_prefill_s, share)
             says.append(_told("TTFT", engines, self.ttft_s, prefill))
         if self.role != "prefill":
-            engines = [Estimate(self._latency(pod, self._asks.itl), self._kv_share(pod, prompt_tokens)) for pod in pods]
+            engines = [
+                Estimate(self._latency(seen, pod, self._asks.itl), self._kv_share(pod, prompt_tokens)) for pod in pods
+            ]
             decode = by_itl(engines, self.itl_s, share)
             says.append(_told("ITL", engines, self.itl_s, decode))
         wish = together(prefill, decode) if self.role == "agg" else prefill or decode
         return wish, "; ".join(says)
 
-    def _latency(self, pod: Pod, query: Query) -> float | None:
-        """What an engine's next request would see: measured, or nothing where the engine is idle."""
-        measured = pod.values.get(query)
-        if measured is None and not pod.values[self._asks.waiting] and not pod.values.get(self._asks.running, 1.0):
+    def _latency(self, seen: Observation, pod: Pod, query: Query) -> float | None:
+        """What an engine's next request would see: the pool's mean; 0 where the engine is idle."""
+        if not pod.values[self._asks.waiting] and not pod.values.get(self._asks.running, 1.0):
             return 0.0
-        return measured
+        return seen.value(query)
 
 
 def _next(memory: PlannerMemory) -> float:

@@ -13,9 +13,10 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sim.autoscaling.base import Elastic, Replicas, is_told
-from sim.autoscaling.cloud_metric import CloudMetric, PositiveLevel, Running, running, settled, whole
+from sim.autoscaling.base import HISTOGRAMS, Elastic, Replicas
+from sim.autoscaling.cloud_metric import CloudMetric, PositiveLevel, Running, asked_of_replicas, running, settled, whole
 from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
+from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said
 from sim.config.units import Duration, PositiveDuration, PositiveShare
 
@@ -31,8 +32,9 @@ class Signal(CloudMetric):
 
     @model_validator(mode="after")
     def _sums(self) -> Self:
-        if is_told(self, "across"):
-            raise said("must be left out: the autoscaler adds up its VMs", "across")
+        if self.metric in HISTOGRAMS:
+            raise said("must be a load that adds up over VMs, which a latency does not", "metric")
+        refuse_unused(self, ["across"], "the target is of the mean over the VMs")
         return self
 
 
@@ -108,7 +110,7 @@ class GcpMig(Elastic):
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        return tuple(signal.each for signal in self.signals)
+        return asked_of_replicas(self.signals)
 
     @property
     def stable_s(self) -> float:
@@ -179,7 +181,12 @@ def with_peak(peaks: Peaks, now_s: float, size: int, window_s: float) -> Peaks:
 
 
 def _total(signal: Signal, seen: Observation, names: set[int] | None) -> float | None:
-    """The sum of a signal over VMs (None: all of them); None when no VM has one."""
+    """The sum of a signal over VMs (None: all of them); None when no VM has one.
+
+    A counter is of the whole group: what its initializing VMs add cannot be told.
+    """
+    if not signal.of_replicas:
+        return seen.value(signal.pooled)
     query = signal.each
     values = [pod.values[query] for pod in seen.pods if query in pod.values and (names is None or pod.name in names)]
     return math.fsum(values) if values else None

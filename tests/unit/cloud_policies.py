@@ -9,8 +9,12 @@ from sim.autoscaling.observation import Decision, Observation, Pod
 
 
 def pooled(policy: Any, at_s: float, current: int, *values: float | None) -> Observation:
-    """A pool whose replicas are all ready; one value a query of the policy, None: missing."""
-    answers = {query: value for query, value in zip(policy.queries, values, strict=True) if value is not None}
+    """A pool whose replicas are all ready; one value a replica and query of the policy, None: missing."""
+    answers = {
+        query: value * (current if query.across == "sum" else 1)
+        for query, value in zip(policy.queries, values, strict=True)
+        if value is not None
+    }
     return Observation(at_s, current, current, values=answers)
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from sim.autoscaling.aws import TargetTracking, wanted_replicas
 from sim.autoscaling.aws_step import StepPolicy, StepScaling, percent_change
+from sim.autoscaling.observation import Observation
 from tests.unit.cloud_policies import each, obey, pooled, sizes
 
 BUSY = {"metric": "busy_share", "target": "50%"}
@@ -92,6 +93,30 @@ def test_a_metric_without_scale_in_does_not_keep_others_from_it() -> None:
     for tick in range(15):
         decision, memory = two.decide(pooled(two, tick * 60.0, 10, 0.2, 7.9), memory)
     assert decision.replicas == 4
+
+
+def test_requests_per_target_are_the_pools_total_over_what_is_ready() -> None:
+    for keys in ({}, {"style": "asg"}):
+        policy = tracking({"metric": "requests_total", "target": "120/min"}, **keys)
+        rate = next(query for query in policy.queries if query.metric == "requests_total")
+        assert (rate.how, rate.across) == ("rate", "sum")
+        pods = each(policy, 0.0, [(name, "ready", None) for name in range(4)]).pods
+        memory = None
+        for minute in range(3):
+            seen = Observation(minute * 60.0, 4, 4, values={rate: 10.0}, pods=pods)
+            decision, memory = policy.decide(seen, memory)
+        assert decision.replicas == 5  # 2.5/s each for a target of 2/s
+        assert policy.decide(Observation(180.0, 4, 0, 4, values={rate: 10.0}, pods=pods), memory)[0].replicas == 4
+
+
+def test_shares_are_averaged_and_latencies_are_of_requests() -> None:
+    policy = tracking(BUSY, {"metric": "vllm:time_to_first_token_seconds", "how": "p99", "target": "500ms"})
+    assert [(query.how, query.across) for query in policy.queries] == [("mean", "mean"), ("p99", "sum")]
+    memory = None
+    for minute in range(3):
+        values = dict(zip(policy.queries, (0.4, 0.75), strict=True))
+        decision, memory = policy.decide(Observation(minute * 60.0, 4, 4, values=values), memory)
+    assert decision.replicas == 6
 
 
 def test_between_datapoints_there_is_no_evaluation() -> None:
@@ -226,6 +251,9 @@ def test_of_a_scale_in_and_a_scale_out_the_larger_fleet_wins() -> None:
         ({"instance_warmup": "1m"}, "instance_warmup"),
         ({"high_alarm": {"datapoints": 4, "periods": 3}}, "datapoints"),
         ({"metrics": [{**BUSY, "across": "sum"}]}, "across"),
+        ({"metrics": [{"metric": "requests_total", "target": 5, "how": "last"}]}, "how"),
+        ({"metrics": [{"metric": "requests_total", "target": 5, "across": "max"}]}, "across"),
+        ({"metrics": [{"metric": "num_requests_wating", "target": 5}]}, "metric"),
         ({"metrics": []}, "metrics"),
         ({"predictive": True}, "predictive"),
     ],

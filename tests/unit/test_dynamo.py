@@ -79,18 +79,18 @@ def test_reason_names_forecast_and_capacity() -> None:
 
 def test_with_both_loops_the_forecast_is_a_floor() -> None:
     policy = planner(enable_load_scaling=True, ttft="500ms")
-    calm = {WAITING: 0.0, KV_USAGE: 0.1, RUNNING: 1.0, TTFT: 0.01, ITL: 0.001}
+    calm, quick = {WAITING: 0.0, KV_USAGE: 0.1, RUNNING: 1.0}, {TTFT: 0.01, ITL: 0.001}
     decision, memory = policy.decide(engines(policy, 0.0, *[calm] * 10), None)
     assert decision.next_s == 5.0
-    down, memory = policy.decide(engines(policy, 5.0, *[calm] * 10), memory)
+    down, memory = policy.decide(engines(policy, 5.0, *[calm] * 10, **quick), memory)
     assert down.replicas == 9
     due = PlannerMemory(180.0, 180.0, 1)
-    decision, memory = policy.decide(engines(policy, 180.0, *[calm] * 10, **{REQUESTS: 22.5}), due)
+    decision, memory = policy.decide(engines(policy, 180.0, *[calm] * 10, **quick, **{REQUESTS: 22.5}), due)
     assert decision.replicas == 9  # the load loop runs first; the floor of 9 holds from its next step on
     assert memory.floor == 9
-    decision, memory = policy.decide(engines(policy, 185.0, *[calm] * 9), memory)
+    decision, memory = policy.decide(engines(policy, 185.0, *[calm] * 9, **quick), memory)
     assert (decision.replicas, "forecast's floor 9" in decision.reason) == (9, True)
-    decision, _ = policy.decide(engines(policy, 190.0, *[calm] * 6), memory)
+    decision, _ = policy.decide(engines(policy, 190.0, *[calm] * 6, **quick), memory)
     assert decision.replicas == 9  # and it lifts a pool that is below it
 
 
@@ -153,15 +153,17 @@ def test_an_aggregated_engine_goes_up_for_either_and_down_for_both() -> None:
     assert together(None, None) is None
 
 
-def test_an_idle_engine_has_no_latency_and_one_that_never_answers_an_unknown_one() -> None:
+def test_an_idle_engine_has_no_latency_and_busy_ones_that_of_the_pool() -> None:
     policy = sla_only()
     memory = PlannerMemory(float("inf"), 5.0, 1)
-    busy = {WAITING: 9.0, KV_USAGE: 0.2, RUNNING: 9.0, TTFT: 2.0, ITL: 0.01}
+    busy = {WAITING: 9.0, KV_USAGE: 0.2, RUNNING: 9.0}
     idle = {WAITING: 0.0, KV_USAGE: 0.0, RUNNING: 0.0}
-    stuck = {WAITING: 9.0, KV_USAGE: 0.2, RUNNING: 9.0}
-    assert policy.decide(engines(policy, 5.0, busy, stuck), memory)[0].replicas == 3
-    assert policy.decide(engines(policy, 5.0, busy, idle), memory)[0].replicas == 2
+    late = {TTFT: 2.0, ITL: 0.01}
+    assert policy.decide(engines(policy, 5.0, busy, busy, **late), memory)[0].replicas == 3
+    assert policy.decide(engines(policy, 5.0, busy, idle, **late), memory)[0].replicas == 2
     assert policy.decide(engines(policy, 5.0, idle, idle), memory)[0].replicas == 1
+    decision = policy.decide(engines(policy, 5.0, busy, busy), memory)[0]
+    assert (decision.replicas, decision.reason) == (2, "TTFT unknown; ITL unknown")
 
 
 def sla_only() -> DynamoPlanner:

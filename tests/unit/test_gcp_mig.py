@@ -84,6 +84,13 @@ def test_a_missing_signal_keeps_the_group_from_shrinking() -> None:
     assert (nothing.replicas, nothing.reason) == (4, "no data of concurrency, busy_share")
 
 
+def test_a_counter_is_of_the_whole_group() -> None:
+    policy = group(signals=[{"metric": "requests_total", "target": "2/s"}])
+    rate = next(query for query in policy.queries if query.metric == "requests_total")
+    decision, _ = policy.decide(Observation(0.0, 2, 2, values={rate: 13.0}), None)
+    assert decision.replicas == 7
+
+
 def test_only_the_peaks_that_can_matter_are_remembered() -> None:
     peaks: tuple[tuple[float, int], ...] = ()
     for at_s, size in enumerate([5, 9, 3, 4, 4]):
@@ -97,7 +104,8 @@ def test_only_the_peaks_that_can_matter_are_remembered() -> None:
     [
         {"scale_in_control": {"time_window": "5m"}},
         {"scale_in_control": {"time_window": "5m", "max_scaled_in_replicas": 1, "max_scaled_in_percent": "10%"}},
-        {"signals": [{**SIGNAL, "across": "mean"}]},
+        {"signals": [{**SIGNAL, "across": "sum"}]},
+        {"signals": [{"metric": "vllm:time_to_first_token_seconds", "target": "1s"}]},
         {"predictive_method": "OPTIMIZE_AVAILABILITY"},
     ],
 )
