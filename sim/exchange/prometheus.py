@@ -78,7 +78,8 @@ class _Read:
 
 def holds_series(document: Document) -> bool:
     """Whether a file looks like an answer to `query_range`, by its first record."""
-    return isinstance(document.first, Mapping) and "data" in document.first and "at_s" not in document.first
+    first = document.first
+    return isinstance(first, Mapping) and "at_s" not in first and ("data" in first or "errorType" in first)
 
 
 class Series:

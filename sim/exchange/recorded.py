@@ -14,7 +14,6 @@ from sim.exchange.documents import Document, open_document
 from sim.exchange.observations import holds_observations, read_observations
 from sim.exchange.prometheus import Series, holds_series
 
-
 _YEAR_10000_S = 253_402_300_800
 """Unix time of the first second that no calendar here knows."""
 
