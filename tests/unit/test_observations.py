@@ -100,6 +100,7 @@ BAD_LINES = [
     ('{"at_s": 0, "current": 1}\n{"current": 1}', ":2: at_s: is missing"),
     ('{"at_s": 0, "current": 1}\n{"at_s": 1, "current": 1.5}', ":2: current: must be a whole number"),
     ('{"at_s": 0, "current": 1}\n{"at_s": 1, "current": 1e300}', ":2: current: must be at most 100000"),
+    ('{"at_s": 1e300, "current": 1}', "at_s: must be at most 1e+11"),
     ('{"at_s": 0, "current": 1}\n{"at_s": NaN, "current": 1}', ":2: at_s: must be a finite number"),
     ('{"at_s": 0, "current": 1}\n{"at_s": 1, "curent": 1}', ":2: curent: no such key; did you mean 'current'?"),
     ('{"at_s": 0, "current": 1}\n{"at_s": 1, "current": 1, "values": {"a": "7"}}', ":2: values.a: must be a number"),
@@ -191,6 +192,17 @@ def test_concurrency_is_waiting_and_running_where_it_was_not_recorded(tmp_path: 
     assert [(each.current, each.wanted) for each in found] == [(2, 3), (3, 3)]
 
 
+def test_a_long_recording_in_parts_that_overlap(tmp_path: Path) -> None:
+    def part(first: int, last: int) -> dict[str, Any]:
+        values = [[UNIX_S + 15 * i, str(i)] for i in range(first, last)]
+        return matrix({"metric": {"__name__": WAITING}, "values": values})
+
+    path = lines(tmp_path / "range.jsonl", part(0, 401), part(400, 1000))
+    found = decided(PerReplica(how="max", over_s=60.0, delay_s=40.0, target=1.0), path, 1)
+    assert len(found) == 1000
+    assert [each.wanted for each in found[1:]] == list(range(1, 1000))
+
+
 def test_former_names_and_a_series_without_a_pod(tmp_path: Path) -> None:
     path = lines(tmp_path / "range.json", matrix(series("vllm:gpu_cache_usage_perc", [0.5, 0.75])))
     found = decided(PerReplica(metric=KV_USAGE, across="mean", target=0.25), path)
@@ -224,8 +236,9 @@ BAD_MATRICES = [
     (matrix({"metric": {"__name__": WAITING}, "values": [[1]]}), "values.0: must be a time and a value"),
     (matrix({"metric": {"__name__": WAITING}, "values": [[2, "1"], [2, "1"]]}), "values.1: must be after"),
     (matrix({"metric": {"__name__": WAITING}, "values": [["2", "1"]]}), "values.0: must be a number"),
-    (matrix(series(WAITING, [1], pod="a"), series(WAITING, [1], pod="a")), "is recorded twice"),
+    (matrix(series(WAITING, [1], pod="a"), series(WAITING, [2], pod="a")), "values.0: is recorded twice, as 1.0 and 2"),
     (matrix(series(WAITING, [1], model_name="a"), series(WAITING, [1], model_name="b")), "is of another model_name"),
+    (matrix(series(WAITING, [1, 2], step_s=1e9)), "spans more than a year"),
     (matrix(series("up", [1])), "holds nothing that this policy asks for (vllm:num_requests_waiting); it holds: up"),
 ]
 
@@ -245,7 +258,8 @@ def test_wrong_histograms(tmp_path: Path) -> None:
         ([series(f"{TTFT}_sum", [1])], "holds no vllm:time_to_first_token_seconds_bucket"),
         ([series(f"{TTFT}_bucket", [1], le="+Inf")], "holds no vllm:time_to_first_token_seconds_sum"),
         ([series(f"{TTFT}_bucket", [1], le="much"), series(f"{TTFT}_sum", [1])], "'le' must be a number"),
-        ([series(f"{TTFT}_bucket", [1], le="1"), series(f"{TTFT}_sum", [1])], "+Inf among them"),
+        ([series(f"{TTFT}_bucket", [1], le="1"), series(f"{TTFT}_sum", [1])], 'le="+Inf" too'),
+        ([series(f"{TTFT}_bucket", [1], le="+Inf"), series(f"{TTFT}_sum", [1])], "buckets are missing"),
     ):
         with pytest.raises(DataError) as caught:
             decided(asked, lines(tmp_path / "bad.json", matrix(*found)))
