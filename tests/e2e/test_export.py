@@ -98,7 +98,7 @@ def test_the_prediction_is_that_of_a_run(scenario: Path) -> None:
 def test_what_a_manifest_cannot_say_is_told(scenario: Path) -> None:
     done = export(scenario, "--no-run", "--set", "pools.servers.autoscaler.sync_period=30s")
     assert done.exit_code == 0, done.output
-    assert "# Simulated, but not part of a manifest: sync_period: 30.0" in done.stdout
+    assert "# Simulated, but to be set elsewhere in the cluster, if at all: sync_period: 30.0" in done.stdout
 
 
 def test_like_keeps_the_rest_and_shows_what_changes(scenario: Path, tmp_path: Path) -> None:
