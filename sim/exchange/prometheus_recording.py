@@ -124,8 +124,10 @@ class _Feed:
             bounds, samples = _histograms(read, metric, any(query.how == "mean" for query in queries), file)
         else:
             samples = {at_s: dict(pods) for at_s, pods in read.values(metric).items()}
-        self.history = History(queries, pipeline, {metric: bounds} if metric in (TTFT, ITL) else {})
         self._samples = [(_since(at_s, first_s), samples[at_s]) for at_s in sorted(samples)]
+        gaps = max(len(self._samples) - 1, 1)
+        sparse = bool(samples) and (self._samples[-1][0] - self._samples[0][0]) / gaps > pipeline.scrape_s
+        self.history = History(queries, pipeline, {metric: bounds} if metric in (TTFT, ITL) else {}, sparse)
         self._next = 0
 
     def until(self, at_s: float) -> History:

@@ -287,7 +287,8 @@ class Pool(BaseModel):
     @model_validator(mode="after")
     def _resolves(self) -> Self:
         problems = self._batching_problems() if isinstance(self.replica, Batching) else self._unused_by_slots()
-        problems += [(("autoscaler",), why) for query in self.autoscaler.queries if (why := unanswerable(query))]
+        asked = ((query, self.autoscaler.pipeline) for query in self.autoscaler.queries)
+        problems += [(("autoscaler",), why) for query, pace in asked if (why := unanswerable(query, pace))]
         if problems:
             raise said_all(problems)
         return self
