@@ -73,7 +73,8 @@ class History:
             else:
                 self._pool.append((query, column))
         self._columns = tuple(columns.values())
-        self._needed = {query: _needed(query, bounds) if sparse else 0 for query in asked}
+        self._bounds = bounds
+        self._sparse = sparse
         self._times_s: list[float] = []
         self._delay_s = pipeline.delay_s
         self._stale_s = max(STALE_S, 2.0 * pipeline.scrape_s)
@@ -144,7 +145,7 @@ class History:
     def _first(self, query: Query, newest_s: float, end: int) -> int:
         """Where a query's window begins."""
         first = bisect_right(self._times_s, newest_s - query.over_s, 0, end)
-        return max(min(first, end - self._needed[query]), 0)
+        return max(min(first, end - _needed(query, self._bounds)), 0) if self._sparse else first
 
     def _forget(self, now_s: float) -> None:
         # two samples before the oldest window stay: growth over the newest alone needs the one before it
