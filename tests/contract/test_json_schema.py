@@ -134,6 +134,7 @@ def test_what_the_loader_refuses_the_schema_refuses(path: str, value: Any) -> No
         ("pools.servers.gpu", "my/gpu.yaml"),
         ("pools.servers.queue", {"max_waiting": "1k"}),
         ("pools.servers.price", {"on_demand": "$2.99/h"}),
+        ("pools.servers.autoscaler", {"manifest": "hpa.yaml", "start_replicas": 3}),
         ("horizon", "1h30m"),
         ("slo", []),
     ],
