@@ -37,17 +37,29 @@ _SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 _NOTHING: Mapping[str, Mapping[int, Value]] = {}
 
 
-def unanswerable(query: Query) -> str | None:
-    """Why no metrics server could answer this, if none could."""
+def unanswerable(query: Query, pipeline: Pipeline) -> str | None:
+    """Why no metrics server could answer this from samples at the pipeline's pace, if none could."""
+    if query.metric == WORK_AHEAD:
+        return None
     if query.metric in BOUNDS and query.how not in _SHARES and query.how != "mean":
         return f"{query.metric} is a histogram: ask for one of {', '.join(_SHARES)} or mean, not {query.how}"
+    needed = _needed(query, BOUNDS)
+    if 0.0 < query.over_s < needed * pipeline.scrape_s:
+        samples = "a sample" if needed == 1 else "two samples"
+        return (
+            f"{query.how} of {query.metric} over {query.over_s:g} s: a window must hold {samples}, and one is taken "
+            f"every {pipeline.scrape_s:g} s; ask for {needed * pipeline.scrape_s:g} s or more"
+        )
     return None
 
 
 class History:
     """The samples that some queries may still need."""
 
-    def __init__(self, queries: Iterable[Query], pipeline: Pipeline, bounds: Bounds = BOUNDS) -> None:
+    def __init__(
+        self, queries: Iterable[Query], pipeline: Pipeline, bounds: Bounds = BOUNDS, sparse: bool = False
+    ) -> None:
+        """`sparse`: samples were recorded less often than the pipeline takes them, so windows reach back to them."""
         asked = [query for query in dict.fromkeys(queries) if query.metric != WORK_AHEAD]  # no server knows that
         columns: dict[tuple[str, type[_Column]], _Column] = {}
         self._pool: list[tuple[Query, _Column]] = []
@@ -61,6 +73,8 @@ class History:
             else:
                 self._pool.append((query, column))
         self._columns = tuple(columns.values())
+        self._bounds = bounds
+        self._sparse = sparse
         self._times_s: list[float] = []
         self._delay_s = pipeline.delay_s
         self._stale_s = max(STALE_S, 2.0 * pipeline.scrape_s)
@@ -104,7 +118,7 @@ class History:
             return found
         times_s = self._times_s
         for query, column in self._pool:
-            first = bisect_right(times_s, newest_s - query.over_s, 0, end) if query.over_s else end - 1
+            first = self._first(query, newest_s, end) if query.over_s else end - 1
             value = column.answer(query, times_s, first, end)
             if value is not None:
                 found[query] = value
@@ -117,7 +131,7 @@ class History:
         if end == 0:
             return found
         for query, column in self._each:
-            first = bisect_right(self._times_s, newest_s - query.over_s, 0, end) if query.over_s else end - 1
+            first = self._first(query, newest_s, end) if query.over_s else end - 1
             for pod, value in column.by_pod(query, self._times_s, first, end).items():
                 found.setdefault(pod, {})[query] = value
         return found
@@ -128,6 +142,11 @@ class History:
         end = bisect_right(self._times_s, newest_s)
         return newest_s, end if end and newest_s - self._times_s[end - 1] <= self._stale_s else 0
 
+    def _first(self, query: Query, newest_s: float, end: int) -> int:
+        """Where a query's window begins."""
+        first = bisect_right(self._times_s, newest_s - query.over_s, 0, end)
+        return max(min(first, end - _needed(query, self._bounds)), 0) if self._sparse else first
+
     def _forget(self, now_s: float) -> None:
         # two samples before the oldest window stay: growth over the newest alone needs the one before it
         unneeded = bisect_right(self._times_s, now_s - self._delay_s - self._longest_s) - 2
@@ -136,6 +155,11 @@ class History:
             for column in self._columns:
                 column.forget(unneeded)
         self._room = 2 * len(self._times_s) + 64
+
+
+def _needed(query: Query, bounds: Bounds) -> int:
+    """Samples without which a window says nothing."""
+    return 2 if _grows(query, bounds) else 1
 
 
 def _grows(query: Query, bounds: Bounds) -> bool:

@@ -21,7 +21,7 @@ class Decided:
 
 
 class Recording(Protocol):
-    """Metrics that were recorded, to be looked at at any time."""
+    """Metrics that were recorded, to be looked at as time goes on."""
 
     @property
     def start_s(self) -> float:
@@ -34,7 +34,7 @@ class Recording(Protocol):
         ...
 
     def seen(self, at_s: float, replicas: int | None) -> Observation:
-        """What a policy sees at a time; with `replicas` of them, all ready, whatever was recorded."""
+        """What a policy sees at a time, never before the last; with so many replicas, all ready, if told."""
         ...
 
     @property

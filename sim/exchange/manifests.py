@@ -21,6 +21,9 @@ SEMANTICS: Mapping[str, str] = {
 }
 """Whose behaviour the simulated policy has, by kind: users apply what is written here."""
 
+CONTROLLER_NOTE = "fleetcast/controller"
+"""The annotation that keeps flags of a controller with the manifest, so that it reads back as the same policy."""
+
 
 def manifest_of(scenario: Scenario, pool: str, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The manifest of a pool's policy; `like` is the original, whose other contents are kept.
@@ -100,10 +103,17 @@ def _predicted(scenario: Scenario, pool: str, summary: Mapping[str, Any] | None)
 def _elsewhere(document: Mapping[str, Any], scenario: Scenario, pool: str) -> Iterator[str]:
     """What the simulated policy has and its manifest does not say: flags of a controller, a first size."""
     wanted = _plain(scenario.pools[pool].autoscaler)
-    told = _plain(policy_from(document))
+    told = _plain(policy_from(_without_notes(document)))
     for key, value in wanted.items():
         if told.get(key) != value:
-            yield f"Simulated, but not part of a manifest: {key}: {value}"
+            yield f"Simulated, but to be set elsewhere in the cluster, if at all: {key}: {value}"
+
+
+def _without_notes(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A manifest as its cluster understands it: without what only this program reads of its controller."""
+    metadata = document.get("metadata") or {}
+    notes = {key: text for key, text in (metadata.get("annotations") or {}).items() if key != CONTROLLER_NOTE}
+    return {**document, "metadata": {**metadata, "annotations": notes}} if "metadata" in document else document
 
 
 def _plain(policy: Any) -> dict[str, Any]:

@@ -35,6 +35,8 @@ from sim.exchange.documents import Document, Fields
 LARGEST = 1e15
 """Of a value: beyond this no metric is real, and a policy's arithmetic would overflow."""
 MOST_REPLICAS = 100_000
+LATEST_S = 1e11
+"""Of a time: beyond this, some three thousand years, calendars end."""
 
 _FULL = {
     name.removeprefix("vllm:"): name
@@ -93,13 +95,16 @@ def _written(values: Mapping[Query, float]) -> list[dict[str, Any]]:
 
 def _observation(fields: Fields, asked: tuple[Query, ...], start: int | None) -> Observation:
     _known(fields, ("at_s", "current", "ready", "unready", "values", "pods"))
+    at_s = fields.number("at_s")
+    if at_s > LATEST_S:
+        fields.refuse(f"must be at most {LATEST_S:g}, got {at_s:g}", "at_s")
     unready = _replicas(fields, "unready", 0)
     current = _replicas(fields, "current", start)
     pods = tuple(_pod(each, asked) for each in fields.mappings("pods"))
     if len({pod.name for pod in pods}) < len(pods):
         fields.refuse("must not hold two pods of one name", "pods")
     return Observation(
-        at_s=fields.number("at_s"),
+        at_s=at_s,
         current=current,
         ready=_replicas(fields, "ready", max(current - unready, 0)),
         unready=unready,

@@ -12,8 +12,8 @@ from sim.autoscaling.replay import Decided, decide_at_each, decide_in_time
 from sim.config.errors import DataError, Problem
 from sim.exchange.documents import Document, open_document
 from sim.exchange.observations import holds_observations, read_observations
-from sim.exchange.prometheus import Series, holds_series
-
+from sim.exchange.prometheus import holds_series
+from sim.exchange.prometheus_recording import PrometheusRecording
 
 _YEAR_10000_S = 253_402_300_800
 """Unix time of the first second that no calendar here knows."""
@@ -37,7 +37,7 @@ def replay(policy: Policy, files: Sequence[str], replicas: int | None = None) ->
     """
     documents = [open_document(file) for file in files]
     if all(holds_series(document) for document in documents):
-        series = Series(documents, policy.queries, policy.pipeline)
+        series = PrometheusRecording(documents, policy.queries, policy.pipeline)
         began = datetime.fromtimestamp(series.first_s, UTC) if series.first_s < _YEAR_10000_S else None
         policy = policy if began is None else _begun(policy, began)
         return Replay(decide_in_time(policy, series, replicas), began, set(series.silent))

@@ -263,7 +263,9 @@ class Pool(BaseModel):
         problems += self._batching_problems() if isinstance(self.replica, Batching) else self._unused_by_slots()
         if self.stages.needs_bytes and self.model is None:
             problems.append((("boot",), "needs the bytes of weights: give a 'model', or weights: {size: 16GB}"))
-        problems += [(("autoscaler",), why) for query in self.autoscaler.queries if (why := unanswerable(query))]
+        for query in self.autoscaler.queries:
+            why = unanswerable(query, self.pipeline)
+            problems += [(("autoscaler",), why)] if why else []
         return problems
 
     def _version_problems(self) -> Problems:

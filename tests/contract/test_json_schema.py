@@ -148,6 +148,7 @@ def test_what_the_loader_refuses_the_schema_refuses(path: str, value: Any) -> No
         ("pools.servers.faults", [{"kind": "crash", "repair": "1h"}, {"kind": "zone_outage", "at": 0, "lasts": 1}]),
         ("pools.servers.rollouts", [{"at": "1m", "max_surge": "25%", "max_unavailable": 1, "to": {"boot": "5s"}}]),
         ("pools.servers.metrics", {"delay": "30s"}),
+        ("pools.servers.autoscaler", {"manifest": "hpa.yaml", "start_replicas": 3}),
         ("horizon", "1h30m"),
         ("slo", []),
     ],

@@ -159,11 +159,26 @@ def test_forgetting_changes_no_answer() -> None:
     assert len(short._times_s) < 200, "the short history keeps what its windows need"
 
 
+def test_sparse_samples_answer_for_windows_that_are_shorter() -> None:
+    queries = [Query(WAITING, "mean", 2.0), Query(REQUESTS, "rate", 3.0), Query(KV_USAGE, "max", 2.0, "each")]
+    dense, sparse = (History(queries, Pipeline(1.0), BOUNDS, sparse=far) for far in (False, True))
+    for history in (dense, sparse):
+        for at_s in (0.0, 15.0):
+            history.add(at_s, {WAITING: 4.0 + at_s, REQUESTS: 2.0 * at_s}, {KV_USAGE: {1: 0.5}})
+    assert dense.answers(20.0) == {}
+    assert dense.each(20.0) == {}
+    assert sparse.answers(20.0) == {queries[0]: 19.0, queries[1]: 2.0}
+    assert sparse.each(20.0) == {1: {queries[2]: 0.5}}
+
+
 def test_queries_that_no_server_answers() -> None:
-    assert unanswerable(LAST) is None
-    assert unanswerable(Query(TTFT, "p99", 60.0)) is None
+    for query in (LAST, Query(TTFT, "p99", 60.0), Query(REQUESTS, "rate"), Query(REQUESTS, "rate", 30.0)):
+        assert unanswerable(query, EVERY_15_S) is None
+    assert unanswerable(Query(WORK_AHEAD, over_s=1.0), EVERY_15_S) is None
     for how in ("last", "max", "rate"):
-        assert "histogram" in str(unanswerable(Query(TTFT, how, 60.0)))
+        assert "histogram" in str(unanswerable(Query(TTFT, how, 60.0), EVERY_15_S))
+    assert "ask for 15 s or more" in str(unanswerable(Query(WAITING, "mean", 14.0), EVERY_15_S))
+    assert "ask for 30 s or more" in str(unanswerable(Query(REQUESTS, "rate", 15.0), EVERY_15_S))
     history = History([Query(WORK_AHEAD), Query(TTFT)], EVERY_15_S)
     assert history.metrics == {TTFT}
     for at_s in (0.0, 15.0):
