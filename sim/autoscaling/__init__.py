@@ -23,6 +23,7 @@ from sim.autoscaling.queue_length import QueueLength
 from sim.autoscaling.ray_serve import RayServe
 from sim.autoscaling.scheduled import Scheduled
 from sim.autoscaling.slo_feedback import SloFeedback
+from sim.autoscaling.wva import Wva
 
 __all__ = ["AnyPolicy", "Decision", "External", "Fixed", "Observation", "Policy"]
 
@@ -37,6 +38,7 @@ AnyPolicy = Annotated[
     | Annotated[GcpMig, Tag("gcp_mig")]
     | Annotated[RayServe, Tag("ray_serve")]
     | Annotated[DynamoPlanner, Tag("dynamo_planner")]
+    | Annotated[Wva, Tag("wva")]
     | Annotated[Aibrix, Tag("aibrix")]
     | Annotated[Scheduled, Tag("scheduled")]
     | Annotated[Predictive, Tag("predictive")]

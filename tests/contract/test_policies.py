@@ -127,6 +127,7 @@ EXAMPLES_OF: dict[str, Sequence[dict[str, Any]]] = {
             "scale_in_control": {"max_scaled_in_replicas": 1, "time_window": "2m"},
         },
     ],
+    "wva": [ELASTIC, {**ELASTIC, "version": "v2", "kv_capacity_tokens": 3000}],
     "dynamo_planner": [
         {**ELASTIC, "requests_per_s_per_replica": "0.2/s", "load_predictor": "constant"},
         {
