@@ -61,8 +61,8 @@ class Control:
 
     def observe(self) -> Observation:
         """The pool as its policy sees it now."""
-        alive = [life for life in self.deployment.alive if life.counts]
-        ready = sum(life.phase == "ready" for life in alive)
+        alive = self.deployment.alive
+        ready = int(self.state.pools[self.deployment.pool_row]["ready"])
         now_s = self.clock.now
         values: Mapping[Query, float] = {}
         pods: tuple[Pod, ...] = ()

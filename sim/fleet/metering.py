@@ -71,6 +71,7 @@ class Meter:
         self._work = work
         self._pool_metrics = tuple(sorted(self.history.metrics))
         self._pod_metrics = tuple(sorted(self.history.pod_metrics))
+        self._averages = CONCURRENCY in self._pool_metrics or BUSY_SHARE in self._pool_metrics
         self._before = (0.0, 0.0, 0.0)
         """Time of the last scrape, and the integrals then: requests present, busy time."""
         self._pods_before: dict[int, tuple[float, float, float]] = {}
@@ -112,9 +113,8 @@ class Meter:
         if name == RUNNING:
             return float(self._replicas()["seated"].sum())
         if name == CONCURRENCY:
-            meters.settle(pool, now_s)
             span_s = now_s - self._before[0]
-            return (float(pool["present_s"]) - self._before[1]) / span_s if span_s > 0 else float(pool["present"])
+            return (self._present_s(now_s) - self._before[1]) / span_s if span_s > 0 else float(pool["present"])
         if name == BUSY_SHARE:
             span_s = now_s - self._before[0]
             busy_s = transitions.sample(state, row, now_s)[1]
@@ -154,6 +154,11 @@ class Meter:
         span_s = now_s - before_s
         return (self._busy_s(life, now_s) - busy_before_s) / span_s if span_s > 0 else 0.0
 
+    def _present_s(self, now_s: float) -> float:
+        """Request-seconds in the pool so far."""
+        pool = self.state.pools[self.deployment.pool_row]
+        return float(pool["present_s"] + pool["present"] * (now_s - pool["since_s"]))
+
     def _busy_s(self, life: Life, now_s: float) -> float:
         replica = self.state.replicas[life.row]
         make = self.state.pools[replica["pool"]]
@@ -177,14 +182,11 @@ class Meter:
 
     def _remember(self, now_s: float) -> None:
         """Keep the integrals that the next scrape's averages begin with."""
-        if CONCURRENCY in self._pool_metrics or BUSY_SHARE in self._pool_metrics:
-            pool = self.state.pools[self.deployment.pool_row]
-            busy_s = (
-                transitions.sample(self.state, self.deployment.pool_row, now_s)[1]
-                if BUSY_SHARE in self._pool_metrics
-                else 0.0
-            )
-            self._before = (now_s, float(pool["present_s"]), busy_s)
+        if self._averages:
+            busy_s = 0.0
+            if BUSY_SHARE in self._pool_metrics:
+                busy_s = float(transitions.sample(self.state, self.deployment.pool_row, now_s)[1])
+            self._before = (now_s, self._present_s(now_s), busy_s)
         if BUSY_SHARE in self._pod_metrics:
             self._pods_before = {life.number: (now_s, self._busy_s(life, now_s), 0.0) for life in self._serving()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,8 +70,7 @@ def new_spans(count: int, at_s: float) -> NDArray[np.void]:
     return spans
 
 
-@dataclass(frozen=True)
-class DecisionRow:
+class DecisionRow(NamedTuple):
     """One decision of an autoscaler: what `decisions.csv` shows, and what the ledger needs to know beside it."""
 
     at_s: float
