@@ -121,9 +121,10 @@ class Hpa(Elastic):
     @classmethod
     def from_manifest(cls, document: Mapping[str, Any]) -> Self:
         """The policy of a HorizontalPodAutoscaler. Raises `ManifestError`."""
-        from sim.autoscaling.hpa_manifest import read
+        from sim.autoscaling.hpa_manifest import PLACES, read
+        from sim.autoscaling.kubernetes import made
 
-        return cls.model_validate(read(document))
+        return made(cls, read(document), PLACES)
 
     def to_manifest(self, name: str, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The HorizontalPodAutoscaler of this policy; `like` is the original, whose other contents are kept."""

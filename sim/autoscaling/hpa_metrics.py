@@ -151,7 +151,7 @@ class Asked(BaseModel):
     ] = 0.0
     across: Annotated[
         Across | None,
-        Field(description="How the replicas' values make one. Left out: mean for shares, else sum; each for pods."),
+        Field(description="How the replicas' values make one. Left out: sum, but the mean of a share as a Value."),
     ] = None
 
     @model_validator(mode="after")
@@ -181,7 +181,7 @@ class Asked(BaseModel):
 
     @property
     def _usual(self) -> Across:
-        return "each" if self.of_pods else "mean" if self.metric in SHARES else "sum"
+        return "sum"
 
     @cached_property
     def label(self) -> str:
@@ -251,6 +251,10 @@ class Metric(Asked):
     def of_pods(self) -> bool:
         return self.origin in ("resource", "pods")
 
+    @property
+    def _usual(self) -> Across:
+        return "each" if self.of_pods else usual_across(self.metric, self.type)
+
     @cached_property
     def target_milli(self) -> int:
         """The target in whole thousandths."""
@@ -310,6 +314,11 @@ class Metric(Asked):
             else:
                 ready.append((milli_down(value), REQUEST_MILLI))
         return Pods(ready, missing, unready)
+
+
+def usual_across(metric: str, target: Type) -> Across:
+    """How replicas' values make one unless it is said: a sum, which an AverageValue then divides by the replicas."""
+    return "mean" if metric in SHARES and target == "Value" else "sum"
 
 
 def short(metric: str) -> str:

@@ -28,7 +28,7 @@ from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
 from sim.config.said import said
 from sim.config.units import Duration, PositiveDuration, shown
 
-MONDAY = "2024-01-01T00:00:00Z"
+MONDAY = "2024-01-01T00:00:00+00:00"
 """When a run begins unless it is told: a Monday."""
 INACTIVE_CRON = 1
 """Replicas that a cron trigger asks the HPA for outside its window."""
@@ -290,9 +290,10 @@ class Keda(Elastic):
     @classmethod
     def from_manifest(cls, document: Mapping[str, Any]) -> Self:
         """The policy of a ScaledObject. Raises `ManifestError`."""
-        from sim.autoscaling.keda_manifest import read
+        from sim.autoscaling.keda_manifest import PLACES, read
+        from sim.autoscaling.kubernetes import made
 
-        return cls.model_validate(read(document))
+        return made(cls, read(document), PLACES)
 
     def to_manifest(self, name: str, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The ScaledObject of this policy; `like` is the original, whose other contents are kept."""

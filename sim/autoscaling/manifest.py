@@ -48,7 +48,10 @@ class Family(Protocol):
 def families() -> tuple[type[Family], ...]:
     """Every family that reads documents, the first that recognises one reads it."""
     # Each family raises the error above, so it imports this module: they can only meet inside a function.
-    return ()
+    from sim.autoscaling.hpa import Hpa
+    from sim.autoscaling.keda import Keda
+
+    return (Hpa, Keda)
 
 
 def policy_from(document: Mapping[str, Any]) -> Policy:
