@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sim.autoscaling.base import Elastic
+from sim.autoscaling.base import Elastic, Some
 from sim.autoscaling.hpa_behavior import Behavior
 from sim.autoscaling.hpa_controller import Controller, HpaMemory, PodAge
 from sim.autoscaling.hpa_metrics import Metric
@@ -40,7 +40,7 @@ class Hpa(Elastic):
     """
 
     kind: Literal["hpa"] = "hpa"
-    metrics: Annotated[tuple[Metric, ...], Field(min_length=1, description="The one that wants most decides.")]
+    metrics: Annotated[Some[Metric], Field(description="The one that wants most decides.")]
     behavior: Annotated[Behavior | None, Field(description="Windows and rate limits of each direction.")] = None
     sync_period_s: Annotated[PositiveDuration, Field(alias="sync_period", description="Between two decisions.")] = 15.0
     tolerance: Tolerated = 0.1

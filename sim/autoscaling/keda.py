@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sim.autoscaling.base import Elastic, Replicas
+from sim.autoscaling.base import Elastic, Replicas, Some
 from sim.autoscaling.cron import Cron
 from sim.autoscaling.hpa import Stabilized, Tolerated
 from sim.autoscaling.hpa_behavior import Behavior
@@ -97,7 +97,7 @@ class Keda(Elastic):
     idle_replicas: Annotated[
         Replicas | None, Field(description="Replicas when no trigger is active; below min_replicas.")
     ] = None
-    triggers: Annotated[tuple[Trigger, ...], Field(min_length=1, description="The one that wants most decides.")]
+    triggers: Annotated[Some[Trigger], Field(description="The one that wants most decides.")]
     fallback: Annotated[Fallback | None, Field(description="When triggers fail.")] = None
     behavior: Annotated[Behavior | None, Field(description="Of the HPA that KEDA creates.")] = None
     polling_interval_s: Annotated[
@@ -162,7 +162,7 @@ class Keda(Elastic):
         if sync or poll:
             memory = self._told_time(now_s, memory)
             values = self._read(seen, memory)
-            if sync or seen.current == 0:  # at 0 replicas no HPA asks, so KEDA's own polls count
+            if poll if seen.current == 0 else sync:  # at 0 replicas no HPA asks, so KEDA's own polls count
                 memory = replace(memory, failures=_counted(memory.failures, values))
             if sync:
                 proposals = self._proposals(seen, memory, values)

@@ -40,11 +40,11 @@ class Part(BaseModel):
 class _Policy(Part):
     type: Literal["Pods", "Percent"]
     value: Positive
-    period_seconds: Positive
+    period_seconds: Annotated[int, Field(strict=True, ge=1, le=1800)]
 
 
 class DirectionPart(Part):
-    stabilization_window_seconds: Whole | None = None
+    stabilization_window_seconds: Annotated[int, Field(strict=True, ge=0, le=3600)] | None = None
     select_policy: Literal["Max", "Min", "Disabled"] | None = None
     policies: list[_Policy] | None = None
     tolerance: Amount | None = None

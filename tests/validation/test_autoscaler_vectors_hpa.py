@@ -138,8 +138,8 @@ def sequence(given: dict[str, Any]) -> dict[str, Any]:
     """The whole policy, sync by sync, on a queue that asks for what each sync shall propose."""
     fields: dict[str, Any] = {"min_replicas": given["min_replicas"], "max_replicas": given["max_replicas"]}
     if given["behavior"] is not None:
-        fields["behavior"] = {"scale_up": direction(rules) for key, rules in given["behavior"].items()}
-        assert set(given["behavior"]) <= {"scaleUp"}
+        keys = {"scaleUp": "scale_up", "scaleDown": "scale_down"}
+        fields["behavior"] = {keys[key]: direction(rules) for key, rules in given["behavior"].items()}
     hpa = Hpa.model_validate(
         {**fields, "sync_period": given["sync_period_s"], "metrics": [{"metric": WAITING, "target": 1}]}
     )
