@@ -98,14 +98,17 @@ class Hpa(Elastic):
 
     def _unready(self, seen: Observation, ages: tuple[PodAge, ...]) -> frozenset[int]:
         """Running pods whose CPU does not count: not ready, or ready for less than a sample takes to tell."""
-        return frozenset(age.name for age in ages if self._held(seen.at_s, age))
-
-    def _held(self, now_s: float, age: PodAge) -> bool:
-        if now_s < age.started_s + self.cpu_initialization_period_s:
-            sample_s = now_s - self.pipeline.delay_s
-            return age.ready_s is None or sample_s < age.ready_s + self.pipeline.scrape_s
-        # A pod that never was ready is told by its last transition: the one at its start.
-        return age.ready_s is None and self.initial_readiness_delay_s > 0.0
+        now_s = seen.at_s
+        young_s = now_s - self.cpu_initialization_period_s
+        sampled_s = now_s - self.pipeline.delay_s - self.pipeline.scrape_s
+        never_counts = self.initial_readiness_delay_s > 0.0
+        return frozenset(
+            name
+            for name, started_s, ready_s in ages
+            # A pod that never was ready is told by its last transition: the one at its start.
+            if (ready_s is None and (never_counts or started_s > young_s))
+            or (ready_s is not None and started_s > young_s and ready_s > sampled_s)
+        )
 
     @model_validator(mode="after")
     def _from_zero(self) -> Self:
@@ -135,6 +138,11 @@ class Hpa(Elastic):
 
 def _aged(seen: Observation, known: tuple[PodAge, ...], first: bool) -> tuple[PodAge, ...]:
     """The running pods with their ages. What runs and is ready at first sight has long been so."""
+    if len(known) == len(seen.pods) and all(
+        age.name == pod.name and age.ready_s is not None and pod.phase == "ready"
+        for age, pod in zip(known, seen.pods, strict=True)
+    ):
+        return known  # nothing has changed: the usual case
     before = {age.name: age for age in known}
     ages = []
     for pod in seen.pods:

@@ -51,8 +51,8 @@ def pods(given: dict[str, Any]) -> Pods:
     def of(kind: str) -> list[int]:
         return [pod.get("request", 1000) for pod in given["pods"] if pod["cls"] == kind]
 
-    ready = [(pod["usage"], pod.get("request", 1000)) for pod in given["pods"] if pod["cls"] == "ready"]
-    return Pods(ready, of("missing"), of("unready"))
+    usages = [pod["usage"] for pod in given["pods"] if pod["cls"] == "ready"]
+    return Pods(usages, of("ready"), of("missing"), of("unready"))
 
 
 def direction(given: dict[str, Any]) -> dict[str, Any]:
