@@ -15,6 +15,19 @@ from sim.config.units import COUNT
 
 Replicas = Annotated[int, COUNT.between(0, 10_000)]
 
+Item = TypeVar("Item")
+
+
+def _some(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    if not items:
+        raise said("must have at least 1 item, got none")
+    return items
+
+
+# Not `min_length`: that would also complain, of no items, where every item has a complaint of its own.
+Some = Annotated[tuple[Item, ...], AfterValidator(_some), Field(json_schema_extra={"minItems": 1})]
+"""A list that is not empty."""
+
 GAUGES = (
     observation.WAITING,
     observation.RUNNING,
@@ -47,20 +60,6 @@ def metric_name(name: str) -> str:
 
 MetricName = Annotated[str, AfterValidator(metric_name)]
 """A metric as users write it; the full name once validated."""
-
-
-Item = TypeVar("Item")
-
-
-def _some(items: tuple[Item, ...]) -> tuple[Item, ...]:
-    if not items:
-        raise said("must have at least 1 item, got none")
-    return items
-
-
-# Not `min_length`: that would also complain, of no items, where every item has a complaint of its own.
-Some = Annotated[tuple[Item, ...], AfterValidator(_some), Field(json_schema_extra={"minItems": 1})]
-"""A list that is not empty."""
 
 
 class Elastic(BaseModel):
