@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -14,6 +14,19 @@ from sim.config.said import said
 from sim.config.units import COUNT
 
 Replicas = Annotated[int, COUNT.between(0, 10_000)]
+
+Item = TypeVar("Item")
+
+
+def _some(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    if not items:
+        raise said("must have at least 1 item, got none")
+    return items
+
+
+# Not `min_length`: that would also complain, of no items, where every item has a complaint of its own.
+Some = Annotated[tuple[Item, ...], AfterValidator(_some), Field(json_schema_extra={"minItems": 1})]
+"""A list that is not empty."""
 
 GAUGES = (
     observation.WAITING,

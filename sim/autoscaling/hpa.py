@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sim.autoscaling.base import Elastic
+from sim.autoscaling.base import Elastic, Some
 from sim.autoscaling.hpa_behavior import Behavior
 from sim.autoscaling.hpa_controller import Controller, HpaMemory, PodAge
 from sim.autoscaling.hpa_metrics import Metric
@@ -40,7 +40,7 @@ class Hpa(Elastic):
     """
 
     kind: Literal["hpa"] = "hpa"
-    metrics: Annotated[tuple[Metric, ...], Field(min_length=1, description="The one that wants most decides.")]
+    metrics: Annotated[Some[Metric], Field(description="The one that wants most decides.")]
     behavior: Annotated[Behavior | None, Field(description="Windows and rate limits of each direction.")] = None
     sync_period_s: Annotated[PositiveDuration, Field(alias="sync_period", description="Between two decisions.")] = 15.0
     tolerance: Tolerated = 0.1
@@ -98,14 +98,17 @@ class Hpa(Elastic):
 
     def _unready(self, seen: Observation, ages: tuple[PodAge, ...]) -> frozenset[int]:
         """Running pods whose CPU does not count: not ready, or ready for less than a sample takes to tell."""
-        return frozenset(age.name for age in ages if self._held(seen.at_s, age))
-
-    def _held(self, now_s: float, age: PodAge) -> bool:
-        if now_s < age.started_s + self.cpu_initialization_period_s:
-            sample_s = now_s - self.pipeline.delay_s
-            return age.ready_s is None or sample_s < age.ready_s + self.pipeline.scrape_s
-        # A pod that never was ready is told by its last transition: the one at its start.
-        return age.ready_s is None and self.initial_readiness_delay_s > 0.0
+        now_s = seen.at_s
+        young_s = now_s - self.cpu_initialization_period_s
+        sampled_s = now_s - self.pipeline.delay_s - self.pipeline.scrape_s
+        never_counts = self.initial_readiness_delay_s > 0.0
+        return frozenset(
+            name
+            for name, started_s, ready_s in ages
+            # A pod that never was ready is told by its last transition: the one at its start.
+            if (ready_s is None and (never_counts or started_s > young_s))
+            or (ready_s is not None and started_s > young_s and ready_s > sampled_s)
+        )
 
     @model_validator(mode="after")
     def _from_zero(self) -> Self:
@@ -121,9 +124,10 @@ class Hpa(Elastic):
     @classmethod
     def from_manifest(cls, document: Mapping[str, Any]) -> Self:
         """The policy of a HorizontalPodAutoscaler. Raises `ManifestError`."""
-        from sim.autoscaling.hpa_manifest import read
+        from sim.autoscaling.hpa_manifest import PLACES, read
+        from sim.autoscaling.kubernetes import made
 
-        return cls.model_validate(read(document))
+        return made(cls, read(document), PLACES)
 
     def to_manifest(self, name: str, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The HorizontalPodAutoscaler of this policy; `like` is the original, whose other contents are kept."""
@@ -134,6 +138,11 @@ class Hpa(Elastic):
 
 def _aged(seen: Observation, known: tuple[PodAge, ...], first: bool) -> tuple[PodAge, ...]:
     """The running pods with their ages. What runs and is ready at first sight has long been so."""
+    if len(known) == len(seen.pods) and all(
+        age.name == pod.name and age.ready_s is not None and pod.phase == "ready"
+        for age, pod in zip(known, seen.pods, strict=True)
+    ):
+        return known  # nothing has changed: the usual case
     before = {age.name: age for age in known}
     ages = []
     for pod in seen.pods:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sim.autoscaling.base import Some
 from sim.autoscaling.quantity import QUANTITY
 from sim.config.units import COUNT, DURATION
 
@@ -35,7 +36,7 @@ class RatePolicy(BaseModel):
 _DOUBLE = RatePolicy(type="Percent", value=100, period_s=15.0)
 _FOUR = RatePolicy(type="Pods", value=4, period_s=15.0)
 
-Policies = Annotated[tuple[RatePolicy, ...], Field(min_length=1)]
+Policies = Some[RatePolicy]
 
 
 class Direction(BaseModel):

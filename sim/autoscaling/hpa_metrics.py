@@ -39,10 +39,12 @@ class Tolerance(NamedTuple):
 
 
 class Pods(NamedTuple):
-    """The pods of a target, in the classes of the controller: each with the request that its usage is a share of."""
+    """The pods of a target, in the classes of the controller, in thousandths."""
 
-    ready: Sequence[tuple[int, int]]
-    """Usage and request."""
+    usages: Sequence[int]
+    """Of ready pods."""
+    requests: Sequence[int]
+    """Of the same pods: what their usage is a share of."""
     missing: Sequence[int] = ()
     """Requests of running pods without a value: a pod that loads its weights is one."""
     unready: Sequence[int] = ()
@@ -52,16 +54,14 @@ class Pods(NamedTuple):
 def by_utilization(current: int, target_percent: int, tolerance: Tolerance, pods: Pods) -> tuple[int, int]:
     """Replicas that bring the mean utilization of a resource to its target, and that utilization in whole percent.
 
-    `pods.ready` must not be empty.
+    `pods.usages` must not be empty.
     """
-    used = sum(usage for usage, _ in pods.ready)
-    asked = sum(request for _, request in pods.ready)
+    used, asked, counted = sum(pods.usages), sum(pods.requests), len(pods.usages)
     percent = 100 * used // asked
     ratio = percent / target_percent
     crowded = bool(pods.unready) and ratio > 1.0
     if not crowded and not pods.missing:
-        return current if tolerance.holds(ratio) else math.ceil(ratio * len(pods.ready)), percent
-    counted = len(pods.ready)
+        return current if tolerance.holds(ratio) else math.ceil(ratio * counted), percent
     if pods.missing and ratio != 1.0:
         counted += len(pods.missing)
         asked += sum(pods.missing)
@@ -78,10 +78,9 @@ def by_utilization(current: int, target_percent: int, tolerance: Tolerance, pods
 def by_pods_average(current: int, target_milli: int, tolerance: Tolerance, pods: Pods) -> tuple[int, int]:
     """Replicas that bring the pods' mean value to its target, and that mean in thousandths.
 
-    `pods.ready` must not be empty.
+    `pods.usages` must not be empty.
     """
-    used = sum(usage for usage, _ in pods.ready)
-    counted = len(pods.ready)
+    used, counted = sum(pods.usages), len(pods.usages)
     average_milli = used // counted
     ratio = average_milli / target_milli
     crowded = bool(pods.unready) and ratio > 1.0
@@ -151,7 +150,7 @@ class Asked(BaseModel):
     ] = 0.0
     across: Annotated[
         Across | None,
-        Field(description="How the replicas' values make one. Left out: mean for shares, else sum; each for pods."),
+        Field(description="How the replicas' values make one. Left out: sum, but the mean of a share as a Value."),
     ] = None
 
     @model_validator(mode="after")
@@ -181,7 +180,7 @@ class Asked(BaseModel):
 
     @property
     def _usual(self) -> Across:
-        return "each" if self.of_pods else "mean" if self.metric in SHARES else "sum"
+        return "sum"
 
     @cached_property
     def label(self) -> str:
@@ -251,6 +250,10 @@ class Metric(Asked):
     def of_pods(self) -> bool:
         return self.origin in ("resource", "pods")
 
+    @property
+    def _usual(self) -> Across:
+        return "each" if self.of_pods else usual_across(self.metric, self.type)
+
     @cached_property
     def target_milli(self) -> int:
         """The target in whole thousandths."""
@@ -280,7 +283,7 @@ class Metric(Asked):
 
     def _of_pods(self, seen: Observation, tolerance: Tolerance, unready: frozenset[int]) -> Proposal:
         pods = self._classes(seen.pods, unready)
-        if not pods.ready:
+        if not pods.usages:
             return Proposal(None, f"{self.label} has no value for any pod")
         absent = "".join(
             f", {len(group)} {word}" for group, word in ((pods.missing, "missing"), (pods.unready, "unready")) if group
@@ -295,21 +298,26 @@ class Metric(Asked):
     def _classes(self, pods: Sequence[Pod], held: frozenset[int]) -> Pods:
         """The pods by class; a failed one is in none."""
         query = self.query
-        ready, missing, unready = [], [], []
+        usages: list[int] = []
+        missing = unready = 0
         for pod in pods:
             phase = pod.phase
             if phase == "failed":
                 continue
-            value = pod.values.get(query)
-            if phase == "pending":
-                unready.append(REQUEST_MILLI)
-            elif value is None:
-                missing.append(REQUEST_MILLI)
-            elif held and pod.name in held:
-                unready.append(REQUEST_MILLI)
+            value = None if phase == "pending" else pod.values.get(query)
+            if value is not None and pod.name not in held:
+                usages.append(int(value * 1000.0))  # `milli_down`, written out: this runs for every pod of every sync
+            elif value is None and phase != "pending":
+                missing += 1
             else:
-                ready.append((milli_down(value), REQUEST_MILLI))
-        return Pods(ready, missing, unready)
+                unready += 1
+        ask = [REQUEST_MILLI]
+        return Pods(usages, ask * len(usages), ask * missing, ask * unready)
+
+
+def usual_across(metric: str, target: Type) -> Across:
+    """How replicas' values make one unless it is said: a sum, which an AverageValue then divides by the replicas."""
+    return "mean" if metric in SHARES and target == "Value" else "sum"
 
 
 def short(metric: str) -> str:

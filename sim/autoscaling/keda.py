@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sim.autoscaling.base import Elastic, Replicas
+from sim.autoscaling.base import Elastic, Replicas, Some
 from sim.autoscaling.cron import Cron
 from sim.autoscaling.hpa import Stabilized, Tolerated
 from sim.autoscaling.hpa_behavior import Behavior
@@ -28,7 +28,7 @@ from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
 from sim.config.said import said
 from sim.config.units import Duration, PositiveDuration, shown
 
-MONDAY = "2024-01-01T00:00:00Z"
+MONDAY = "2024-01-01T00:00:00+00:00"
 """When a run begins unless it is told: a Monday."""
 INACTIVE_CRON = 1
 """Replicas that a cron trigger asks the HPA for outside its window."""
@@ -97,7 +97,7 @@ class Keda(Elastic):
     idle_replicas: Annotated[
         Replicas | None, Field(description="Replicas when no trigger is active; below min_replicas.")
     ] = None
-    triggers: Annotated[tuple[Trigger, ...], Field(min_length=1, description="The one that wants most decides.")]
+    triggers: Annotated[Some[Trigger], Field(description="The one that wants most decides.")]
     fallback: Annotated[Fallback | None, Field(description="When triggers fail.")] = None
     behavior: Annotated[Behavior | None, Field(description="Of the HPA that KEDA creates.")] = None
     polling_interval_s: Annotated[
@@ -162,7 +162,7 @@ class Keda(Elastic):
         if sync or poll:
             memory = self._told_time(now_s, memory)
             values = self._read(seen, memory)
-            if sync or seen.current == 0:  # at 0 replicas no HPA asks, so KEDA's own polls count
+            if poll if seen.current == 0 else sync:  # at 0 replicas no HPA asks, so KEDA's own polls count
                 memory = replace(memory, failures=_counted(memory.failures, values))
             if sync:
                 proposals = self._proposals(seen, memory, values)
@@ -290,9 +290,10 @@ class Keda(Elastic):
     @classmethod
     def from_manifest(cls, document: Mapping[str, Any]) -> Self:
         """The policy of a ScaledObject. Raises `ManifestError`."""
-        from sim.autoscaling.keda_manifest import read
+        from sim.autoscaling.keda_manifest import PLACES, read
+        from sim.autoscaling.kubernetes import made
 
-        return cls.model_validate(read(document))
+        return made(cls, read(document), PLACES)
 
     def to_manifest(self, name: str, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The ScaledObject of this policy; `like` is the original, whose other contents are kept."""

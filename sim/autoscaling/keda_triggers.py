@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from sim.autoscaling.base import Replicas
 from sim.autoscaling.cron import Cron
-from sim.autoscaling.hpa_metrics import Asked, Metric
+from sim.autoscaling.hpa_metrics import Asked, Metric, usual_across
+from sim.autoscaling.observation import Across
 from sim.autoscaling.quantity import QUANTITY
 from sim.config.said import said
 from sim.config.units import Count
@@ -40,6 +41,10 @@ class MetricTrigger(Asked):
             target=self.threshold,
             source="external",
         )
+
+    @property
+    def _usual(self) -> Across:
+        return usual_across(self.metric, self.type)
 
     @model_validator(mode="after")
     def _of_the_pool(self) -> Self:

@@ -48,10 +48,12 @@ class Family(Protocol):
 def families() -> tuple[type[Family], ...]:
     """Every family that reads documents, the first that recognises one reads it."""
     # Each family raises the error above, so it imports this module: they can only meet inside a function.
+    from sim.autoscaling.hpa import Hpa
+    from sim.autoscaling.keda import Keda
     from sim.autoscaling.knative import Knative
     from sim.autoscaling.ray_serve import RayServe
 
-    return (Knative, RayServe)
+    return (Hpa, Keda, Knative, RayServe)
 
 
 def policy_from(document: Mapping[str, Any]) -> Policy:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from sim.autoscaling.base import COUNTERS, GAUGES, HISTOGRAMS, METRICS
@@ -19,9 +20,12 @@ from sim.autoscaling.observation import ITL, KV_USAGE, Across, How
 from sim.config.catalogue import nearest
 from sim.config.units import DURATION
 
-IDENTITY = frozenset(
-    ["app", "cluster", "component", "container", "deployment", "endpoint", "env", "environment", "exported_namespace", "exported_pod", "inference_service", "instance", "job", "kubernetes_namespace", "model", "model_name", "namespace", "node", "pod", "release", "service", "served_model_name", "statefulset", "workload"]
+_POOL = (
+    "app cluster component container deployment endpoint env environment exported_namespace inference_service job "
+    "kubernetes_namespace model model_name namespace release service served_model_name statefulset workload"
 )
+_POD = "exported_pod instance node pod"
+IDENTITY = frozenset(f"{_POOL} {_POD}".split())
 """Labels that say whose series these are: in the simulation there are only the pool's own."""
 
 _AGES = {"vllm:gpu_cache_usage_perc": KV_USAGE, "vllm:time_per_output_token_seconds": ITL}
@@ -33,10 +37,9 @@ _ACROSS: dict[str, Across] = {"sum": "sum", "avg": "mean", "max": "max"}
 _OVER_TIME: dict[str, How] = {"avg_over_time": "mean", "max_over_time": "max", "min_over_time": "min"}
 _QUANTILES: dict[float, How] = {0.5: "p50", 0.9: "p90", 0.95: "p95", 0.99: "p99"}
 
-_GROUP = r"(?:(?:by|without)\s*\((?P<{0}>[^)]*)\)\s*)?"
-_AGGREGATED = re.compile(
-    r"(?P<op>\w+)\s*" + _GROUP.format("before") + r"\((?P<inner>.*)\)\s*" + _GROUP.format("after"), re.DOTALL
-)
+_GROUP = r"(?P<how>by|without)\s*\((?P<labels>[^)]*)\)"
+_OPERATOR = re.compile(rf"(?P<op>\w+)\s*(?:{_GROUP}\s*)?(?=\()")
+_AFTER = re.compile(rf"\s*(?:{_GROUP}\s*)?")
 _CALLED = re.compile(r"(?P<function>\w+)\s*\((?P<inner>.*)\)", re.DOTALL)
 _SERIES = re.compile(r"(?P<name>[A-Za-z_:][\w:]*)\s*(?:\{(?P<labels>.*)\})?\s*(?:\[(?P<range>\w+)\])?", re.DOTALL)
 _LABEL = re.compile(r"""\s*(\w+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\s*(?:,|$)""")
@@ -78,8 +81,8 @@ def understood(query: str) -> Understood:
     asked = _mean_of_histogram(text) or _quantile(text) or _aggregated(text)
     try:
         Asked.model_validate(asked)
-    except (PydanticCustomError, ValueError) as error:
-        raise UnknownQueryError(str(error)) from None
+    except ValidationError as error:
+        raise UnknownQueryError(error.errors()[0]["msg"]) from None
     return Understood(asked, absent is not None)
 
 
@@ -139,7 +142,7 @@ def _rate_of(text: str, suffix: str, grouped: tuple[str, ...] = ()) -> _Series:
     called = _CALLED.fullmatch(inner)
     if operator != "sum" or called is None or called["function"] != "rate":
         raise UnknownQueryError(f"must be sum(rate(...{suffix}[1m])) at {text.strip()!r}")
-    series = _series(called["inner"])
+    series = _ranged(called["inner"])
     if not series.metric.endswith(suffix):
         raise UnknownQueryError(f"must name the {suffix} of a histogram at {text.strip()!r}")
     return _Series(series.metric.removesuffix(suffix), series.over_s)
@@ -155,10 +158,10 @@ def _aggregated(text: str) -> dict[str, Any]:
             raise UnknownQueryError("has a range but no function over it")
         asked: dict[str, Any] = {"metric": _metric(series, GAUGES)}
     elif called["function"] == "rate":
-        series = _series(called["inner"])
+        series = _ranged(called["inner"])
         asked = {"metric": _metric(series, COUNTERS), "how": "rate", "over": series.over_s}
     elif called["function"] in _OVER_TIME:
-        series = _series(called["inner"])
+        series = _ranged(called["inner"])
         asked = {"metric": _metric(series, GAUGES), "how": _OVER_TIME[called["function"]], "over": series.over_s}
     else:
         known = ", ".join(("rate", *_OVER_TIME))
@@ -168,19 +171,36 @@ def _aggregated(text: str) -> dict[str, Any]:
 
 def _aggregation(text: str, grouped: tuple[str, ...] = ()) -> tuple[str, str]:
     """The operator of `op(...)` and what is inside. Groups may only be labels that tell no two series apart here."""
-    found = _AGGREGATED.fullmatch(text)
-    if found is None or _closes(text[found.start("inner") - 1 :]) != found.end("inner") - found.start("inner") + 1:
+    head = _OPERATOR.match(text)
+    end = head.end() + _closes(text[head.end() :]) if head is not None else 0
+    tail = _AFTER.fullmatch(text, end + 1)
+    if head is None or end < head.end() or tail is None:
         bare = _SERIES.fullmatch(text)
         if bare is not None and metric_of(bare["name"]):
             raise UnknownQueryError(f"gives one value a pod; make it one value, as in sum({text})")
         raise UnknownQueryError("is not a query that is simulated, such as sum(vllm:num_requests_waiting)")
-    if found["op"] not in _ACROSS:
-        raise UnknownQueryError(f"aggregates with {found['op']}, which is not simulated; there are: sum, avg, max")
-    for labels in (found["before"], found["after"]):
-        for label in (labels or "").split(","):
-            if label.strip() and label.strip() not in IDENTITY.union(grouped):
-                raise UnknownQueryError(f"groups by {label.strip()}, a label that is not simulated")
-    return found["op"], _bare(found["inner"])
+    if head["op"] not in _ACROSS:
+        raise UnknownQueryError(f"aggregates with {head['op']}, which is not simulated; there are: sum, avg, max")
+    for group in (head, tail):
+        _check_group(group["how"], group["labels"] or "", grouped)
+    return head["op"], _bare(text[head.end() : end + 1])
+
+
+def _check_group(how: str | None, labels: str, grouped: tuple[str, ...]) -> None:
+    """Whether a grouping leaves one value: by labels that all pods of a pool share, or without those that differ."""
+    allowed = IDENTITY if how == "without" else frozenset((*_POOL.split(), *grouped))
+    for label in filter(None, (each.strip() for each in labels.split(","))):
+        if label not in allowed:
+            why = "makes one value a pod" if label in IDENTITY else "is not simulated"
+            raise UnknownQueryError(f"groups {how} {label}, which {why}")
+
+
+def _ranged(text: str) -> _Series:
+    """The series that a function over time looks at."""
+    series = _series(text)
+    if series.over_s is None:
+        raise UnknownQueryError(f"needs a range behind {series.metric}, such as [1m]")
+    return series
 
 
 def _series(text: str) -> _Series:

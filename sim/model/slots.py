@@ -42,7 +42,7 @@ def wake(s: State, row: int, now_s: float) -> None:
     settle(replica, now_s)
     while heaps.next_stop(s.heaps, s.seats, replica) <= now_s:
         seat = heaps.pop(s.heaps, replica)
-        r = int(s.seats[seat]["request"])
+        r = 0 + int(s.seats[seat]["request"])  # 64 bits wide, as requests are elsewhere
         seats.leave(s.seats, replica, seat)
         replica["running"] -= 1
         replica["outstanding"] -= 1

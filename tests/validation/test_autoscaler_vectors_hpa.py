@@ -51,8 +51,8 @@ def pods(given: dict[str, Any]) -> Pods:
     def of(kind: str) -> list[int]:
         return [pod.get("request", 1000) for pod in given["pods"] if pod["cls"] == kind]
 
-    ready = [(pod["usage"], pod.get("request", 1000)) for pod in given["pods"] if pod["cls"] == "ready"]
-    return Pods(ready, of("missing"), of("unready"))
+    usages = [pod["usage"] for pod in given["pods"] if pod["cls"] == "ready"]
+    return Pods(usages, of("ready"), of("missing"), of("unready"))
 
 
 def direction(given: dict[str, Any]) -> dict[str, Any]:
@@ -138,8 +138,8 @@ def sequence(given: dict[str, Any]) -> dict[str, Any]:
     """The whole policy, sync by sync, on a queue that asks for what each sync shall propose."""
     fields: dict[str, Any] = {"min_replicas": given["min_replicas"], "max_replicas": given["max_replicas"]}
     if given["behavior"] is not None:
-        fields["behavior"] = {"scale_up": direction(rules) for key, rules in given["behavior"].items()}
-        assert set(given["behavior"]) <= {"scaleUp"}
+        keys = {"scaleUp": "scale_up", "scaleDown": "scale_down"}
+        fields["behavior"] = {keys[key]: direction(rules) for key, rules in given["behavior"].items()}
     hpa = Hpa.model_validate(
         {**fields, "sync_period": given["sync_period_s"], "metrics": [{"metric": WAITING, "target": 1}]}
     )
