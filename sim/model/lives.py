@@ -65,9 +65,13 @@ def drain_replica(s: State, row: int, now_s: float, redirect: bool) -> bool:
     _no_more(s, row)
     if redirect:
         _redirect(s, row, now_s)
-    replica = s.replicas[row]
     _release(s, now_s)
-    return bool(replica["outstanding"] == 0 and replica["blocks"] == 0)
+    return is_empty(s, row)
+
+
+def is_empty(s: State, row: int) -> bool:
+    """Whether replica `row` has nothing left to end, and no KV cache to hand over."""
+    return bool(transitions.empty(s.replicas[row]))
 
 
 def close_replica(s: State, row: int, now_s: float, retry: bool) -> int:
