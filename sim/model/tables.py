@@ -40,6 +40,7 @@ REQUEST = np.dtype(
         ("outcome", "u1"),
         ("handed", "u1"),  # how far its way to another pool is (see transfer)
         ("lost", "u1"),  # replicas that ended while it was there; it then began again from the start
+        ("preempted", "u1"),  # 1 once it has lost its seat to others: it goes on at the replica where it was
     ],
     align=True,
 )
