@@ -205,9 +205,9 @@ def _forget(s: State, row: int) -> None:
     """An empty replica: no batch, no plan, no memory, no caches."""
     replica = s.replicas[row]
     make = s.pools[replica["pool"]]
-    for name in ("running", "outstanding", "tokens", "planned", "tick", "context", "kv", "blocks", "heap", "changed"):
+    for name in ("running", "outstanding", "sending", "tokens", "planned", "tick", "context", "kv", "blocks"):
         replica[name] = 0
-    replica["idle_blocks"] = replica["noted_blocks"] = 0
+    replica["idle_blocks"] = replica["noted_blocks"] = replica["heap"] = replica["changed"] = 0
     replica["prefill"] = NONE
     replica["wake_s"] = math.inf
     if make["link_shared"] == 0:  # else the first replica's is the whole pool's, and goes on sending for others

@@ -187,7 +187,7 @@ def drained(s: State, row: int, now_s: float) -> None:
 @compiled
 def empty(replica: Any) -> bool:
     """Whether a replica has no request, and no KV cache to hand over."""
-    return bool(replica["outstanding"] == 0 and replica["blocks"] == 0)
+    return bool(replica["outstanding"] == 0 and replica["sending"] == 0)
 
 
 @compiled

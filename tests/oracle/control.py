@@ -110,7 +110,7 @@ class Control(Routing):
         here = machine.batch + machine.waiting
         sent = [entry[2] for entry in sorted(self.on_links) if entry[3] is machine]
         self.on_links = [entry for entry in self.on_links if entry[3] is not machine]
-        for job in here:
+        for _ in here:
             self.goes(machine.pool, now_s)
         for job in here + sent:
             job.lost += 1
