@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from sim.model import lives, loop, state, tournament
 from sim.model.state import PoolSpec
 from sim.model.tables import NONE, REQUEST, State
-from tests.oracle import Job
+from tests.oracle import Job, Step
 
 PIECE = 16
 """Tokens of a block of a prompt that has an id."""
@@ -52,10 +53,72 @@ def run(
     names: list[int] | None = None,
 ) -> State:
     """Every replica ready at zero, then every event to the end."""
+    replicas = sum(spec.replicas for spec in specs)
+    opened = [Step(0.0, "open", row) for row in range(replicas)]
+    return play(specs, requests, opened, most_in_flight, names)[0]
+
+
+def play(
+    specs: list[PoolSpec],
+    requests: NDArray[Any],
+    steps: Sequence[Step],
+    most_in_flight: list[int | None] | None = None,
+    names: list[int] | None = None,
+    lets_go: bool = True,
+) -> tuple[State, list[float]]:
+    """Replicas come and go as planned; then every event to the end. Also returns when control was told of something.
+
+    `lets_go`: when told, control closes the draining replicas that have nothing left.
+    """
     streams = int(requests["stream"].max(initial=0)) + 1
     s = state.build(specs, requests, most_in_flight or [None] * streams, names or (), PIECE)
     wakes = tournament.build(len(s.replicas))
-    for row in range(len(s.replicas)):
-        lives.open_replica(s, row, 0.0)
-    assert loop.run_until(s, wakes, math.inf, 10**12)
-    return s
+    notices: list[float] = []
+    for step in steps:
+        run_until(s, wakes, step.at_s, notices, lets_go)
+        act(s, step)
+    run_until(s, wakes, math.inf, notices, lets_go)
+    return s, notices
+
+
+def run_until(s: State, wakes: Any, stop_s: float, notices: list[float], lets_go: bool) -> None:
+    """Everything before control at `stop_s`, control that is told of something included."""
+    run = s.run[0]
+    look_s = math.inf
+    while True:
+        if run["noticed"] == 0:
+            assert loop.run_until(s, wakes, min(stop_s, look_s), 10**12)
+        if run["noticed"] > 0:
+            run["noticed"] = 0
+            look_s = float(run["noticed_s"])
+            notices.append(look_s)
+        elif look_s < math.inf:
+            for row in drained(s) if lets_go else ():
+                lives.close_replica(s, row, look_s, True)
+            look_s = math.inf
+        else:
+            return
+
+
+def drained(s: State) -> list[int]:
+    """Replicas on their way out that have nothing left to do."""
+    rows = np.flatnonzero((s.replicas["serving"] == 1) & (s.replicas["ready"] == 0)).tolist()
+    return [row for row in rows if lives.is_empty(s, row)]
+
+
+def act(s: State, step: Step) -> None:
+    """What control planned, if it applies."""
+    replica = s.replicas[step.row]
+    if step.verb == "open" and replica["serving"] == 0:
+        lives.open_replica(s, step.row, step.at_s, make_row(s, step))
+    elif step.verb == "drain" and replica["ready"] == 1:
+        lives.drain_replica(s, step.row, step.at_s, step.flag)
+    elif step.verb == "close" and replica["serving"] == 1:
+        lives.close_replica(s, step.row, step.at_s, step.flag)
+
+
+def make_row(s: State, step: Step) -> int:
+    """The row of the pool table that a step opens its replica as."""
+    home = int(s.pools[s.replicas[step.row]["pool"]]["home"])
+    makes = np.flatnonzero(s.pools["home"] == home)
+    return int(makes[step.make])

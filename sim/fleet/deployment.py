@@ -18,6 +18,7 @@ from sim.fleet.faults import breaker
 from sim.fleet.life import Life
 from sim.fleet.market import Market
 from sim.fleet.setup import Makes
+from sim.model import lives
 from sim.model.tables import State
 from sim.result.log import CANCELLED, DOWN, ROLLED, SCALED_IN, SPAN
 from sim.scenario import Pool
@@ -97,8 +98,7 @@ class Deployment:
     def emptied(self) -> None:
         """Let replicas go that have ended all they had."""
         for row, life in list(self.draining.items()):
-            replica = self.state.replicas[row]
-            if replica["outstanding"] == 0 and replica["blocks"] == 0:
+            if lives.is_empty(self.state, row):
                 life.end(life.why)
 
     def left(self, life: Life) -> None:

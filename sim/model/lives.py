@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from sim.model import (
     batching,
     memory,
@@ -48,6 +50,10 @@ def open_replica(s: State, row: int, now_s: float, make_row: int | None = None) 
         if pool["central"] == 1:
             transitions.dispatch(s, pool_row, row, len(s.replicas), now_s)
         planning.plan(s, row, now_s)
+        if pool["central"] == 1:
+            # as after a wake-up: who was admitted shares blocks with others, so there may be room for one more
+            routing.refresh(s, row)
+            transitions.dispatch(s, pool_row, len(s.replicas), len(s.replicas), now_s)
     else:
         slots.fill(s, row, now_s)
     routing.refresh(s, row)
@@ -65,9 +71,13 @@ def drain_replica(s: State, row: int, now_s: float, redirect: bool) -> bool:
     _no_more(s, row)
     if redirect:
         _redirect(s, row, now_s)
-    replica = s.replicas[row]
     _release(s, now_s)
-    return bool(replica["outstanding"] == 0 and replica["blocks"] == 0)
+    return is_empty(s, row)
+
+
+def is_empty(s: State, row: int) -> bool:
+    """Whether replica `row` has nothing left to end, and no KV cache to hand over."""
+    return bool(transitions.empty(s.replicas[row]))
 
 
 def close_replica(s: State, row: int, now_s: float, retry: bool) -> int:
@@ -99,8 +109,9 @@ def close_replica(s: State, row: int, now_s: float, retry: bool) -> int:
     for r in (*here, *sent):
         s.requests[r]["lost"] = min(int(s.requests[r]["lost"]) + 1, 255)
         _start_over(s, r, now_s, retry)
-    for r in here:
-        _meter_gone(s, int(make["home"]), r, now_s)
+    if make["metered"] == 1:
+        for _ in here:
+            meters.go(s, int(make["home"]), now_s)
     if retry:
         _send_again(s, [*here, *sent], now_s)
     _release(s, now_s)
@@ -128,7 +139,7 @@ def _redirect(s: State, row: int, now_s: float) -> None:
     go: list[int] = []
     for r in _leave_queue(s, row):
         request = s.requests[r]
-        began = not math.isnan(request["start_s"]) and request["handed"] != transfer.SENT
+        began = request["preempted"] == 1 and request["handed"] != transfer.SENT
         (stay if began else go).append(r)
     for r in stay:
         make = s.pools[replica["pool"]]
@@ -178,7 +189,7 @@ def _leave_queue(s: State, row: int) -> list[int]:
 
 
 def _leave_link(s: State, row: int) -> list[int]:
-    """Requests whose KV cache is on its way from this replica."""
+    """Requests whose KV cache is on its way from this replica, in the order in which they would arrive."""
     run = s.run[0]
     entries = s.heaps[int(run["timer0"]) : int(run["timer0"] + run["timers"])].copy()
     own = s.requests["replica"][entries["request"]] == row
@@ -187,19 +198,20 @@ def _leave_link(s: State, row: int) -> list[int]:
     run["timers"] = 0
     for entry in entries[~own]:
         timers.add(s, float(entry["key"]), int(entry["request"]))
-    return sorted(int(r) for r in entries["request"][own])
+    return [int(r) for r in np.sort(entries[own], order=["key", "request"])["request"]]
 
 
 def _forget(s: State, row: int) -> None:
     """An empty replica: no batch, no plan, no memory, no caches."""
     replica = s.replicas[row]
     make = s.pools[replica["pool"]]
-    for name in ("running", "outstanding", "tokens", "planned", "context", "kv", "blocks", "heap", "changed"):
+    for name in ("running", "outstanding", "sending", "tokens", "planned", "tick", "context", "kv", "blocks"):
         replica[name] = 0
-    replica["idle_blocks"] = replica["noted_blocks"] = 0
+    replica["idle_blocks"] = replica["noted_blocks"] = replica["heap"] = replica["changed"] = 0
     replica["prefill"] = NONE
     replica["wake_s"] = math.inf
-    replica["link_free_s"] = 0.0
+    if make["link_shared"] == 0:  # else the first replica's is the whole pool's, and goes on sending for others
+        replica["link_free_s"] = 0.0
     s.lists[replica["phase0"] : replica["phase0"] + make["block_tokens"]] = 0
     ids = int(s.run[0]["prefix_ids"])
     if ids:
@@ -214,6 +226,7 @@ def _start_over(s: State, r: int, now_s: float, retry: bool) -> None:
         outcomes.fail(s, r, now_s)
         return
     request["handed"] = transfer.HERE
+    request["preempted"] = 0
     request["done_tokens"] = 0
     request["first_token_s"] = math.nan
 
@@ -249,12 +262,12 @@ def _pool_row(s: State, r: int) -> int:
 
 
 def _meter_gone(s: State, pool_row: int, r: int, now_s: float) -> None:
-    """Request r leaves a pool unanswered; where it enters again, it is no new arrival."""
+    """Request r leaves a replica to enter the same pool again, where it is no new arrival."""
     pool = s.pools[pool_row]
     if pool["metered"] == 0:
         return
     meters.go(s, pool_row, now_s)
-    if s.requests[r]["lost"] == 0:
+    if meters.is_new(s.requests[r]):
         pool["arrived"] -= 1
         pool["arrived_tokens"] -= s.requests[r]["prompt_tokens"]
 

@@ -38,13 +38,21 @@ def settle(pool: Any, now_s: float) -> None:
     pool["since_s"] = now_s
 
 
+@compiled
+def is_new(request: Any) -> bool:
+    """Whether a request that reaches a pool counts as an arrival: not one that was lost and comes from its client
+    again. Where it decodes, every KV cache counts.
+    """
+    return bool(request["lost"] == 0 or request["handed"] > 0)
+
+
 @compiled_apart
 def come(s: State, pool_row: int, r: int, now_s: float) -> None:
     """Request r reaches the pool."""
     pool = s.pools[pool_row]
     settle(pool, now_s)
     pool["present"] += 1
-    if s.requests[r]["lost"] == 0:
+    if is_new(s.requests[r]):
         pool["arrived"] += 1
         pool["arrived_tokens"] += s.requests[r]["prompt_tokens"]
     if pool["hears"] == HEARS_CHANGES or (pool["hears"] == HEARS_FIRST and pool["ready"] == 0):

@@ -37,8 +37,11 @@ def reject(s: State, r: int, now_s: float) -> None:
 
 def fail(s: State, r: int, now_s: float) -> None:
     """Request r ends with the replica that served it or held it in its queue. Rare, so not compiled by itself."""
-    s.requests[r]["outcome"] = FAILED
-    s.requests[r]["finish_s"] = now_s
+    request = s.requests[r]
+    request["outcome"] = FAILED
+    request["finish_s"] = now_s
+    if request["first_token_s"] > now_s:
+        request["first_token_s"] = math.nan  # on its way, or foreseen: its client has not seen it
     run = s.run[0]
     run["in_system"] -= 1
     run["finished"] += 1

@@ -201,6 +201,7 @@ def preempt(s: State, row: int) -> None:
     seats.leave(s.seats, replica, seat)
     if request["prefix0"] != NONE and request["handed"] == transfer.HERE:
         prefix.drop(s, row, r, computed)
+    request["preempted"] = 1
     replica["preemptions"] += 1
     replica["changed"] = 1
     queues.push_front(s.queues, s.requests, len(s.pools) + row, r, memory.needed(pool, request))

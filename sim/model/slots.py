@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sim.model import heaps, memory, meters, outcomes, queues, seats
@@ -29,7 +30,8 @@ def take(s: State, row: int, r: int, now_s: float) -> None:
     s.seats[seat]["stop"] = now_s + request["service_s"]
     replica["running"] += 1
     heaps.push(s.heaps, s.seats, replica, heaps.SPARE * int(pool["seats"]), seat)
-    request["start_s"] = now_s
+    if math.isnan(request["start_s"]):
+        request["start_s"] = now_s
     request["first_token_s"] = now_s + request["first_service_s"] + pool["overhead_s"]
     replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)
 
@@ -59,8 +61,8 @@ def wake(s: State, row: int, now_s: float) -> None:
 def fill(s: State, row: int, now_s: float) -> None:
     """Waiting requests take the free slots, oldest first."""
     replica = s.replicas[row]
-    pool_row = int(s.pools[replica["pool"]]["home"])
-    pool = s.pools[pool_row]
+    pool = s.pools[replica["pool"]]
+    pool_row = int(pool["home"])
     own = len(s.pools) + row
     while replica["seated"] < pool["seats"]:
         if s.queues[own]["length"] > 0:

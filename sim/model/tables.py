@@ -40,6 +40,7 @@ REQUEST = np.dtype(
         ("outcome", "u1"),
         ("handed", "u1"),  # how far its way to another pool is (see transfer)
         ("lost", "u1"),  # replicas that ended while it was there; it then began again from the start
+        ("preempted", "u1"),  # 1 once it has lost its seat to others: it goes on at the replica where it was
     ],
     align=True,
 )
@@ -114,6 +115,7 @@ REPLICA = np.dtype(
         ("serving", "i4"),  # 1 from ready to gone: it may still end what it has
         ("changed", "i4"),  # somebody joined or left since the last plan
         ("touched", "i4"),  # already in the list of touched replicas
+        ("sending", "i4"),  # KV caches that it hands over and still holds
         ("heap", "i8"),  # entries in the heap, stale ones included
         ("heap0", "i8"),  # first row in the heap table
         ("phase0", "i8"),  # first place of its phases in the lists

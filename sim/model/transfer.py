@@ -25,6 +25,7 @@ def send(s: State, row: int, seat: int, now_s: float) -> None:
     seats.leave(s.seats, replica, seat)
     replica["outstanding"] -= 1
     replica["tokens"] -= request["prompt_tokens"]
+    replica["sending"] += 1
     request["done_tokens"] = 1
     request["handed"] = SENT
     if pool["metered"] == 1:
@@ -41,6 +42,7 @@ def gone(s: State, row: int, r: int, now_s: float) -> None:
     """The KV cache of a request is through: the sender's memory is free again."""
     replica = s.replicas[row]
     before = int(replica["kv"])
+    replica["sending"] -= 1
     tokens = 0 + int(s.requests[r]["prompt_tokens"])
     if replica["planned"] == 0:
         memory.settle(replica, now_s)

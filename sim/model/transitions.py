@@ -6,6 +6,8 @@ There is no clock here, no randomness and no I/O.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sim.model import batching, memory, meters, outcomes, planning, queues, routing, slots, timers, transfer
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
@@ -178,9 +180,14 @@ def deliver(s: State, now_s: float) -> None:
 @compiled
 def drained(s: State, row: int, now_s: float) -> None:
     """Tell control when a replica that takes no more requests has none left, and no KV cache to hand over."""
-    replica = s.replicas[row]
-    if replica["outstanding"] == 0 and replica["blocks"] == 0:
+    if empty(s.replicas[row]):
         meters.note(s, now_s)
+
+
+@compiled
+def empty(replica: Any) -> bool:
+    """Whether a replica has no request, and no KV cache to hand over."""
+    return bool(replica["outstanding"] == 0 and replica["sending"] == 0)
 
 
 @compiled
