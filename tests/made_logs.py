@@ -27,14 +27,18 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
     made = {}
     for name, given in pools.items():
         usd = given.get("usd_per_replica_hour")
-        made[name] = SimpleNamespace(
+        made[name] = pool = SimpleNamespace(
             gpus_per_replica=given.get("gpus_per_replica", 1),
             usd_per_replica_hour=usd or 0.0,
             priced=usd is not None,
             autoscaler=SimpleNamespace(floor_replicas=given.get("floor_replicas", 1)),
             law_facts=given.get("law_facts"),
             kv_transfer=None,
+            billing=SimpleNamespace(granularity_s=given.get("granularity_s", 0.0), minimum_s=0.0),
+            offers=(None,),
         )
+        pool.versions = (pool,)
+        pool.as_offered = lambda _, pool=pool: pool
     values = {
         "name": "made",
         "seed": 1,

@@ -61,6 +61,7 @@ def _of_mapping(value: dict[str, Any], schema: Any, path: str) -> Iterator[str]:
         yield f"{path}: too few keys"
     properties, rest = schema.get("properties", {}), schema.get("additionalProperties", True)
     for key, item in value.items():
+        yield from faults(key, schema.get("propertyNames", {}), f"{path}.{key}")
         if key in properties:
             yield from faults(item, properties[key], f"{path}.{key}")
         elif rest is False:
@@ -80,7 +81,7 @@ def _is(value: Any, kind: str) -> bool:
 KNOWN = {"$ref", "anyOf", "oneOf", "type", "const", "enum", "pattern", "minLength", "minimum", "maximum"}
 KNOWN |= {"exclusiveMinimum", "minItems", "maxItems", "prefixItems", "items", "required", "minProperties", "properties"}
 KNOWN |= {"additionalProperties", "$schema", "$defs", "title", "description", "examples", "default", "format"}
-KNOWN |= {"discriminator"}  # not JSON Schema: a hint that checkers pass over
+KNOWN |= {"propertyNames", "discriminator"}  # not JSON Schema: a hint that checkers pass over
 
 
 def plain(name: str) -> Any:

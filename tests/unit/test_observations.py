@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.autoscaling.histograms import TTFT_BOUNDS_S, observed
+from sim.autoscaling.histograms import observed
 from sim.autoscaling.observation import KV_USAGE, REQUESTS, RUNNING, TTFT, WAITING, Observation, Pod, Query
 from sim.autoscaling.replay import Decided
+from sim.config import latency_buckets
 from sim.config.errors import DataError
 from sim.exchange.observations import from_json, to_json
 from sim.exchange.recorded import replay
@@ -172,8 +173,8 @@ def test_replicas_as_kube_state_metrics_counts_them(tmp_path: Path) -> None:
 
 def test_rates_and_quantiles_of_recorded_series(tmp_path: Path) -> None:
     early, late = [0.03] * 10, [0.3, 0.4, 0.8, 0.9]
-    first, second = observed(early, TTFT_BOUNDS_S), observed(early + late, TTFT_BOUNDS_S)
-    bounds = [*map(str, TTFT_BOUNDS_S), "+Inf"]
+    first, second = observed(early, latency_buckets.TTFT_S), observed(early + late, latency_buckets.TTFT_S)
+    bounds = [*map(str, latency_buckets.TTFT_S), "+Inf"]
     buckets = [series(f"{TTFT}_bucket", [first[i], second[i]], pod="a", le=bound) for i, bound in enumerate(bounds)]
     sums = series(f"{TTFT}_sum", [first[-1], second[-1]], pod="a")
     path = lines(tmp_path / "range.json", matrix(*buckets, sums))

@@ -247,17 +247,6 @@ def test_versions_follow_one_another_and_offers_change_each() -> None:
     assert last.stages.stages(rng())[3] == 5
 
 
-def test_billing_rounds_up_and_has_a_least() -> None:
-    paid_s = np.array([[0.0, 0.3], [3600.0, 3600.5], [0.1 + 0.2, 2.9999999999999996]])
-    assert of().billing.billed_s(paid_s).tolist() == [[0, 1], [3600, 3601], [1, 3]]
-    hourly = of("billing={granularity: 1h}").billing
-    assert hourly.billed_s(paid_s[:2]).tolist() == [[0, 3600], [3600, 7200]]
-    least = of("billing={granularity: 0, minimum: 60s}").billing
-    assert least.billed_s(paid_s[:2]).tolist() == [[0, 60], [3600, 3600.5]]
-    exact = np.arange(1, 500) * 0.1
-    assert of("billing={granularity: 100ms}").billing.billed_s(exact) == pytest.approx(exact, rel=1e-12)
-
-
 def test_metrics_go_before_what_the_policy_has() -> None:
     assert of("metrics={scrape_interval: 5s}").pipeline == Pipeline(5, of().autoscaler.pipeline.delay_s)
     both = of("metrics={scrape_interval: 5s, delay: 30s}")
