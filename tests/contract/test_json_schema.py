@@ -81,7 +81,8 @@ def _is(value: Any, kind: str) -> bool:
 KNOWN = {"$ref", "anyOf", "oneOf", "type", "const", "enum", "pattern", "minLength", "minimum", "maximum"}
 KNOWN |= {"exclusiveMinimum", "minItems", "maxItems", "prefixItems", "items", "required", "minProperties", "properties"}
 KNOWN |= {"additionalProperties", "$schema", "$defs", "title", "description", "examples", "default", "format"}
-KNOWN |= {"propertyNames", "discriminator"}  # not JSON Schema: a hint that checkers pass over
+KNOWN |= {"propertyNames"}
+KNOWN |= {"discriminator"}  # not JSON Schema: a hint that checkers pass over
 
 
 def plain(name: str) -> Any:
