@@ -91,7 +91,11 @@ def lives(log: RunLog) -> None:
     spans = log.spans
     assert (np.diff(spans["pool"]) >= 0).all(), "spans are not in the order of the pools"
     assert (spans["replica"] < np.array(log.rooms)[spans["pool"]]).all(), "a replica beyond the room of its pool"
-    assert (np.isfinite(spans["gone_s"]) == (spans["why"] != STILL)).all(), "gone without a reason, or the reverse"
+    gone, told = np.isfinite(spans["gone_s"]), spans["why"] != STILL
+    assert not (gone & ~told).any(), "gone without a reason"
+    assert not (told & ~gone & np.isinf(spans["draining_s"])).any(), (
+        "a reason to be gone, and neither gone nor draining"
+    )
     stages = ("ordered_s", "launched_s", "image_s", "weights_s", "engine_s", "ready_s", "draining_s")
     latest_s = spans["ordered_s"]
     for name in stages[1:]:

@@ -8,19 +8,18 @@ spans, by other means than the code it checks. The numbers I2 to I13 are the pro
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim import Result, Scenario
-from sim.model.tables import COMPLETED, NONE, OUTCOMES, REJECTED, State
+from sim.model.tables import COMPLETED, FAILED, NONE, OUTCOMES, REJECTED, UNFINISHED, State
 from sim.result import RunLog
 from sim.scenario import Pool
 from tests.fleet_invariants import SMALL, TINY, close, cost, decided, lives
+from tests.invariant_parts import Part, done, is_still, parts
+from tests.sweep_invariants import sweeps, union_s
 
 MOST_ROWS = 2_000_000
 """The sweeps (capacity, order, work conservation) look at this many rows, the first ones, and the summary is computed
@@ -50,74 +49,6 @@ def check(scenario: Scenario, log: RunLog, state: State | None = None, *, most_r
         tokens(state)
 
 
-@dataclass(frozen=True)
-class Part:
-    """A pool with the requests that it served or turned away."""
-
-    pool: Pool
-    central: bool
-    first: int
-    """Row of its first replica."""
-    replicas: int
-    rows: NDArray[Any]
-    """All of its requests."""
-    head: NDArray[Any]
-    """The first of them, for the sweeps."""
-    until_s: float
-    """Nothing arrives before this that is not in `head`."""
-    samples: NDArray[Any]
-    spans: NDArray[Any]
-    down: NDArray[Any]
-    preempted: bool
-    """Somebody, somewhere, was: then a request may be out of its seat between start and finish."""
-    moves: bool
-    """Requests are handed over from here or to here: its rows tell only half of what happens on its replicas."""
-
-    @cached_property
-    def done(self) -> NDArray[Any]:
-        return done(self.rows)
-
-    @property
-    def overhead_s(self) -> float:
-        return 0.0 if self.is_slots else self.pool.law.overhead_s
-
-    @property
-    def is_slots(self) -> bool:
-        return bool(self.pool.replica.kind == "slots")
-
-
-def parts(scenario: Scenario, log: RunLog, most_rows: int) -> Iterator[Part]:
-    rows = log.requests
-    head = rows[:most_rows]
-    until_s = float(rows["arrival_s"][most_rows]) if len(rows) > most_rows else math.inf
-    first = 0
-    targets = {pool.kv_transfer.to for pool in scenario.pools.values() if pool.kv_transfer is not None}
-    for row, (name, pool) in enumerate(scenario.pools.items()):
-        own = log.spans[log.spans["pool"] == row]
-        one = len(scenario.pools) == 1
-        yield Part(
-            pool=pool,
-            central=pool.queue.kind == "central",
-            first=first,
-            replicas=len(own),
-            rows=rows if one else rows[rows["pool"] == row],
-            head=head if one else head[head["pool"] == row],
-            until_s=until_s,
-            samples=log.samples[log.samples["pool"] == row],
-            spans=own,
-            down=log.down[log.spans["pool"][log.down["span"]] == row],
-            preempted=log.preemptions > 0,
-            moves=pool.kv_transfer is not None or name in targets,
-        )
-        first += log.rooms[row]
-
-
-def done(rows: NDArray[Any]) -> NDArray[Any]:
-    """The completed ones; no copy when they all are."""
-    completed = rows["outcome"] == COMPLETED
-    return rows if completed.all() else rows[completed]
-
-
 # -- rows one by one --------------------------------------------------------------------------------------------------
 
 
@@ -126,15 +57,36 @@ def outcomes(log: RunLog) -> None:
     rows = log.requests
     counts = np.bincount(rows["outcome"], minlength=len(OUTCOMES))
     rejected = rows["outcome"] == REJECTED
-    assert counts[COMPLETED] + counts[REJECTED] == len(rows), f"not every request ended: {counts} of {OUTCOMES}"
+    if is_still(log):
+        assert counts[COMPLETED] + counts[REJECTED] == len(rows), f"not every request ended: {counts} of {OUTCOMES}"
+        assert not rows["lost"].any(), "a request lost a replica, and none ended"
+    known = counts[[COMPLETED, REJECTED, FAILED, UNFINISHED]].sum()
+    assert known == len(rows), f"a request ended as none can: {counts} of {OUTCOMES}"
     sent = rows["handed"] > 0  # may be turned away by the pool that decodes, with a first token
+    served, lost = rows["outcome"] == COMPLETED, rows["lost"] > 0
     for name in ("start_s", "first_token_s", "finish_s"):
-        assert (np.isfinite(rows[name]) | rejected).all(), f"a completed request has no {name}"
-        assert not (np.isfinite(rows[name]) & rejected & ~sent).any(), f"a rejected request has a {name}"
-        assert np.isfinite(rows[name])[sent].all(), f"a request that was handed over has no {name}"
+        assert np.isfinite(rows[name])[served].all(), f"a completed request has no {name}"
+        assert not (np.isfinite(rows[name]) & rejected & ~sent & ~lost).any(), f"a rejected request has a {name}"
+        assert np.isfinite(rows[name])[sent & (served | rejected)].all(), f"one that was handed over has no {name}"
     assert (rows["replica"][rejected & ~sent] == NONE).all(), "a rejected request has a replica"
     assert (rows["done_tokens"] < np.maximum(rows["output_tokens"], 1)).all(), "more tokens done than asked for"
     assert log.preemptions > 0 or not rows["done_tokens"][~sent].any(), "tokens recomputed, but nobody was preempted"
+    cut_off(log)
+
+
+def cut_off(log: RunLog) -> None:
+    """Who failed did so when a replica ended; who is unfinished has no end."""
+    rows = log.requests
+    failed = rows[rows["outcome"] == FAILED]
+    ends_s = np.concatenate((log.spans["gone_s"], log.down["from_s"]))
+    assert np.isin(failed["finish_s"], ends_s).all(), "failed, but no replica ended then"
+    assert (failed["lost"] > 0).all(), "failed, but lost no replica"
+    assert (failed["replica"] == NONE).all(), "failed, and has a replica still"
+    for name in ("start_s", "first_token_s"):
+        assert not (failed[name] > failed["finish_s"]).any(), f"{name} after it had failed"
+    unfinished = rows[rows["outcome"] == UNFINISHED]
+    assert np.isnan(unfinished["finish_s"]).all(), "unfinished, and has an end"
+    assert np.isnan(unfinished["first_token_s"][unfinished["handed"] == 0]).all(), "unfinished, with a first token"
 
 
 def causality(scenario: Scenario, log: RunLog) -> None:
@@ -156,7 +108,6 @@ def causality(scenario: Scenario, log: RunLog) -> None:
 def transfers(scenario: Scenario, log: RunLog) -> None:
     """Who was handed over decodes in the other pool, and not before its KV cache was there."""
     names = list(scenario.pools)
-    counts = [int((log.spans["pool"] == row).sum()) for row in range(len(names))]
     for row, pool in enumerate(scenario.pools.values()):
         rows = log.requests[log.requests["pool"] == row]
         sent = rows["handed"] > 0
@@ -167,8 +118,10 @@ def transfers(scenario: Scenario, log: RunLog) -> None:
         assert ((served["handed"] > 0) == (served["output_tokens"] > 1)).all(), "decoded where it was prefilled"
         to = names.index(pool.kv_transfer.to)
         target = scenario.pools[pool.kv_transfer.to]
-        place = served["replica"][served["handed"] > 0] - sum(counts[:to])
-        assert ((place >= 0) & (place < counts[to])).all(), "handed over to another pool"
+        if target.supply or target.rollouts:
+            continue  # replicas of other makes are as fast as they are
+        place = served["replica"][served["handed"] > 0] - sum(log.rooms[:to])
+        assert ((place >= 0) & (place < log.rooms[to])).all(), "handed over to another pool"
         moved = served[served["handed"] > 0]
         link_s = pool.kv_bytes_per_token * moved["prompt_tokens"] / pool.kv_transfer.bandwidth_bytes_per_s
         step_s = target.law.seqs_s[1] + target.law.tokens_s[min(1, len(target.law.tokens_s) - 1)]
@@ -183,6 +136,9 @@ def placed(part: Part) -> None:
     served = part.rows["outcome"] == COMPLETED
     place = part.rows["replica"] - part.first
     assert ((place >= 0) & (place < part.replicas))[served].all(), "a request was served by another pool"
+    if part.elastic:
+        alive(part)
+        return
     router = "" if part.central else part.pool.queue.router
     if router == "round_robin":
         assert (place == np.arange(len(part.rows)) % part.replicas)[served].all(), "not round robin"
@@ -190,17 +146,44 @@ def placed(part: Part) -> None:
         assert (place == (part.rows["ticket"] * part.replicas).astype(int))[served].all(), "not by the ticket"
 
 
+def alive(part: Part) -> None:
+    """Who was served was so by a replica that was there all the while; the others wait for want of one."""
+    rows = part.done[np.argsort(part.done["replica"], kind="stable")]
+    steady = part.steady(rows) & part.redirects
+    for replica in np.unique(rows["replica"]):
+        first, last = np.searchsorted(rows["replica"], (replica, replica + 1))
+        own = rows[first:last]
+        there = np.zeros(len(own), bool)
+        serves = part.serves[part.serves["replica"] == replica]
+        for life in serves:
+            left_s = own["finish_s"] - part.overheads_s[life["make"]]
+            error_s = TINY * (1 + left_s)
+            since_s = np.where(own["lost"] == 0, own["start_s"], left_s)
+            begun = (own["start_s"] <= life["drain_s"]) | ~steady[first:last]
+            there |= (since_s >= life["from_s"] - error_s) & (left_s <= life["to_s"] + error_s) & begun
+        assert there.all(), f"served by replica {replica}, which was not there: {own[~there][0]}"
+    if (part.rows["outcome"] == UNFINISHED).any():
+        assert np.isfinite(part.serves["drain_s"]).all(), "unfinished, and a replica is ready"
+
+
 def services(part: Part) -> None:
     """I5: a slot is held for exactly the service time, so wait and service make up the whole sojourn."""
     if part.is_slots:
         rows = part.done
-        assert (rows["finish_s"] == rows["start_s"] + rows["service_s"]).all(), "a service took another time"
-        assert (rows["first_token_s"] == rows["start_s"] + rows["first_service_s"]).all()
+        assert (rows["finish_s"] >= rows["start_s"] + rows["service_s"]).all(), "a service was cut short"
+        rows = rows[rows["lost"] == 0]
+        end_s, first_s = rows["start_s"] + rows["service_s"], rows["start_s"] + rows["first_service_s"]
+        right = [
+            (rows["finish_s"] == end_s + extra) & (rows["first_token_s"] == first_s + extra)
+            for extra in part.overheads_s
+        ]
+        assert np.any(right, axis=0).all(), "a service took another time"
 
 
 def order(part: Part) -> None:
     """I10: nobody overtakes: per replica, and for slots with one line, in the whole pool."""
     rows = done(part.head)
+    rows = rows[part.steady(rows)] if part.elastic else rows
     if part.is_slots and part.central:
         assert (np.diff(rows["start_s"]) >= 0).all(), "the line was not first come, first served"
         return
@@ -211,9 +194,9 @@ def order(part: Part) -> None:
 
 def lower_bounds(part: Part) -> None:
     """I12: nobody is faster than alone on a replica, and who is alone takes exactly that long."""
-    if part.is_slots:
+    if part.is_slots or len(part.makes) > 1:
         return
-    rows = part.done
+    rows = part.done[part.done["lost"] == 0] if part.elastic else part.done
     prompt, more = rows["prompt_tokens"].astype(float), rows["output_tokens"] - 1.0
     first_s, decode_s = alone_s(part.pool, prompt, rows["cached_tokens"].astype(float), more)
     ttft_s, decoding_s = rows["first_token_s"] - rows["arrival_s"], rows["finish_s"] - rows["first_token_s"]
@@ -225,10 +208,12 @@ def lower_bounds(part: Part) -> None:
     whole = rows["done_tokens"] == 0
     assert (decoding_s >= decode_s - error_s)[whole].all(), "tokens came faster than alone"
     # alone in the whole pool: nobody was left when it came, nobody came before it was done
-    finish_s = rows["finish_s"]
-    before_s = np.append(-math.inf, np.maximum.accumulate(finish_s)[:-1])[: len(rows)]
-    after_s = np.append(rows["arrival_s"][1:], math.inf)[: len(rows)]
-    alone = (before_s < rows["arrival_s"]) & (after_s > finish_s)
+    there = part.rows[~((part.rows["outcome"] == REJECTED) & np.isnan(part.rows["finish_s"]))]
+    finish_s = np.where(np.isnan(there["finish_s"]), math.inf, there["finish_s"])
+    before_s = np.append(-math.inf, np.maximum.accumulate(finish_s)[:-1])[: len(there)]
+    after_s = np.append(there["arrival_s"][1:], math.inf)[: len(there)]
+    alone = (before_s < there["arrival_s"]) & (after_s > finish_s) & (part.ready_at(there["arrival_s"]) > 0)
+    alone = alone[(there["outcome"] == COMPLETED) & ((there["lost"] == 0) | (not part.elastic))]
     whole_s = part.overhead_s + first_s + decode_s
     slower_s = ttft_s + decoding_s - whole_s
     assert (np.abs(slower_s) <= error_s)[alone].all(), "a request that was alone was held up"
@@ -272,137 +257,79 @@ def samples(log: RunLog) -> None:
 
 def little(part: Part) -> None:
     """I4, I6, I7: what the engine integrates is the sum, over requests or replicas, of the time each is there."""
-    rows = part.done
-    left_s = rows["finish_s"] - part.overhead_s
+    began = part.rows[np.isfinite(part.rows["start_s"])]
+    left_s = np.where(np.isnan(began["finish_s"]), math.inf, began["finish_s"])
+    served = began["outcome"] == COMPLETED
+    least_s = left_s - np.where(served, part.overheads_s.max(), 0.0)
+    left_s -= np.where(served, part.overheads_s.min(), 0.0)
+    # who lost a replica was out of its seat, too, until it had another; unless it failed at once
+    sat = (began["lost"] == 0) | ((began["lost"] == 1) & (began["outcome"] == FAILED))
     for sample in part.samples[[len(part.samples) // 3, len(part.samples) // 2, -1]]:
         at_s = float(sample["at_s"])
         ready_s = float(np.maximum(np.minimum(part.spans["gone_s"], at_s) - part.spans["ready_s"], 0).sum())
         ready_s -= float(np.maximum(np.minimum(part.down["to_s"], at_s) - part.down["from_s"], 0).sum())
         assert close(sample["ready_s"], ready_s), f"ready for {sample['ready_s']} s, by the spans {ready_s} s"
-        seated_s = float(np.maximum(np.minimum(left_s, at_s) - rows["start_s"], 0).sum())
-        error_s = TINY * (1 + seated_s + part.overhead_s * len(rows))
+        seated_s = float(np.maximum(np.minimum(left_s, at_s) - began["start_s"], 0).sum())
+        surely_s = float(np.maximum(np.minimum(least_s, at_s) - began["start_s"], 0)[sat].sum())
+        error_s = TINY * (1 + seated_s + part.overheads_s.max() * len(began))
         # who was preempted is counted here all the while, by the engine only when in its seat
         assert sample["running_s"] <= seated_s + error_s, f"Little at {at_s}: {sample['running_s']} > {seated_s}"
-        assert part.preempted or sample["running_s"] >= seated_s - error_s, f"Little at {at_s}"
+        assert part.preempted or sample["running_s"] >= surely_s - error_s, f"Little at {at_s}"
     if len(part.rows) == len(part.head):
         at_s = float(part.samples["at_s"][-1])
-        busy_s = _busy_s(np.minimum(rows["start_s"], at_s), np.minimum(left_s, at_s), rows["replica"])
-        error_s = TINY * (1 + busy_s + part.overhead_s * len(rows))
-        assert part.samples["busy_s"][-1] <= busy_s + error_s, "busy without a request"
+        known = (began["lost"] == 0) & (began["replica"] != NONE)
+        rows = began[known]
+        start_s = np.minimum(rows["start_s"], at_s)
+        most_s, busy_s = (
+            union_s(start_s, np.clip(end_s[known], start_s, at_s), rows["replica"]) for end_s in (left_s, least_s)
+        )
+        error_s = TINY * (1 + busy_s + part.overheads_s.max() * len(rows))
+        assert not known.all() or part.samples["busy_s"][-1] <= most_s + error_s, "busy without a request"
         assert part.preempted or part.samples["busy_s"][-1] >= busy_s - error_s, "idle with a request"
-
-
-def _busy_s(from_s: NDArray[Any], to_s: NDArray[Any], group: NDArray[Any]) -> float:
-    """Length of the union of the intervals of each group, summed over groups."""
-    _, time_s, (count,) = _sweep(np.concatenate((group, group)), np.concatenate((from_s, to_s)), _steps(len(from_s)))
-    return float(np.diff(time_s)[count[:-1] > 0].sum())
-
-
-def _steps(count: int) -> NDArray[np.int64]:
-    return np.repeat((1, -1), count)
-
-
-def _sweep(
-    group: NDArray[Any], time_s: NDArray[Any], *changes: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any], list[NDArray[Any]]]:
-    """Levels after each instant of each group, from the changes at events: (group, time, levels), in that order.
-
-    Every level must be back at 0 when its group ends.
-    """
-    events = np.lexsort((time_s, group))
-    group, time_s = group[events], time_s[events]
-    last = np.append((np.diff(group) != 0) | (np.diff(time_s) != 0), True)[: len(group)]
-    return group[last], time_s[last], [np.cumsum(change[events])[last] for change in changes]
-
-
-def sweeps(part: Part) -> None:
-    """I8, I11: at every instant no more in seats and memory than there are; no free seat while somebody waits."""
-    rows = done(part.head)
-    if not part.preempted:
-        capacity(part, rows)
-    conservation(part, rows)
-    if part.is_slots:
-        rejections(part, rows)
-
-
-def capacity(part: Part, rows: NDArray[Any]) -> None:
-    group = np.concatenate((rows["replica"], rows["replica"]))
-    error_s = TINY * (1 + rows["finish_s"]) if part.overhead_s else 0.0  # finish - overhead is not exact
-    time_s = np.concatenate(
-        (rows["start_s"], np.maximum(rows["finish_s"] - part.overhead_s - error_s, rows["start_s"]))
-    )
-    prompt = rows["prompt_tokens"].astype(np.int64)
-    _, _, (seated, kv) = _sweep(group, time_s, _steps(len(rows)), np.concatenate((prompt, -prompt)))
-    assert seated.max(initial=0) <= part.pool.replica.seats, (
-        f"{seated.max()} requests in {part.pool.replica.seats} seats"
-    )
-    if not part.is_slots and (rows["prefix0"] == NONE).all():  # else blocks are shared
-        assert kv.max(initial=0) <= part.pool.kv_tokens, f"{kv.max()} prompt tokens in {part.pool.kv_tokens}"
-
-
-def conservation(part: Part, rows: NDArray[Any]) -> None:
-    """Slots: all seats of the replica (or of the pool, with one line) are taken. Batching: somebody is served."""
-    one = np.zeros(len(rows), int) if part.central else rows["replica"]
-    none = np.zeros(len(rows), int)
-    waits = (rows["start_s"] > rows["arrival_s"]).astype(int)
-    _, time_s, (waiting, running) = _sweep(
-        np.concatenate((one, one, one)),
-        np.concatenate((rows["arrival_s"], rows["start_s"], rows["finish_s"])),
-        np.concatenate((waits, -waits, none)),
-        np.concatenate((none, none + 1, none - 1)),
-    )
-    needed = part.pool.replica.seats * (part.replicas if part.central else 1) if part.is_slots else 1
-    idle = (waiting > 0) & (running < needed) & (time_s < part.until_s) & (time_s >= part.spans["ready_s"].max())
-    assert not idle.any(), f"somebody waits at {time_s[idle][0]} s beside a free seat"
-    limit = part.pool.queue.max_waiting
-    if part.is_slots and limit is not None:
-        assert waiting.max(initial=0) <= limit, f"{waiting.max()} wait, {limit} may"
-
-
-def rejections(part: Part, rows: NDArray[Any]) -> None:
-    """Slots: nobody is turned away but by a full system (where one can tell from outside)."""
-    rejected = part.head["outcome"] == REJECTED
-    limit = part.pool.queue.max_waiting
-    if limit is None:
-        assert not rejected.any(), "rejected, but any number may wait"
-    elif part.central or part.pool.queue.router == "least_outstanding":
-        taken = np.cumsum(~rejected)[rejected]
-        gone = np.searchsorted(np.sort(rows["finish_s"]), part.head["arrival_s"][rejected], side="right")
-        full = part.replicas * part.pool.replica.seats + limit * (1 if part.central else part.replicas)
-        assert (taken - gone == full).all(), "rejected with room left"
 
 
 # -- totals -----------------------------------------------------------------------------------------------------------
 
 
 def tokens(state: State) -> None:
-    """I2, I3: at the end nothing is left in the tables, and every token processed belongs to somebody."""
-    run = state.run[0]
-    assert run["in_system"] == 0
-    assert run["finished"] == run["arrivals"] == run["next_arrival"] == len(state.requests)
-    assert not state.queues["length"].any()
-    assert not state.queues["blocks"].any()
-    for name in ("seated", "running", "outstanding", "tokens", "context", "kv", "blocks", "planned"):
+    """I2, I3: at the end nothing is left in the tables but who waits for a replica; every token belongs to somebody."""
+    run, fleet = state.run[0], len(state.pools) + len(state.replicas)
+    unfinished = int((state.requests["outcome"] == UNFINISHED).sum())
+    held = int(state.queues["length"][fleet:].sum())
+    assert run["in_system"] == unfinished - held
+    assert run["finished"] + unfinished == run["arrivals"] == run["next_arrival"] == len(state.requests)
+    assert state.queues["length"].sum() == unfinished
+    assert not state.queues["length"][len(state.pools) : fleet].any()
+    assert not state.queues["blocks"][len(state.pools) :].any()
+    assert unfinished or not state.queues["blocks"].any()
+    for name in ("seated", "running", "outstanding", "sending", "tokens", "context", "kv", "blocks", "planned"):
         assert not state.replicas[name].any(), f"{name} left at the end"
-    completed = state.requests[state.requests["outcome"] == COMPLETED]
     senders = np.flatnonzero(state.pools["next_pool"] != NONE)
     moves = {*senders.tolist(), *state.pools["next_pool"][senders].tolist()}
-    named = (state.requests["prefix0"] != NONE).any()
-    for row in np.flatnonzero(state.pools["batching"]):
-        if row in moves:
-            continue
-        own, replicas = completed[completed["pool"] == row], state.replicas[state.replicas["pool"] == row]
-        total = {name: int(replicas[name].sum()) for name in ("prefilled", "recomputed", "decoded", "preemptions")}
-        kept = int((own["prompt_tokens"].astype(np.int64) + own["done_tokens"] - own["cached_tokens"]).sum())
-        # a preempted request may find more of its prompt in the prefix cache than at first
-        assert total["prefilled"] == kept + total["recomputed"] or (named and total["preemptions"]), (
-            f"prefilled {total}, kept {kept}"
-        )
-        if state.pools[row]["verified"] > 1:
-            continue
-        # every prefill that comes to its end gives one token, every decode step one
-        prefills = int(own["output_tokens"].astype(np.int64).sum()) - total["decoded"]
-        assert len(own) <= prefills <= len(own) + total["preemptions"], f"{prefills} prefills of {len(own)}: {total}"
+    home = state.pools["home"]
+    for row in np.flatnonzero((state.pools["batching"] == 1) & (home == np.arange(len(home)))):
+        if row not in moves:
+            processed(state, int(row))
+
+
+def processed(state: State, row: int) -> None:
+    """Tokens of one pool: what its replicas have processed is what its requests are made of, and what was lost."""
+    requests = state.requests[state.requests["pool"] == row]
+    own = requests[requests["outcome"] == COMPLETED]
+    makes = state.pools["home"] == row
+    replicas = state.replicas[makes[state.replicas["pool"]]]
+    total = {name: int(replicas[name].sum()) for name in ("prefilled", "recomputed", "decoded", "preemptions")}
+    kept = int((own["prompt_tokens"].astype(np.int64) + own["done_tokens"] - own["cached_tokens"]).sum())
+    # a request that begins again may find more of its prompt in the prefix cache than at first
+    lost = bool(requests["lost"].any())
+    again = bool((requests["prefix0"] != NONE).any()) and (total["preemptions"] > 0 or lost)
+    assert total["prefilled"] == kept + total["recomputed"] or again, f"prefilled {total}, kept {kept}"
+    if (state.pools["verified"][makes] > 1).any():
+        return
+    # every prefill that comes to its end gives one token, every decode step one; some of them may be lost
+    prefills = int(own["output_tokens"].astype(np.int64).sum()) - total["decoded"]
+    assert prefills <= len(own) + total["preemptions"], f"{prefills} prefills of {len(own)}: {total}"
+    assert lost or prefills >= len(own), f"{prefills} prefills of {len(own)}: {total}"
 
 
 def summary(scenario: Scenario, log: RunLog) -> None:
@@ -414,17 +341,16 @@ def summary(scenario: Scenario, log: RunLog) -> None:
     completed = done(measured)
     assert told["requests"]["arrived"] == len(measured) == sum(told["requests"].values()) - told["requests"]["arrived"]
     assert told["requests"]["completed"] == len(completed)
-    everybody = log.requests[np.isfinite(log.requests["finish_s"])]
-
-    def there_s(from_: str, to: str) -> float:
-        return float(np.maximum(np.minimum(everybody[to], end_s) - np.maximum(everybody[from_], start_s), 0).sum())
-
-    for name, from_, to in (
-        ("in_system", "arrival_s", "finish_s"),
-        ("waiting", "arrival_s", "start_s"),
-        ("running", "start_s", "finish_s"),
+    there = log.requests[(log.requests["outcome"] == UNFINISHED) | np.isfinite(log.requests["finish_s"])]
+    came_s, left_s = there["arrival_s"], np.where(np.isnan(there["finish_s"]), math.inf, there["finish_s"])
+    began_s = np.where(np.isnan(there["start_s"]), left_s, there["start_s"])
+    for name, from_s, to_s in (
+        ("in_system", came_s, left_s),
+        ("waiting", came_s, began_s),
+        ("running", began_s, left_s),
     ):
-        told_s, exact_s = told["time_average"][name] * (end_s - start_s), there_s(from_, to)
+        inside_s = np.maximum(np.minimum(to_s, end_s) - np.maximum(from_s, start_s), 0)
+        told_s, exact_s = told["time_average"][name] * (end_s - start_s), float(inside_s.sum())
         assert math.isclose(told_s, exact_s, rel_tol=SMALL, abs_tol=SMALL), f"Little: {name} {told_s} {exact_s}"
     for metric, to in (("queue_wait_s", "start_s"), ("ttft_s", "first_token_s"), ("e2e_s", "finish_s")):
         # whoever started has waited, answered or not

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from sim import Scenario, load, simulate
-from sim.model.tables import COMPLETED, NONE, REJECTED, UNFINISHED
+from sim.model.tables import COMPLETED, FAILED, NONE, REJECTED, UNFINISHED
 from sim.result import RunLog
-from tests import runs
-from tests.invariants import check, tokens
+from tests import invariants, runs, sweep_invariants
+from tests.invariant_parts import parts
+from tests.invariants import MOST_ROWS, check, tokens
+from tests.property.test_elastic_oracle import elastic_case
 from tests.property.test_oracle import random_case
 
 SERVICE = {"arrivals": {"kind": "poisson", "rate": 3.2}, "service": {"kind": "exponential", "mean": 1.0}}
@@ -142,14 +144,13 @@ SWEEPS: list[tuple[str, Damage, str, str]] = [
 def test_damage_that_one_invariant_alone_must_see(
     logs: dict[str, RunLog], name: str, damage: Damage, invariant: str, said: str
 ) -> None:
-    from tests import invariants
-
     rows = logs[name].requests.copy()
     damage(rows)
-    [part] = invariants.parts(scenario(name), replace(logs[name], requests=rows), invariants.MOST_ROWS)
+    [part] = parts(scenario(name), replace(logs[name], requests=rows), MOST_ROWS)
     arguments = [part] if invariant in ("order", "lower_bounds") else [part, part.done]
+    held_by = invariants if hasattr(invariants, invariant) else sweep_invariants
     with pytest.raises(AssertionError, match=said):
-        getattr(invariants, invariant)(*arguments)
+        getattr(held_by, invariant)(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +196,78 @@ def test_a_replica_that_is_not_billed(logs: dict[str, RunLog]) -> None:
         check(scenario("chat"), replace(logs["chat"], spans=spans))
 
 
+CRASHES = {"faults": [{"kind": "crash", "mtbf": "60s", "repair": {"kind": "constant", "value": "10s"}}]}
+ELASTIC: dict[str, dict[str, Any]] = {
+    "retried": CRASHES | {"drain": {"lost": "retry"}},
+    "failed": CRASHES | {"drain": {"lost": "fail"}},
+    "replaced": {"boot": "20s", "faults": [{"kind": "crash", "mtbf": "60s"}], "drain": {"lost": "retry"}},
+}
+
+
+@pytest.fixture(scope="module")
+def elastic_logs() -> dict[str, RunLog]:
+    """Two replicas that crash every minute: repaired in place or replaced, with requests begun again or failed."""
+    return {name: simulate(scenario("turn", **keys)).log for name, keys in ELASTIC.items()}
+
+
+def test_replicas_that_crash_pass_and_have_something_to_lose(elastic_logs: dict[str, RunLog]) -> None:
+    for name, log in elastic_logs.items():
+        check(scenario("turn", **ELASTIC[name]), log)
+        assert (log.requests["lost"] > 0).sum() > 5, name
+    assert (elastic_logs["failed"].requests["outcome"] == FAILED).any()
+    assert len(elastic_logs["retried"].down) > 3
+    assert len(elastic_logs["replaced"].spans) > 5
+
+
+def first_of(chosen: Callable[[Any], Any], name: str, value: float, place: int = 0) -> Damage:
+    """Set a column of one of some requests."""
+
+    def damage(rows: Any) -> None:
+        rows[name][np.flatnonzero(chosen(rows))[place]] = value
+
+    return damage
+
+
+def failed(rows: Any) -> Any:
+    return rows["outcome"] == FAILED
+
+
+def untouched(rows: Any) -> Any:
+    return (rows["outcome"] == COMPLETED) & (rows["lost"] == 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "said"),
+    [
+        ("failed", first_of(failed, "finish_s", 100.0), "no replica ended then"),
+        ("failed", first_of(failed, "lost", 0), "lost no replica"),
+        ("failed", first_of(failed, "replica", 1), "has a replica still"),
+        ("failed", first_of(failed, "first_token_s", 1e9), "first_token_s after it had failed"),
+        ("failed", first_of(failed, "outcome", UNFINISHED), "unfinished, and has an end"),
+        ("retried", lambda rows: rows["replica"].__setitem__(untouched(rows), 0), "which was not there"),
+        ("retried", first_of(lambda rows: rows["lost"] > 0, "start_s", 0.0), "before arrival"),
+        ("retried", first_of(lambda rows: rows["lost"] > 0, "finish_s", 1e-3), "finish_s before first_token_s"),
+        ("retried", first_of(lambda rows: rows["lost"] > 0, "service_s", 1e3), "a service was cut short"),
+        ("retried", first_of(untouched, "service_s", 1e-3), "a service took another time"),
+        ("replaced", lambda rows: rows["lost"].fill(0), "requests lost on replicas"),
+    ],
+)
+def test_damaged_rows_of_an_elastic_fleet(
+    elastic_logs: dict[str, RunLog], name: str, damage: Damage, said: str
+) -> None:
+    rows = elastic_logs[name].requests.copy()
+    damage(rows)
+    with pytest.raises(AssertionError, match=said):
+        check(scenario("turn", **ELASTIC[name]), replace(elastic_logs[name], requests=rows))
+
+
+def test_somebody_waits_beside_a_replica_that_is_ready(elastic_logs: dict[str, RunLog]) -> None:
+    """Of requests that lost nothing; and more seats than there are make the same complaint."""
+    more = {"replica": {"kind": "slots", "concurrency": 3}}
+    with pytest.raises(AssertionError, match="beside a free seat"):
+        check(scenario("turn", **ELASTIC["failed"], **more), elastic_logs["failed"])
+
+
 @pytest.mark.parametrize("counter", ["prefilled", "recomputed", "decoded", "seated", "kv", "outstanding"])
 def test_a_token_too_many(counter: str) -> None:
     specs, jobs = random_case(3, ties=False)
@@ -210,6 +283,12 @@ def test_a_token_too_many(counter: str) -> None:
 def test_tokens_are_conserved_whatever_is_preempted(seed: int) -> None:
     specs, jobs = random_case(seed, ties=seed % 2 == 0)
     tokens(runs.run(specs, runs.table(jobs)))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_tokens_are_conserved_whatever_replicas_do(seed: int) -> None:
+    specs, jobs, most_in_flight, steps, lets_go = elastic_case(seed, ties=seed % 2 == 0)
+    tokens(runs.play(specs, runs.table(jobs), steps, most_in_flight, runs.prefixes(jobs)[1], lets_go)[0])
 
 
 def test_every_run_that_a_test_makes_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
