@@ -79,7 +79,8 @@ class Fleet:
             return None
         work = None
         if any(query.metric == WORK_AHEAD for query in queries):
-            work = Work(self.state.requests["arrival_s"].copy(), work_s(specs, deployment.pool_row, self.state.requests))
+            requests = self.state.requests
+            work = Work(requests["arrival_s"].copy(), work_s(specs, deployment.pool_row, requests), ends_s)
         return Meter(self.clock, self.state, deployment, queries, work, ends_s)
 
     def spans(self) -> NDArray[Any]:
