@@ -14,7 +14,8 @@ from sim.autoscaling.observation import WORK_AHEAD, Decision, Observation, Query
 from sim.config.said import said
 from sim.config.units import Duration, PositiveDuration, PositiveShare
 
-_MOST_WINDOWS = 240
+MOST_WINDOWS = 240
+"""Windows that it looks at, at most."""
 
 
 class Clairvoyant(Elastic):
@@ -47,8 +48,8 @@ class Clairvoyant(Elastic):
 
     @model_validator(mode="after")
     def _few_windows(self) -> Self:
-        if (self.lead_s + self.check_s) / self.window_s > _MOST_WINDOWS:
-            raise said(f"must be at least 1/{_MOST_WINDOWS} of lead and period, got {self.window_s:g} s", "window")
+        if (self.lead_s + self.check_s) / self.window_s > MOST_WINDOWS:
+            raise said(f"must be at least 1/{MOST_WINDOWS} of lead and period, got {self.window_s:g} s", "window")
         return self
 
     def decide(self, seen: Observation, memory: Any) -> tuple[Decision, Any]:

@@ -46,8 +46,9 @@ def work_s(specs: Sequence[PoolSpec], row: int, requests: NDArray[Any], make: Po
     Shape (len(requests),); 0 for requests that never come there. `make`: another make of the pool's replicas.
 
     A slot's share of its replica for the service. With batching: its share of iterations that hold as many requests as
-    seats, KV memory and token budget allow, prefilling as many as are answered. Saturated replicas of the scenarios that
-    ship do 0.99 to 1.01 of such work a second; 0.9 where KV memory is so short that they preempt and recompute.
+    seats, KV memory and token budget allow, prefilling as many as are answered. Saturated replicas do 0.98 to 1.01 of
+    such work a second, 0.9 where KV memory is so short that they preempt and recompute. Of hashed prompts (prefix
+    caches) it counts every token until they have been served.
     """
     spec = specs[row] if make is None else make
     own = requests["pool"] == row
