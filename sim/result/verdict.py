@@ -84,14 +84,14 @@ def regret_sentence(summary: dict[str, Any]) -> str:
     if found is None:
         return ""
     paid, least, floor = (_money(found, name) for name in ("policy", "clairvoyant", "floor"))
-    more = "no room"
+    keeps = "keeps this service" if found["matched"] else "does not keep this service, even"
+    beyond = ""
     if found["regret_share"] is not None:
         side = "more" if found["regret_share"] >= 0 else "less"
-        more = f"{words.share(abs(found['regret_share']))} {side}"
-    told = "would have kept this service" if found["matched"] else "would not have kept this service, even"
+        beyond = f", {words.share(abs(found['regret_share']))} {side}"
     return (
-        f"An autoscaler that knows the future {told} for {least}: this one cost {paid}, {more}. "
-        f"Full replicas at all times would cost {floor}."
+        f"An autoscaler that knows the future {keeps} for {least}; this one costs {paid}{beyond}. "
+        f"Replicas that are full all the time would cost {floor}."
     )
 
 
