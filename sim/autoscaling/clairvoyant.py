@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from sim.autoscaling.base import Elastic
 from sim.autoscaling.observation import WORK_AHEAD, Decision, Observation, Query
 from sim.config.said import said
-from sim.config.units import Duration, PositiveDuration, PositiveShare
+from sim.config.units import SHARE, Duration, PositiveDuration
 
 MOST_WINDOWS = 240
 """Windows that it looks at, at most."""
@@ -32,9 +32,10 @@ class Clairvoyant(Elastic):
     window_s: Annotated[
         PositiveDuration, Field(alias="window", description="Work is averaged over this; shorter follows bursts.")
     ] = 60.0
-    utilization: Annotated[PositiveShare, Field(description="Share of a replica's time that is planned for work.")] = (
-        0.8
-    )
+    utilization: Annotated[
+        Annotated[float, SHARE.between(0, 2).positive()],
+        Field(description="Share of a replica's time that is planned for work; above 1, some of it is to wait."),
+    ] = 0.8
     check_s: Annotated[PositiveDuration, Field(alias="period", description="Between two decisions.")] = 15.0
 
     @property

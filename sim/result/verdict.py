@@ -89,6 +89,8 @@ def regret_sentence(summary: dict[str, Any]) -> str:
     if found["regret_share"] is not None:
         side = "more" if found["regret_share"] >= 0 else "less"
         beyond = f", {words.share(abs(found['regret_share']))} {side}"
+        if found["regret_share"] < 0 and found["leanest"]:
+            beyond += " by serving worse"
     return (
         f"An autoscaler that knows the future {keeps} for {least}; this one costs {paid}{beyond}. "
         f"Replicas that are full all the time would cost {floor}."

@@ -22,8 +22,9 @@ from sim.result import Result, billing
 from sim.result.window import measured_window
 from sim.scenario import Pool, Scenario, Slots
 
-UTILIZATIONS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45, 0.4, 0.3, 0.2)
-"""Shares of a replica's time that the clairvoyant may plan for work, cheapest first; a bisection tries at most four."""
+UTILIZATIONS = tuple(round(1.5 * 0.94**step, 3) for step in range(31))
+"""Shares of a replica's time that the clairvoyant may plan for work: 1.5 (some of it waits) to 0.234, in steps of 6 %.
+Five of them are tried, by bisection."""
 
 WINDOW_S = 60.0
 """The clairvoyant sizes a pool for the fullest of windows of this length."""
@@ -61,6 +62,8 @@ class PoolRegret:
     """What the clairvoyant attains, as in a summary."""
     matched: bool = True
     """Whether it serves well enough; if not, it is the run with most room, and the regret says little."""
+    leanest: bool = False
+    """Whether it does so without any room, at the first of the utilizations: a policy that costs less serves worse."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +250,7 @@ def _of_pool(result: Result, name: str, search: _Search) -> PoolRegret:
         lead_s=clairvoyant(pool, 1.0).lead_s,
         slo=tuple(block["slo"]),
         matched=matched,
+        leanest=place == 0,
     )
 
 
@@ -296,6 +300,7 @@ def _total(pools: list[PoolRegret]) -> PoolRegret:
         lead_s=pools[0].lead_s if len(pools) == 1 else None,
         slo=pools[0].slo if len(pools) == 1 else (),
         matched=all(one.matched for one in pools),
+        leanest=all(one.leanest for one in pools),
     )
 
 

@@ -52,7 +52,8 @@ def scenario(pools: dict[str, Any], **changes: Any) -> dict[str, Any]:
 def test_four_replicas_where_two_are_enough_are_regretted_by_half() -> None:
     found = regret(load(scenario({"only": pool()})))
     one = found.pools["only"]
-    assert (one.utilization_share, one.matched, one.lead_s) == (1.0, True, 0.0)
+    assert (one.matched, one.leanest, one.lead_s) == (True, True, 0.0)
+    assert one.utilization_share == 1.5, "even so the work of two replicas is not done by one"
     assert one.policy_usd == pytest.approx(4 * 2)
     assert one.clairvoyant_usd == pytest.approx(2 * 2)
     assert one.regret_usd == pytest.approx(4)
@@ -60,7 +61,7 @@ def test_four_replicas_where_two_are_enough_are_regretted_by_half() -> None:
     assert one.floor_usd == pytest.approx(2 * 2, rel=1e-3), "7199 seconds of service, full replicas"
     assert (one.policy_gpu_hours, one.clairvoyant_gpu_hours) == (pytest.approx(4), pytest.approx(2))
     assert found.total == one
-    assert found.runs == 4
+    assert found.runs == 5
 
 
 def test_the_clairvoyant_has_the_bounds_and_the_first_size_of_the_policy_and_looks_as_far_as_the_boot() -> None:
@@ -117,7 +118,7 @@ def test_pools_are_searched_apart_in_the_same_runs_and_fixed_ones_are_left_out()
     wanted = load(scenario({"a": pool(), "b": pool(price={"on_demand": 3}), "c": pool(autoscaler={"replicas": 3})}))
     found = regret(wanted)
     assert list(found.pools) == ["a", "b"]
-    assert found.runs == 4
+    assert found.runs == 5
     assert found.pools["b"].regret_usd == pytest.approx(6)
     assert found.total.regret_usd == pytest.approx(4 + 6)
     assert found.total.policy_usd == pytest.approx(4 * 2 + 4 * 3)
@@ -193,7 +194,7 @@ def test_the_same_twice_from_a_scenario_or_its_result_and_every_run_is_watched()
         yield None
 
     assert regret(wanted, watch=watch) == regret(simulate(wanted))
-    assert steps == ["the policy itself", *(f"clairvoyant run {number}" for number in (1, 2, 3, 4))]
+    assert steps == ["the policy itself", *(f"clairvoyant run {number}" for number in (1, 2, 3, 4, 5))]
 
 
 def test_summary_sentence_and_table_tell_it() -> None:
@@ -220,7 +221,7 @@ def told(policy_usd: float | None, best_usd: float | None, **changes: Any) -> di
     usd = {"policy_usd": policy_usd, "clairvoyant_usd": best_usd, "floor_usd": None if policy_usd is None else 1.0}
     hours = {"policy_gpu_hours": 6.0, "clairvoyant_gpu_hours": 8.0, "floor_gpu_hours": 3.0}
     share = {"regret_share": -0.25, "regret_usd": None if policy_usd is None else -2.0}
-    one = {**usd, **hours, **share, "matched": True, **changes}
+    one = {**usd, **hours, **share, "matched": True, "leanest": False, **changes}
     return {"regret": one, "pools": {"only": {"regret": one}}}
 
 
@@ -230,6 +231,7 @@ def test_less_than_the_clairvoyant_no_price_and_no_match_are_told_as_such() -> N
     without = told(None, None)
     assert "keeps this service for 8 GPU-hours; this one costs 6 GPU-hours" in regret_sentence(without)
     assert regret_table(without).rows[2] == ("regret", "-2 (-25.0%)")
+    assert "25.0% less by serving worse." in regret_sentence(told(6.0, 8.0, leanest=True))
     assert "does not keep this service" in regret_sentence(told(6.0, 8.0, matched=False))
 
 
@@ -237,7 +239,7 @@ def test_less_than_the_clairvoyant_no_price_and_no_match_are_told_as_such() -> N
 
 
 def smooth(autoscaler: dict[str, Any], replica: dict[str, Any] | None = None) -> dict[str, Any]:
-    arrivals = {"kind": "diurnal", "rate": 1.0, "peak": 1.8, "trough": 0.3, "period": "2h"}
+    arrivals = {"kind": "diurnal", "rate": 0.5, "peak": 1.8, "trough": 0.3, "period": "2h"}
     day = {"arrivals": arrivals, "service": {"kind": "lognormal", "mean": 2, "cv": 0.5}}
     one = pool(autoscaler=autoscaler, boot="60s", replica=replica or SLOT)
     return {"name": "smooth", "seed": 3, "horizon": "2h", "workload": day, "pools": {"only": one}}
@@ -248,7 +250,7 @@ def share(found: Regret) -> float:
     return found.total.regret_share
 
 
-@pytest.mark.parametrize("utilization", [0.5, 0.8])
+@pytest.mark.parametrize("utilization", [UTILIZATIONS[8], UTILIZATIONS[18]])
 def test_the_clairvoyant_regrets_next_to_nothing(utilization: float) -> None:
     lead = {"lead": "75s", "utilization": utilization}
     found = regret(load(smooth({"kind": "clairvoyant", "min_replicas": 1, "max_replicas": 12, **lead})))
@@ -256,7 +258,8 @@ def test_the_clairvoyant_regrets_next_to_nothing(utilization: float) -> None:
     assert share(found) == 0.0
 
 
-SLOT_METRICS = {"hpa", "keda", "knative", "aibrix", "ray_serve", "aws_target_tracking", "queue_length", "predictive"}
+SLOT_METRICS = {"hpa", "keda", "knative", "ray_serve", "aws_target_tracking", "queue_length"}
+"""Kinds whose metrics move with the load of slots."""
 
 
 @pytest.mark.parametrize(
@@ -269,8 +272,14 @@ SLOT_METRICS = {"hpa", "keda", "knative", "aibrix", "ray_serve", "aws_target_tra
 )
 def test_nobody_is_much_cheaper_than_one_that_knows_the_future(kind: str, keys: dict[str, Any]) -> None:
     found = regret(load(smooth({"kind": kind, **keys})))
-    assert share(found) >= -0.05
-    assert found.total.floor_usd is not None
-    assert found.total.clairvoyant_usd is not None
-    assert found.total.floor_usd <= found.total.clairvoyant_usd * 1.01
-    assert found.total.utilization_share in UTILIZATIONS
+    one = found.total
+    assert one.policy_usd is not None
+    assert one.clairvoyant_usd is not None
+    assert one.floor_usd is not None
+    assert one.matched
+    assert one.floor_usd < one.clairvoyant_usd
+    if one.policy_usd < 1.1 * one.floor_usd:
+        # its queue runs away: a fleet without any room costs more and serves better
+        assert one.leanest
+    else:
+        assert share(found) >= -0.1, "beyond whole replicas and steps of 6 %"
