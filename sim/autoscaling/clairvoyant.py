@@ -12,9 +12,10 @@ from pydantic import Field, model_validator
 from sim.autoscaling.base import Elastic
 from sim.autoscaling.observation import WORK_AHEAD, Decision, Observation, Query
 from sim.config.said import said
-from sim.config.units import Duration, PositiveDuration, PositiveShare
+from sim.config.units import SHARE, Duration, PositiveDuration
 
-_MOST_WINDOWS = 240
+MOST_WINDOWS = 240
+"""Windows that it looks at, at most."""
 
 
 class Clairvoyant(Elastic):
@@ -31,9 +32,10 @@ class Clairvoyant(Elastic):
     window_s: Annotated[
         PositiveDuration, Field(alias="window", description="Work is averaged over this; shorter follows bursts.")
     ] = 60.0
-    utilization: Annotated[PositiveShare, Field(description="Share of a replica's time that is planned for work.")] = (
-        0.8
-    )
+    utilization: Annotated[
+        Annotated[float, SHARE.between(0, 2).positive()],
+        Field(description="Share of a replica's time that is planned for work; above 1, some of it is to wait."),
+    ] = 0.8
     check_s: Annotated[PositiveDuration, Field(alias="period", description="Between two decisions.")] = 15.0
 
     @property
@@ -47,8 +49,8 @@ class Clairvoyant(Elastic):
 
     @model_validator(mode="after")
     def _few_windows(self) -> Self:
-        if (self.lead_s + self.check_s) / self.window_s > _MOST_WINDOWS:
-            raise said(f"must be at least 1/{_MOST_WINDOWS} of lead and period, got {self.window_s:g} s", "window")
+        if (self.lead_s + self.check_s) / self.window_s > MOST_WINDOWS:
+            raise said(f"must be at least 1/{MOST_WINDOWS} of lead and period, got {self.window_s:g} s", "window")
         return self
 
     def decide(self, seen: Observation, memory: Any) -> tuple[Decision, Any]:

@@ -18,12 +18,15 @@ LINE_EVERY_S = 5.0
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Any]:
-    """What the engine calls with (simulated seconds, arrived, ended, in all); None when `quiet`."""
+def progress(quiet: bool, of: str = "") -> Iterator[Any]:
+    """What the engine calls with (simulated seconds, arrived, ended, in all); None when `quiet`.
+
+    `of`: which of several runs it is.
+    """
     if quiet:
         yield None
         return
-    shown: _Bar | _Lines = _Bar() if sys.stderr.isatty() else _Lines()
+    shown: _Bar | _Lines = _Bar(of) if sys.stderr.isatty() else _Lines(of)
     try:
         yield shown
     finally:
@@ -51,7 +54,8 @@ class Counted:
 class _Lines:
     """Plain lines, for logs."""
 
-    def __init__(self) -> None:
+    def __init__(self, of: str) -> None:
+        self.of = f"{of}: " if of else ""
         self.began = self.last = time.monotonic()
 
     def __call__(self, simulated_s: float, arrived: int, ended: int, total: int) -> None:
@@ -59,7 +63,7 @@ class _Lines:
         if now - self.began < QUIET_S or now - self.last < LINE_EVERY_S:
             return
         self.last = now
-        click.echo(f"{_text(simulated_s, ended, total)}, {_left(now - self.began, ended, total)}", err=True)
+        click.echo(f"{self.of}{_text(simulated_s, ended, total)}, {_left(now - self.began, ended, total)}", err=True)
 
     def close(self) -> None:
         pass
@@ -68,7 +72,8 @@ class _Lines:
 class _Bar:
     """A bar that appears after two seconds and vanishes at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, of: str) -> None:
+        self.of = f"{of}: " if of else ""
         self.began = time.monotonic()
         self.bar: Any = None
         self.task: Any = None
@@ -86,7 +91,8 @@ class _Bar:
             self.bar.start()
             self.task = self.bar.add_task("", total=total, left="")
         left = _left(now - self.began, ended, total)
-        self.bar.update(self.task, completed=ended, description=_text(simulated_s, ended, total), left=left)
+        text = self.of + _text(simulated_s, ended, total)
+        self.bar.update(self.task, completed=ended, description=text, left=left)
 
     def close(self) -> None:
         if self.bar is not None:

@@ -34,6 +34,7 @@ FILE_WIDTH = 100
 @click.option("--no-save", is_flag=True, help="Write no folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON document, and nothing else.")
 @click.option("--check", is_flag=True, help=f"Exit with {SLO_MISSED} when an objective of the scenario is missed.")
+@click.option("--regret", is_flag=True, help="Run again with autoscalers that know the future: what is yours worth?")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.pass_context
 def command(
@@ -48,6 +49,7 @@ def command(
     no_save: bool,
     as_json: bool,
     check: bool,
+    regret: bool,
     quiet: bool,
 ) -> None:
     """Simulate SCENARIO, a file or the name of one that ships (`fleetcast examples`).
@@ -65,6 +67,10 @@ def command(
         raise ConfigError(f"which scenario? give a file, or the name of one that ships: {known}")
     short = [f"{key}={value}" for key, value in (("seed", seed), ("calendar", calendar)) if value is not None]
     wanted = load(scenario, [*sets, *short])
+    if regret:
+        from sim.study.regret import elastic_pools
+
+        elastic_pools(wanted)
     if not no_save:
         # before the work, not after it: a folder that cannot be used costs the user a second
         check_folder(out or default_folder(wanted), replace=force or out is None)
@@ -75,6 +81,8 @@ def command(
 
     with progress(quiet) as shown:
         result = simulate(wanted, progress=shown, on_compile=compiling)
+    if regret:
+        result = _with_regret(result, quiet)
     folder = None
     if not no_save:
         from sim.report import render
@@ -92,18 +100,25 @@ def command(
         ctx.exit(SLO_MISSED)
 
 
+def _with_regret(result: Result, quiet: bool) -> Result:
+    """The result with what its autoscalers cost beyond ones that know the future."""
+    from sim.study.regret import regret
+
+    return regret(result, watch=lambda step: progress(quiet, step)).added_to(result)
+
+
 def _show(result: Result, folder: Path | None) -> None:
     """The verdict, the tables, the notes, and where the rest is."""
     from rich.console import Console
 
     from sim.report.tables import pool_notes, tables
-    from sim.result.verdict import ledger_sentence
+    from sim.result.verdict import ledger_sentence, regret_sentence
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
     summary = result.summary()
-    if ledger := ledger_sentence(summary):
-        console.print(ledger, markup=False, soft_wrap=True)
+    for sentence in filter(None, (ledger_sentence(summary), regret_sentence(summary))):
+        console.print(sentence, markup=False, soft_wrap=True)
     for sheet in tables(summary):
         console.print()
         console.print(_fitting(sheet, console))

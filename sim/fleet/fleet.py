@@ -46,8 +46,8 @@ class Fleet:
             for row, (first, (name, pool)) in enumerate(zip(firsts, scenario.pools.items(), strict=False))
         ]
         self.controls = [
-            Control(clock, state, deployment, self._meter(deployment, spec, ends_s), ends_s)
-            for deployment, spec in zip(self.deployments, specs, strict=True)
+            Control(clock, state, deployment, self._meter(deployment, specs, ends_s), ends_s)
+            for deployment in self.deployments
         ]
         for deployment in self.deployments:
             for rollout in deployment.pool.rollouts:
@@ -73,14 +73,14 @@ class Fleet:
         yield self.clock.at(rollout.at_s, LIFE)
         deployment.roll_out(rollout)
 
-    def _meter(self, deployment: Deployment, spec: PoolSpec, ends_s: float) -> Meter | None:
+    def _meter(self, deployment: Deployment, specs: list[PoolSpec], ends_s: float) -> Meter | None:
         queries = deployment.pool.autoscaler.queries
         if not queries:
             return None
         work = None
         if any(query.metric == WORK_AHEAD for query in queries):
-            own = self.state.requests[self.state.requests["pool"] == deployment.pool_row]
-            work = Work(own["arrival_s"].copy(), work_s(spec, own))
+            requests = self.state.requests
+            work = Work(requests["arrival_s"].copy(), work_s(specs, deployment.pool_row, requests), ends_s)
         return Meter(self.clock, self.state, deployment, queries, work, ends_s)
 
     def spans(self) -> NDArray[Any]:

@@ -52,6 +52,7 @@ def tables(summary: dict[str, Any]) -> list[Table]:
         slo_table(summary),
         latency_table(summary),
         ledger_table(summary),
+        regret_table(summary),
         fleet_table(summary),
         outcome_table(summary),
     )
@@ -108,6 +109,38 @@ def ledger_table(summary: dict[str, Any]) -> Table:
         rows.append((LEDGER_NAMES[entry], *hours, words.usd(summary["ledger"]["usd"][entry])))
     heading = (*(columns if several else ("GPU-hours",)), "cost")
     return Table("Ledger", ("of the paid GPU-hours", *heading), tuple(rows))
+
+
+def regret_table(summary: dict[str, Any]) -> Table:
+    """What the autoscalers cost beyond ones that know the future; no rows where that was not asked for."""
+    columns = {name: block for name, block in _columns(summary).items() if "regret" in block}
+    found = [block["regret"] for block in columns.values()]
+    priced = all(one["policy_usd"] is not None for one in found)
+    lines: dict[str, Callable[[dict[str, Any]], str]] = {
+        "this autoscaler": lambda one: _paid(one, "policy", priced),
+        "one that knows the future": lambda one: (
+            _paid(one, "clairvoyant", priced) + ("" if one["matched"] else ", serving worse")
+        ),
+        "regret": lambda one: f"{_regretted(one, priced)} ({_signed(one['regret_share'])})",
+        "replicas always full": lambda one: _paid(one, "floor", priced),
+    }
+    rows = [(name, *(say(one) for one in found)) for name, say in lines.items()] if found else []
+    heading = tuple(columns) if len(columns) > 1 else ("cost" if priced else "GPU-hours",)
+    return Table("Regret", ("for the measured time", *heading), tuple(rows))
+
+
+def _paid(one: dict[str, Any], whose: str, priced: bool) -> str:
+    return words.usd(one[f"{whose}_usd"]) if priced else words.count(one[f"{whose}_gpu_hours"])
+
+
+def _regretted(one: dict[str, Any], priced: bool) -> str:
+    if not priced:
+        return words.count(one["policy_gpu_hours"] - one["clairvoyant_gpu_hours"])
+    return ("-" if one["regret_usd"] < 0 else "") + words.usd(abs(one["regret_usd"]))
+
+
+def _signed(share: float | None) -> str:
+    return ("-" if share is not None and share < 0 else "") + words.share(None if share is None else abs(share))
 
 
 def fleet_table(summary: dict[str, Any]) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,8 @@ class Result:
 
     scenario: Scenario
     log: RunLog
+    regret: Mapping[str, Any] | None = None
+    """Blocks that a study has added to the summary: of `all` elastic pools, and of each below `pools`."""
 
     def __repr__(self) -> str:
         return f"Result({self.scenario.name!r}, {len(self.log.requests)} requests, {self.log.calendar})"
@@ -94,7 +96,12 @@ class Result:
 
     @cached_property
     def _summary(self) -> dict[str, Any]:
-        return summarize(self.scenario, self.log)
+        summary = summarize(self.scenario, self.log)
+        if self.regret is not None:
+            summary["regret"] = self.regret["all"]
+            for name, block in self.regret["pools"].items():
+                summary["pools"][name]["regret"] = block
+        return summary
 
     @cached_property
     def columns(self) -> Columns:

@@ -78,6 +78,30 @@ def ledger_sentence(summary: dict[str, Any]) -> str:
     return f"Of {words.count(summary['replicas']['gpu_hours'])} GPU-hours paid: {', '.join(parts)}."
 
 
+def regret_sentence(summary: dict[str, Any]) -> str:
+    """What the autoscaler costs beyond one that knows the future, where that was asked for; else nothing."""
+    found = summary.get("regret")
+    if found is None:
+        return ""
+    paid, least, floor = (_money(found, name) for name in ("policy", "clairvoyant", "floor"))
+    keeps = "keeps this service" if found["matched"] else "does not keep this service, even"
+    beyond = ""
+    if found["regret_share"] is not None:
+        side = "more" if found["regret_share"] >= 0 else "less"
+        beyond = f", {words.share(abs(found['regret_share']))} {side}"
+        if found["regret_share"] < 0 and found["leanest"]:
+            beyond += " by serving worse"
+    return (
+        f"An autoscaler that knows the future {keeps} for {least}; this one costs {paid}{beyond}. "
+        f"Replicas that are full all the time would cost {floor}."
+    )
+
+
+def _money(found: dict[str, Any], whose: str) -> str:
+    usd = found[f"{whose}_usd"]
+    return f"{words.count(found[f'{whose}_gpu_hours'])} GPU-hours" if usd is None else words.usd(usd)
+
+
 def peak_sentence(summary: dict[str, Any], timeline: Columns) -> str:
     """What happens when most requests wait, if the queue grows to more than a passing crowd; else nothing."""
     waiting, replicas = timeline["waiting"], timeline["replicas"]

@@ -286,3 +286,25 @@ def test_what_was_left_out_is_told_with_json_too(here: Path) -> None:
     result = fleetcast("run", "trace-replay", "--json", "--no-save", "--set", "workload.trace=burst.csv")
     assert document(result)["requests"]["arrived"] == 2
     assert "1 failed request" in result.stderr
+
+
+# -- regret -----------------------------------------------------------------------------------------------------------
+
+ELASTIC = ("--set", "pools.chat.autoscaler={kind: queue_length, target: 1, min_replicas: 1, max_replicas: 4}")
+
+
+def test_regret_is_in_the_summary_in_what_is_printed_and_in_the_report(here: Path) -> None:
+    found = document(fleetcast("run", "small.yaml", *ELASTIC, "--regret", "--json", "--no-save"))
+    assert list(found) == [*KEYS, "regret"]
+    assert found["pools"]["chat"]["regret"]["policy_usd"] == found["cost"]["total_usd"]
+    assert found["regret"]["floor_usd"] < found["regret"]["clairvoyant_usd"]
+    result = fleetcast("run", "small.yaml", *ELASTIC, "--regret", "--out", "kept")
+    assert "An autoscaler that knows the future keeps this service for $" in result.stdout
+    assert json.loads((here / "kept" / "summary.json").read_text())["regret"] == found["regret"]
+    assert "replicas always full" in (here / "kept" / "report.html").read_text()
+
+
+def test_regret_needs_an_autoscaler(here: Path) -> None:
+    result = fleetcast("run", "small.yaml", "--regret", "--no-save")
+    assert result.exit_code == 2
+    assert "pools: regret is what an autoscaler costs beyond one that knows the future" in result.stderr
