@@ -144,7 +144,7 @@ class Deployment:
             return True
         ready = sum(life.phase == "ready" for life in self.alive)
         unready = [life for life in old if life.phase != "ready"]
-        if unready or ready > self.wanted - unavailable or (new >= self.wanted > 0 and ready >= self.wanted):
+        if unready or ready > self.wanted - unavailable:
             self._let_go(unready or old, ROLLED)
             return True
         return False
