@@ -230,6 +230,8 @@ class CompiledCalendar:
             if stop_s == math.inf or (stop_s > self.ends_s and run["finished"] == run["arrivals"]):
                 return int(run["events"])
             clock.step()
+            if run["noticed"] > 0:  # what control has just done is itself something to hear of, before anything later
+                self.notice()
 
 
 def _has_timers(tables: State) -> bool:

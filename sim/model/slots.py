@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sim.model import heaps, memory, meters, outcomes, queues, seats
@@ -29,8 +30,10 @@ def take(s: State, row: int, r: int, now_s: float) -> None:
     s.seats[seat]["stop"] = now_s + request["service_s"]
     replica["running"] += 1
     heaps.push(s.heaps, s.seats, replica, heaps.SPARE * int(pool["seats"]), seat)
-    request["start_s"] = now_s
-    request["first_token_s"] = now_s + request["first_service_s"] + pool["overhead_s"]
+    if math.isnan(request["start_s"]):
+        request["start_s"] = now_s
+    if math.isnan(request["first_token_s"]):  # else it goes on where another replica left off
+        request["first_token_s"] = now_s + request["first_service_s"] + pool["overhead_s"]
     replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)
 
 
