@@ -24,7 +24,7 @@ from itertools import pairwise
 from typing import Any
 
 from sim.autoscaling.histograms import BOUNDS, Histogram, mean, quantile
-from sim.autoscaling.observation import WORK_AHEAD, Pipeline, Query
+from sim.autoscaling.observation import BUSY_SHARE, WORK_AHEAD, Pipeline, Query
 
 Value = float | Histogram
 """Of a gauge, of a counter since it began, or a histogram (see `sim.autoscaling.histograms`)."""
@@ -44,6 +44,9 @@ def unanswerable(query: Query, pipeline: Pipeline) -> str | None:
     if query.metric in BOUNDS and query.how not in _SHARES and query.how != "mean":
         return f"{query.metric} is a histogram: ask for one of {', '.join(_SHARES)} or mean, not {query.how}"
     needed = _needed(query, BOUNDS)
+    averaged = needed > 1 or query.over_s > 0 or query.across != "sum" or query.metric == BUSY_SHARE
+    if pipeline.scrape_s == 0.0 and averaged:
+        return f"{query.how} of {query.metric}: no samples are taken, so ask for the newest value of a gauge, pool-wide"
     if 0.0 < query.over_s < needed * pipeline.scrape_s:
         samples = "a sample" if needed == 1 else "two samples"
         return (

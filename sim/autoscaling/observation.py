@@ -103,7 +103,8 @@ class Pipeline:
     """How metrics get to a policy, in seconds."""
 
     scrape_s: float
-    """Between two samples."""
+    """Between two samples; 0: no samples are taken, and a policy reads gauges of its pool as they are when it is asked
+    (for one that sits in the router, and `hears` of every change)."""
     delay_s: float = 0.0
     """Until a policy sees a sample."""
 
@@ -143,7 +144,8 @@ class Policy(Protocol):
 
     @property
     def hears(self) -> Literal["nothing", "first_arrival", "changes"]:
-        """When it is asked between periods: when a request reaches an empty pool, or whenever one comes or goes."""
+        """When it is asked between periods: when a request reaches an empty pool, or whenever one comes or goes or a
+        replica becomes ready."""
         ...
 
     def decide(self, seen: Observation, memory: Any) -> tuple[Decision, Any]:

@@ -39,7 +39,7 @@ class Control:
 
     def hear(self) -> None:
         """Something has happened that the policy wants to decide about at once."""
-        if self._process.is_alive:
+        if self._process.is_alive and self._process is not self.clock.active_process:
             self._process.interrupt()
 
     def _ask(self) -> Generator[Any, Any, None]:

@@ -7,6 +7,7 @@ comes in steps that keep within `max_surge` and `max_unavailable`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -53,6 +54,8 @@ class Deployment:
         """By row in the model's table."""
         self.lives: list[Life] = []
         """All there ever were."""
+        self.on_ready: Callable[[], None] | None = None
+        """Called when a replica has become ready, but for those that the run begins with."""
         self.market = Market(self, self.pool.offers)
         self._rows = rows
         self._key = key
@@ -109,6 +112,8 @@ class Deployment:
 
     def watch(self, life: Life) -> None:
         """A replica is ready: from now on it can fail."""
+        if self.on_ready is not None:
+            self.on_ready()
         for broken in self._breakers:
             broken.watch(life)
         self.market.watch(life)
@@ -150,11 +155,20 @@ class Deployment:
         return False
 
     def _let_go(self, lives: list[Life], why: int) -> None:
-        """The first to go are those that are not ready, then the newest (as a ReplicaSet ranks its pods)."""
-        ranks = ("pending", "starting", "down", "ready")
-        life = min(lives, key=lambda life: (ranks.index(life.phase), -life.number))
+        """The first to go are those that are not ready (as a ReplicaSet ranks its pods), then as the pool's drain says.
+        """
+        life = min(lives, key=self._rank)
         grace_s = self.pool.drain.grace_s
         life.drain(why if life.phase == "ready" else CANCELLED, math.inf if grace_s is None else grace_s)
+
+    def _rank(self, life: Life) -> tuple[int, int, int]:
+        """Those with the least go first."""
+        ranks = ("pending", "starting", "down", "ready")
+        first = self.pool.drain.first
+        busy = 0
+        if first == "least_busy" and life.phase == "ready":
+            busy = int(self.state.replicas[life.row]["outstanding"])
+        return ranks.index(life.phase), busy, life.number if first == "oldest" else -life.number
 
     def _order(self) -> bool:
         """Order one more; False when no row is free, because as many still drain."""

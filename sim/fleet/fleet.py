@@ -49,6 +49,9 @@ class Fleet:
             Control(clock, state, deployment, self._meter(deployment, specs, ends_s), ends_s)
             for deployment in self.deployments
         ]
+        for deployment, control in zip(self.deployments, self.controls, strict=True):
+            if control.policy.hears == "changes":
+                deployment.on_ready = control.hear
         for deployment in self.deployments:
             for rollout in deployment.pool.rollouts:
                 clock.process(self._roll_out(deployment, rollout))

@@ -183,8 +183,10 @@ class Life:
 
     def _close(self) -> None:
         deployment = self.deployment
-        retry = deployment.pool.drain.lost == "retry"
-        self.lost += lives.close_replica(deployment.state, self.row, deployment.clock.now, retry)
+        lost = deployment.pool.drain.lost
+        self.lost += lives.close_replica(
+            deployment.state, self.row, deployment.clock.now, lost != "fail", resume=lost == "resume"
+        )
 
     def _start(self, steps: Generator[Any, Any, None]) -> None:
         self._stop()

@@ -50,7 +50,10 @@ HISTOGRAMS = {
 
 
 class Meter:
-    """Scrapes one pool every `scrape_s` from the run's start; `answers` are as of some seconds ago."""
+    """Scrapes one pool every `scrape_s` from the run's start; `answers` are as of some seconds ago.
+
+    Without samples (`scrape_s` 0), they are as of now.
+    """
 
     def __init__(
         self,
@@ -75,12 +78,14 @@ class Meter:
         self._before = (0.0, 0.0, 0.0)
         """Time of the last scrape, and the integrals then: requests present, busy time."""
         self._pods_before: dict[int, tuple[float, float, float]] = {}
-        if self._pool_metrics:
+        self._is_live = self.pipeline.scrape_s == 0
+        self._live_queries = [query for query in queries if query.metric != WORK_AHEAD]
+        if self._pool_metrics and not self._is_live:
             clock.process(self._scrape())
 
     def answers(self, at_s: float) -> dict[Query, float]:
         """What the policy can know of the pool at a time."""
-        found = self.history.answers(at_s)
+        found = self._live(at_s) if self._is_live else self.history.answers(at_s)
         for query in self._ahead:
             assert self._work is not None
             found[query] = self._work.ahead(at_s, query.over_s)
@@ -89,6 +94,14 @@ class Meter:
     def each(self, at_s: float) -> dict[int, dict[Query, float]]:
         """What it can know of each replica, by the number of its life."""
         return self.history.each(at_s)
+
+    def _live(self, at_s: float) -> dict[Query, float]:
+        """Gauges as they are now."""
+        present = float(self.state.pools[self.deployment.pool_row]["present"])
+        return {
+            query: present if query.metric == CONCURRENCY else float(self._pool_value(query.metric, at_s, False))
+            for query in self._live_queries
+        }
 
     def _scrape(self) -> Generator[Any, Any, None]:
         count = 0

@@ -15,6 +15,7 @@ from sim.model import (
     memory,
     meters,
     outcomes,
+    pace,
     planning,
     prefix,
     queues,
@@ -80,10 +81,12 @@ def is_empty(s: State, row: int) -> bool:
     return bool(transitions.empty(s.replicas[row]))
 
 
-def close_replica(s: State, row: int, now_s: float, retry: bool) -> int:
+def close_replica(s: State, row: int, now_s: float, retry: bool, resume: bool = False) -> int:
     """Replica `row` is gone, whatever it was doing. Returns how many requests that cost their place.
 
-    They begin again elsewhere from the start, or (not `retry`) fail. Its caches are empty if the row is used again.
+    They begin again elsewhere from the start, or go on there (`resume`: what is left of their service; their prompt
+    and the tokens made so far are prefilled again), or (not `retry`) fail. Its caches are empty if the row is used
+    again.
     """
     replica = s.replicas[row]
     assert replica["serving"] == 1, f"replica {row} is not open"
@@ -96,6 +99,8 @@ def close_replica(s: State, row: int, now_s: float, retry: bool) -> int:
             replica["decoded"] += batching.iterations_by(replica, now_s, True) * int(replica["running"])
     else:
         slots.settle(replica, now_s)
+    if retry and resume:
+        _keep(s, row, now_s)
     replica["boundary_s"] = now_s
     here = [*_leave_seats(s, row), *_leave_queue(s, row)]
     sent = _leave_link(s, row)
@@ -108,7 +113,10 @@ def close_replica(s: State, row: int, now_s: float, retry: bool) -> int:
     transitions.touch(s, row)
     for r in (*here, *sent):
         s.requests[r]["lost"] = min(int(s.requests[r]["lost"]) + 1, 255)
-        _start_over(s, r, now_s, retry)
+        if retry and resume:
+            _go_on(s, r)
+        else:
+            _start_over(s, r, now_s, retry)
     if make["metered"] == 1:
         for _ in here:
             meters.go(s, int(make["home"]), now_s)
@@ -229,6 +237,41 @@ def _start_over(s: State, r: int, now_s: float, retry: bool) -> None:
     request["preempted"] = 0
     request["done_tokens"] = 0
     request["first_token_s"] = math.nan
+
+
+def _keep(s: State, row: int, now_s: float) -> None:
+    """Note what the requests in the seats of a replica have had of their service, or of their tokens, by now.
+
+    To be called before its `boundary_s` moves.
+    """
+    replica = s.replicas[row]
+    make = s.pools[replica["pool"]]
+    made = 0
+    if make["batching"] == 1:
+        over = batching.iterations_by(replica, now_s, True) if replica["planned"] > 0 else 0
+        made = pace.clock(make, replica["tick"] + over)
+    seat = int(replica["newest"])
+    while seat != NONE:
+        place = s.seats[seat]
+        request = s.requests[place["request"]]
+        seat = int(place["older"])
+        if make["batching"] == 0:
+            left_s = float(place["stop"]) - now_s
+            first_s = float(request["first_service_s"]) - (float(request["service_s"]) - left_s)
+            request["service_s"], request["first_service_s"] = left_s, max(first_s, 0.0)
+            if first_s > 0.0:
+                request["first_token_s"] = math.nan  # it was only foreseen
+        elif place["stop"] >= 0:
+            request["done_tokens"] += int(place["offset"]) + made - int(place["prompt"])
+
+
+def _go_on(s: State, r: int) -> None:
+    """Request r has lost its replica, and goes on at another: where it decodes, as after a preemption there."""
+    request = s.requests[r]
+    request["replica"] = NONE
+    request["preempted"] = 0
+    if request["handed"] != transfer.HERE:
+        request["handed"] = transfer.STARTS_OVER
 
 
 def _send_again(s: State, requests: list[int], now_s: float) -> None:

@@ -32,7 +32,8 @@ def take(s: State, row: int, r: int, now_s: float) -> None:
     heaps.push(s.heaps, s.seats, replica, heaps.SPARE * int(pool["seats"]), seat)
     if math.isnan(request["start_s"]):
         request["start_s"] = now_s
-    request["first_token_s"] = now_s + request["first_service_s"] + pool["overhead_s"]
+    if math.isnan(request["first_token_s"]):  # else it goes on where another replica left off
+        request["first_token_s"] = now_s + request["first_service_s"] + pool["overhead_s"]
     replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)
 
 

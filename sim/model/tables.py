@@ -25,8 +25,8 @@ REQUEST = np.dtype(
         ("start_s", "f8"),  # first time in a batch or slot; NaN until then
         ("first_token_s", "f8"),  # as the client sees it; NaN until then
         ("finish_s", "f8"),  # as the client sees it; NaN until then
-        ("service_s", "f8"),  # slots: the whole service
-        ("first_service_s", "f8"),  # slots: until the first token
+        ("service_s", "f8"),  # slots: the whole service; what is left of it once a replica was lost and it goes on
+        ("first_service_s", "f8"),  # slots: until the first token, the same
         ("ticket", "f8"),  # uniform in [0, 1), for routers that draw lots
         ("prompt_tokens", "i4"),
         ("output_tokens", "i4"),
@@ -39,7 +39,7 @@ REQUEST = np.dtype(
         ("stream", "i2"),
         ("outcome", "u1"),
         ("handed", "u1"),  # how far its way to another pool is (see transfer)
-        ("lost", "u1"),  # replicas that ended while it was there; it then began again from the start
+        ("lost", "u1"),  # replicas that ended while it was there; it then began again, or went on
         ("preempted", "u1"),  # 1 once it has lost its seat to others: it goes on at the replica where it was
     ],
     align=True,

@@ -115,16 +115,54 @@ def _sojourn_of_size_two(run: Run) -> Ratio:
 
 
 def _at_time(run: Run, what: str, at_s: float) -> Ratio:
-    """How many are there (EN), wait (EQ), or whether all servers are busy (Pdelay), at one time of every turn."""
+    """How many are there (EN), wait (EQ), are served (EB), are served beyond the later servers (E_surplus_busy), or
+    whether all servers are busy (Pdelay), at one time of every turn.
+    """
     turn_s = run.given["turn_s"]
     first_s = run.given["first_turn"] * turn_s + at_s % turn_s
     times_s = np.arange(first_s, float(run.result.log.edges_s[-1]), turn_s)
     rows = run.result.log.requests
-    gone = rows["start_s"] if what == "EQ" else np.sort(rows["finish_s"])
-    here = np.searchsorted(rows["arrival_s"], times_s, "right") - np.searchsorted(gone, times_s, "right")
+    came = np.searchsorted(rows["arrival_s"], times_s, "right")
+    here = came - np.searchsorted(np.sort(rows["finish_s"]), times_s, "right")
+    if what == "EN":
+        return float(here.sum()), float(len(times_s))
+    servers = _servers(run, times_s)
     if what == "Pdelay":
-        here = here >= run.given["servers"]
-    return float(here.sum()), float(len(times_s))
+        return float((here >= servers).sum()), float(len(times_s))
+    # who is sent back to the line keeps the time of its first start
+    waiting = np.maximum(here - servers, 0) if "evicts" in run.given else came - _started(run, times_s)
+    busy = here - waiting
+    found = {"EQ": waiting, "EB": busy, "E_surplus_busy": np.maximum(busy - run.given.get("later_servers", 0), 0)}
+    return float(found[what].sum()), float(len(times_s))
+
+
+def _started(run: Run, times_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Requests that had started by each time."""
+    return np.searchsorted(run.result.log.requests["start_s"], times_s, "right")
+
+
+def _servers(run: Run, times_s: NDArray[np.float64]) -> Any:
+    """Servers that take requests at each time: a number given, or what was last decided by then."""
+    if "servers" in run.given:
+        return run.given["servers"]
+    decisions = run.result.log.decisions
+    decided_s = np.array([row.at_s for row in decisions])
+    return np.array([row.wanted for row in decisions])[np.searchsorted(decided_s, times_s, "right") - 1]
+
+
+def _setups_s(run: Run) -> float:
+    """Replica-seconds of setup in the window: from the order to ready or cancelled."""
+    spans = run.result.log.spans
+    start_s, end_s = run.result.scenario.warmup_s, float(run.result.log.edges_s[-1])
+    until_s = np.minimum(np.minimum(spans["ready_s"], spans["gone_s"]), end_s)
+    return float(np.maximum(until_s - np.maximum(spans["launched_s"], start_s), 0.0).sum())
+
+
+def _setups(run: Run) -> Ratio:
+    """Setups begun in the window, a request."""
+    launched_s = run.result.log.spans["launched_s"]
+    begun = (launched_s >= run.result.scenario.warmup_s) & (launched_s < float(run.result.log.edges_s[-1]))
+    return float(np.count_nonzero(begun)), float(len(run.rows))
 
 
 MEASURES: dict[str, Callable[[Run], Ratio]] = {
@@ -159,11 +197,16 @@ MEASURES: dict[str, Callable[[Run], Ratio]] = {
     ),
     "mean_batch": lambda run: (float(len(run.wait_s)), float(run.batches)),
     "batch_rate": lambda run: (float(run.batches), run.length_s),
+    "mean_busy": _mean_over_time("time_average", "running"),
+    "mean_up": _mean_over_time("replicas", "mean"),
+    "mean_on_or_setup": lambda run: (3600 * run.summary["replicas"]["replica_hours"], run.length_s),
+    "mean_in_setup": lambda run: (_setups_s(run), run.length_s),
+    "P_job_triggers_setup": _setups,
     "slowdown": _slowdown,
     "W_given_size_2": _sojourn_of_size_two,
 }
 
-AT_TIME = re.compile(r"(EN|EQ|Pdelay)_t([\d.]+)")
+AT_TIME = re.compile(r"(EN|EQ|EB|E_surplus_busy|Pdelay)_t([\d.]+)")
 QUANTILE = re.compile(r"(Wq|W)_p(\d+)")
 _IN_SUMMARY = {"Wq": "queue_wait_s", "W": "e2e_s"}
 

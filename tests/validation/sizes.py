@@ -6,7 +6,7 @@ more. All together about three thousand million requests.
 
 from __future__ import annotations
 
-MILLIONS = {
+MILLIONS: dict[str, float] = {
     "mm1_rho0.3": 7,
     "mm1_rho0.5": 8,
     "mm1_rho0.8": 24,
@@ -86,6 +86,21 @@ MILLIONS = {
     "mt_m_c_sin_overload": 70,
     "mt_g_inf_exponential": 4,
     "mt_g_inf_deterministic": 4,
+    "mmc_setup_par_c1_rho0.5_al0.2": 1.5,
+    "mmc_setup_stag_c2_rho0.5_al0.5": 1.5,
+    "mmc_setup_stag_c5_rho0.6_al0.2": 3,
+    "mmc_setup_stag_c10_rho0.5_al0.1": 3,
+    "mmc_setup_par_c10_rho0.5_al0.1": 2.6,
+    "mm1_detsetup_D5.0_rho0.6": 1.5,
+    "mm1_detsetup_D20.0_rho0.3": 1,
+    "breakdown_c1_lam0.6": 12,
+    "breakdown_c1_lam0.5": 5,
+    "breakdown_c5_lam3.0": 3,
+    "breakdown_c10_lam8.0": 15,
+    "scaleout_step": 18,
+    "scalein_preempt": 24,
+    "scalein_graceful first to end": 2.2,
+    "scalein_graceful picked": 20,
     "erlangB_c15_a8.108 exponential": 40,
     "erlangB_c15_a8.108 constant": 10,
     "erlangB_c15_a8.108 lognormal": 22,
