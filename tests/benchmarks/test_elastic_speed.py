@@ -1,4 +1,4 @@
-"""How fast elastic fleets are: beside the same fleet at a fixed size, and a week of a real rate curve under every policy.
+"""How fast elastic fleets are: beside a fleet of fixed size, and over a week of a real rate curve under every policy.
 
 The fleet and its traffic are those of test_speed: a 70B model on four H100 a replica, 7.5 requests a second each.
 """
@@ -65,8 +65,8 @@ def test_a_control_tick_every_15_s_beside_a_fixed_fleet(capsys: pytest.CaptureFi
     ratio = statistics.median(ratios)
     with capsys.disabled():
         print(
-            f"\ncompiled calendar under an HPA every 15 s ({size:.1f} replicas): {elastic / 1e6:.2f} M requests/s, fixed "
-            f"fleet {static / 1e6:.2f} M, ratio {ratio:.2f} (bar 0.7)"
+            f"\ncompiled calendar under an HPA every 15 s ({size:.1f} replicas): {elastic / 1e6:.2f} M requests/s, "
+            f"fixed fleet {static / 1e6:.2f} M, ratio {ratio:.2f} (bar 0.7)"
         )
     assert ratio >= 0.7
 
