@@ -22,6 +22,7 @@ from sim.fleet.sampling import Sampler, edges
 from sim.model import compiled, lives, loop, state, timers, tournament, transitions
 from sim.model.state import PoolSpec
 from sim.model.tables import NONE, REQUEST, State
+from sim.model.work import work_law
 from sim.result import Result
 from sim.result.log import RunLog
 from sim.scenario import Scenario
@@ -94,6 +95,7 @@ def simulate(
         spans=fleet.spans(),
         down=fleet.downs(),
         decisions=fleet.decisions(),
+        work=tuple(work_law(specs, row, requests) for row in range(len(specs))),
         streams=streams,
         pools=tuple(scenario.pools),
         rooms=tuple(spec.replicas for spec in specs),

@@ -75,8 +75,12 @@ def entries(log: RunLog, row: int, pool: Pool, told: dict[str, Any], start_s: fl
     rows = log.samples[log.samples["pool"] == row]
     busy_s = float(np.diff(np.interp((start_s, end_s), rows["at_s"], rows["busy_s"]))[0])
     error_s = SMALL * (1 + busy_s)
-    assert hours["useful"] <= busy_s + error_s, "useful, and not at work"
-    assert busy_s <= hours["useful"] + hours["drain"] + error_s, "at work, and not useful"
+    law = log.work[row]
+    if law.s_per_service_s > 0:  # slots: the work is what the seats that were taken are of a replica
+        running_s = float(np.diff(np.interp((start_s, end_s), rows["at_s"], rows["running_s"]))[0])
+        work_s = running_s * law.s_per_service_s
+        assert hours["useful"] <= work_s + error_s, "useful, and not at work"
+        assert work_s <= hours["useful"] + hours["drain"] + error_s, "at work, and not useful"
     floor_s = pool.autoscaler.floor_replicas * (end_s - start_s)
     assert hours["floor"] <= floor_s + error_s, "the floor keeps more than its replicas"
     spans = log.spans[log.spans["pool"] == row]
@@ -122,7 +126,7 @@ def decided(log: RunLog) -> None:
         seen = log.samples[log.samples["pool"] == place]
         at_s = np.array([row.at_s for row in rows])
         assert (np.diff(at_s) >= 0).all(), "decisions out of order"
-        for name in ("ready_s", "busy_s"):
+        for name in ("ready_s", "running_s"):
             integral = np.array([getattr(row, name) for row in rows])
             inside = at_s <= seen["at_s"][-1]
             low = seen[name][np.maximum(np.searchsorted(seen["at_s"], at_s[inside], side="right") - 1, 0)]

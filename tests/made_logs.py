@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim.model.tables import COMPLETED, NONE, OUTCOMES, REJECTED, REQUEST, UNFINISHED
+from sim.model.work import WorkLaw
 from sim.result import DecisionRow, RunLog
 from sim.result.log import DOWN, SAMPLE, WHY, new_spans
 
@@ -121,6 +122,7 @@ def log(
         "engine_s": 0.25,
     }
     values |= changes
+    values.setdefault("work", tuple(WorkLaw(row, s_per_service_s=1.0) for row in range(len(values["pools"]))))
     return RunLog(requests=table, samples=np.array(samples, SAMPLE), edges_s=np.array(edges_s), spans=spans, **values)
 
 
@@ -162,7 +164,7 @@ def queue_log(
     return RunLog(
         "compiled", table, samples, edges_s, spans, downs(),
         (DecisionRow(0.0, "main", 0, servers, f"fixed at {servers}"),),
-        ("requests",), ("main",), (servers,), (), end_s, 3 * count, 0, 1.0, 0.8,
+        (WorkLaw(0, s_per_service_s=0.25),), ("requests",), ("main",), (servers,), (), end_s, 3 * count, 0, 1.0, 0.8,
     )  # fmt: skip
 
 
@@ -199,10 +201,10 @@ def elastic_log(count: int = 20_000, horizon_s: float = 7200.0, bins: int = 288)
     samples["busy_s"] = np.concatenate(([0.0], np.cumsum(work_s)))
     samples["running_s"], samples["seats_s"] = samples["busy_s"] * 4, samples["ready_s"] * 8
     samples["kv_tokens_s"], samples["kv_capacity_s"] = samples["busy_s"] * 1000, samples["ready_s"] * 2000
-    work = np.interp(at_s, edges_s, samples["busy_s"]).tolist()
+    work = np.interp(at_s, edges_s, samples["running_s"]).tolist()
     decisions = tuple(
-        DecisionRow(now_s, "main", want, want, f"<b>{ask}</b> by load; window 5m", ask, 0, ready_s(now_s), busy_s)
-        for now_s, want, ask, busy_s in zip(at_s.tolist(), wanted.tolist(), proposed.tolist(), work, strict=True)
+        DecisionRow(now_s, "main", want, want, f"<b>{ask}</b> by load; window 5m", ask, 0, ready_s(now_s), running_s)
+        for now_s, want, ask, running_s in zip(at_s.tolist(), wanted.tolist(), proposed.tolist(), work, strict=True)
     )
     return replace(made, spans=spans, down=down, decisions=decisions, rooms=(40,))
 

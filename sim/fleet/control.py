@@ -83,12 +83,12 @@ class Control:
                     f"pools.{deployment.name}.autoscaler",
                 )
             )
-        served_s, busy_s = map(float, transitions.sample(self.state, deployment.pool_row, now_s)[:2])
+        served_s, _, running_s = map(float, transitions.sample(self.state, deployment.pool_row, now_s)[:3])
         proposed = wanted if decision.proposed is None else decision.proposed
         ready = int(self.state.pools[deployment.pool_row]["ready"])
         self.decisions.append(
             DecisionRow(
-                now_s, deployment.name, deployment.wanted, wanted, decision.reason, proposed, ready, served_s, busy_s
+                now_s, deployment.name, deployment.wanted, wanted, decision.reason, proposed, ready, served_s, running_s
             )
         )
         if wanted != deployment.wanted:

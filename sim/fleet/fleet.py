@@ -15,9 +15,10 @@ from sim.fleet.control import Control
 from sim.fleet.deployment import Deployment
 from sim.fleet.metering import Meter
 from sim.fleet.setup import Makes
-from sim.fleet.work import Work, work_s
+from sim.fleet.work import Work
 from sim.model.state import PoolSpec
 from sim.model.tables import State
+from sim.model.work import work_law
 from sim.result.log import DOWN, DecisionRow
 from sim.scenario import Scenario
 from sim.scenario.rollout import Rollout
@@ -83,7 +84,8 @@ class Fleet:
         work = None
         if any(query.metric == WORK_AHEAD for query in queries):
             requests = self.state.requests
-            work = Work(requests["arrival_s"].copy(), work_s(specs, deployment.pool_row, requests), ends_s)
+            law = work_law(specs, deployment.pool_row, requests)
+            work = Work(requests["arrival_s"].copy(), law.work_s(requests), ends_s)
         return Meter(self.clock, self.state, deployment, queries, work, ends_s)
 
     def spans(self) -> NDArray[Any]:

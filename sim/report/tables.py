@@ -25,11 +25,11 @@ LAW_SOURCES = {
     None: words.MISSING,
 }
 LEDGER_NAMES = {
-    "useful": "useful: at work",
+    "useful": "useful: what full replicas would have taken",
     "cold_start": "cold start: not ready yet",
-    "headroom": "headroom: idle, wanted for the load",
-    "cool_down": "cool-down: idle, kept by a window or a rate",
-    "floor": "floor: idle, kept by the minimum",
+    "headroom": "headroom: spare, wanted for the load",
+    "cool_down": "cool-down: spare, kept by a window or a rate",
+    "floor": "floor: spare, kept by the minimum",
     "drain": "drain: on their last requests",
     "failed": "failed: down, or taken before ready",
     "rounding": "rounding: billed after they were gone",

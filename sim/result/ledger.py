@@ -1,13 +1,13 @@
 """The waste ledger: where the paid time of a fleet went. Every paid second is in exactly one entry.
 
-- `useful`: replicas at work, with at least one running request;
+- `useful`: the work that was done: what the requests would take of replicas that are full all the time. A replica that
+  batches works on almost without a pause and is seldom full; the rest of its time could have served more;
 - `cold_start`: launched and not ready yet;
-- `floor`: idle replicas that the policy's minimum alone keeps there (all idle ones of a fixed fleet);
-- `cool_down`: idle replicas above what load alone asked for at the policy's last decision: its stabilisation windows,
-  rate limits and cooldowns keep them;
-- `headroom`: the other idle replicas: the policy wants them for the load;
-- `drain`: from draining to gone. Who drains is at work until it is gone, so this is work too, on a replica that
-  takes no more of it;
+- `floor`: spare time that the policy's minimum alone keeps there (all of it in a fixed fleet);
+- `cool_down`: spare time of replicas above what load alone asked for at the policy's last decision: its stabilisation
+  windows, rate limits and cooldowns keep them;
+- `headroom`: the other spare time: the policy wants it for the load;
+- `drain`: from draining to gone, work on a replica that takes no more of it;
 - `failed`: down and repaired in place, or taken before it was ever ready;
 - `rounding`: billed after the replica was gone, by the granularity and the minimum of the bill.
 """
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from sim.result import billing
 from sim.result.lives import Stages, Stretches, stages
+from sim.result.work import work_done_s
 
 if TYPE_CHECKING:
     from sim.result.log import RunLog
@@ -55,16 +56,20 @@ def ledger(log: RunLog, pools: Mapping[int, Pool], window: Window) -> dict[str, 
 def _spent(log: RunLog, place: int, pool: Pool, window: Window) -> list[tuple[billing.Terms, NDArray[np.float64]]]:
     """By make of a pool: its terms, and its paid replica-seconds by entry, shape (entries,).
 
-    Who is at work is known of the pool, not of its makes: each has its part of the pool's ready time.
+    The work done is known of the pool, not of its makes: each has its part of the pool's ready time, and so have those
+    that drain.
     """
     own = log.spans["pool"] == place
     until_s = billing.paid_until_s(log.spans, {place: pool})
-    edges_s, busy_s, proposed = _seen(log, place, window)
+    edges_s, proposed = _seen(log, place, window)
+    done_s = np.diff(work_done_s(log, place, edges_s))
     makes = [stages(log, until_s, own & (log.spans["make"] == make)) for make in range(len(billing.terms(pool)))]
     ready_s = [_less(seen.serving, seen.down_serving, edges_s) for seen in makes]
     drain_s = np.sum([_less(seen.draining, seen.down_draining, edges_s) for seen in makes], axis=0)
     floor = pool.autoscaler.floor_replicas
-    shares = _shares(np.sum(ready_s, axis=0), busy_s - drain_s, proposed, floor, np.diff(edges_s))
+    serving_s = np.sum(ready_s, axis=0)
+    done_s *= np.divide(serving_s, serving_s + drain_s, out=np.zeros_like(serving_s), where=serving_s > 0)
+    shares = _shares(serving_s, np.minimum(done_s, serving_s), proposed, floor, np.diff(edges_s))
     spent = []
     for term, seen, made_s in zip(billing.terms(pool), makes, ready_s, strict=True):
         entries = {name: float(share @ made_s) for name, share in shares.items()} | _outside(seen, edges_s[[0, -1]])
@@ -72,29 +77,26 @@ def _spent(log: RunLog, place: int, pool: Pool, window: Window) -> list[tuple[bi
     return spent
 
 
-def _seen(
-    log: RunLog, place: int, window: Window
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _seen(log: RunLog, place: int, window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The window cut at every sample and decision of a pool.
 
-    Edges, shape (bins + 1,); by bin, replica-seconds at work and what the policy's last decision proposed (inf before
-    the first: then nothing is too much).
+    Edges, shape (bins + 1,); by bin, what the policy's last decision proposed (inf before the first: then nothing is
+    too much).
     """
-    samples = log.samples[log.samples["pool"] == place]
+    sampled_s = log.samples["at_s"][log.samples["pool"] == place]
     decided = [row for row in log.decisions if row.pool == log.pools[place]]
     decided_s = np.array([row.at_s for row in decided])
-    at_s, first = np.unique(np.concatenate((samples["at_s"], decided_s)), return_index=True)
-    busy_s = np.concatenate((samples["busy_s"], [row.busy_s for row in decided]))[first]
+    at_s = np.unique(np.concatenate((sampled_s, decided_s)))
     inside = at_s[(at_s > window.start_s) & (at_s < window.end_s)]
     edges_s = np.concatenate(([window.start_s], inside, [window.end_s]))
     proposed = np.array([np.inf, *(row.wanted if row.proposed is None else row.proposed for row in decided)])
     last = np.searchsorted(decided_s, edges_s[:-1], side="right")
-    return edges_s, np.diff(np.interp(edges_s, at_s, busy_s)), proposed[last]
+    return edges_s, proposed[last]
 
 
 def _shares(
     ready_s: NDArray[np.float64],
-    busy_s: NDArray[np.float64],
+    done_s: NDArray[np.float64],
     proposed: NDArray[np.float64],
     floor: int,
     length_s: NDArray[np.float64],
@@ -103,7 +105,7 @@ def _shares(
 
     Idle time is split in order: what the minimum keeps there, then what is above the proposal, then the rest.
     """
-    useful_s = np.where(ready_s - busy_s <= _NOISE * ready_s, ready_s, np.maximum(busy_s, 0.0))
+    useful_s = np.where(ready_s - done_s <= _NOISE * ready_s, ready_s, np.maximum(done_s, 0.0))
     idle_s = ready_s - useful_s
     floor_s = np.minimum(idle_s, np.maximum(floor * length_s - useful_s, 0.0))
     floor_s = np.where(idle_s - floor_s <= _NOISE * ready_s, idle_s, floor_s)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.model.work import WorkLaw
+
 SAMPLE = np.dtype(
     [
         ("at_s", "f8"),
@@ -83,8 +85,8 @@ class DecisionRow(NamedTuple):
     ready: int = 0
     """Replicas ready at this instant."""
     ready_s: float = 0.0
-    """As `ready_s` and `busy_s` of a sample: integrals of the pool from 0 to this instant."""
-    busy_s: float = 0.0
+    """As `ready_s` and `running_s` of a sample: integrals of the pool from 0 to this instant."""
+    running_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ class RunLog:
     down: NDArray[np.void]
     """Rows of `DOWN`."""
     decisions: tuple[DecisionRow, ...]
+    work: tuple[WorkLaw, ...]
+    """How much work requests are, by pool."""
     streams: tuple[str, ...]
     pools: tuple[str, ...]
     rooms: tuple[int, ...]

@@ -17,7 +17,7 @@ from sim.autoscaling.clairvoyant import MOST_WINDOWS, Clairvoyant
 from sim.config.errors import ConfigError, Problem
 from sim.engine import Progress, simulate
 from sim.fleet import setup
-from sim.fleet.work import work_s
+from sim.model.work import work_law
 from sim.result import Result, billing
 from sim.result.window import measured_window
 from sim.scenario import Pool, Scenario, Slots
@@ -258,11 +258,11 @@ def floor(result: Result, name: str) -> tuple[float, float]:
     """USD and GPU-hours of a pool whose replicas were full all the time, for all that arrived in the window.
 
     Each in the make of replica (offer and version) that needs least of it. No fleet that serves everything can cost
-    less, by the work that a full batch does (see `sim.fleet.work`).
+    less, by the work that a full batch does (see `sim.model.work`).
     """
     scenario, log = result.scenario, result.log
     row = log.pools.index(name)
-    window = measured_window(scenario, log)
+    rows = log.requests[measured_window(scenario, log).rows]
     specs, makes = setup.pool_specs(scenario)
     spec = specs[row]
     usd, gpu_hours = [], []
@@ -272,7 +272,7 @@ def floor(result: Result, name: str) -> tuple[float, float]:
     for (offer, version), place in makes[row].specs.items():
         if place not in hours:
             make = spec if place == 0 else spec.makes[place - 1]
-            hours[place] = float(work_s(specs, row, log.requests[window.rows], make).sum()) / 3600
+            hours[place] = float(work_law(specs, row, rows, make).work_s(rows).sum()) / 3600
         term = terms[version * offers + offer]
         usd.append(hours[place] * term.usd_per_replica_hour)
         gpu_hours.append(hours[place] * term.gpus_per_replica)

@@ -98,9 +98,10 @@ def test_cold_starts_drains_and_failures_are_not_idle_time() -> None:
 
 def test_work_of_those_that_drain_is_not_counted_twice() -> None:
     spans = lives(ALWAYS, ALWAYS, {"ready_s": 0.0, "draining_s": 100.0, "gone_s": 150.0, "why": "scaled_in"})
-    # one at work all the time, the last one too until it is gone, the other never
+    # of the 300 done by 150, those that drained have the part that they have of the time: 50 of 450
     found = entries(spans, [(0, 0), (150, 300), (200, 350)], (decision(0.0, 3),), floor=0)
-    assert found == {"useful": 200 + 100, "drain": 50, "headroom": 200}
+    useful = 300 * 400 / 450 + 50
+    assert found == {"useful": pytest.approx(useful), "drain": 50, "headroom": pytest.approx(500 - useful)}
 
 
 def test_only_the_window_counts() -> None:

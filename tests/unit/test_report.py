@@ -206,7 +206,7 @@ def test_the_ledgers_bar_and_table_are_those_of_the_summary(elastic: Result) -> 
     assert shares == pytest.approx({name: part / total for name, part in told["gpu_hours"].items() if part}, rel=1e-4)
     (table,) = [table for table in tables(elastic.summary()) if table.caption == "Ledger"]
     assert len(table.rows) == len(shares)
-    assert table.rows[0][0] == "useful: at work"
+    assert table.rows[0][0] == "useful: what full replicas would have taken"
     assert table.rows[0][-1] == words.usd(told["usd"]["useful"])
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from sim.engine import simulate
 from sim.fleet import setup
-from sim.fleet.work import Work, work_s
+from sim.fleet.work import Work
+from sim.model.work import work_law
 from sim.scenario import load
 
 LATENCY = {"base_s": 0.02, "prefill_s_per_token": 5e-5, "decode_s_per_seq": 2e-4, "attention_s_per_token": 1e-8}
@@ -42,7 +43,7 @@ def done(scenario: Any) -> dict[str, float]:
     for row, name in enumerate(wanted.pools):
         ended_s = requests["first_token_s" if specs[row].next_pool is not None else "finish_s"]
         inside = (ended_s >= from_s) & (ended_s < to_s)
-        found[name] = float(work_s(specs, row, requests)[inside].sum()) / (to_s - from_s)
+        found[name] = float(work_law(specs, row, requests).work_s(requests)[inside].sum()) / (to_s - from_s)
     return found
 
 
@@ -93,7 +94,9 @@ def test_a_slot_is_its_share_of_a_replica_and_other_pools_requests_are_no_work()
     specs, _ = setup.pool_specs(wanted)
     requests = simulate(wanted).log.requests
     for row in (0, 1):
-        assert np.array_equal(work_s(specs, row, requests), np.where(requests["pool"] == row, 0.75, 0.0))
+        assert np.array_equal(
+            work_law(specs, row, requests).work_s(requests), np.where(requests["pool"] == row, 0.75, 0.0)
+        )
     assert set(requests["pool"].tolist()) == {0, 1}
 
 
