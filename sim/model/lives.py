@@ -72,6 +72,7 @@ def drain_replica(s: State, row: int, now_s: float, redirect: bool) -> bool:
     _no_more(s, row)
     if redirect:
         _redirect(s, row, now_s)
+    _offer(s, row, now_s)
     _release(s, now_s)
     return is_empty(s, row)
 
@@ -90,7 +91,8 @@ def close_replica(s: State, row: int, now_s: float, retry: bool, resume: bool = 
     """
     replica = s.replicas[row]
     assert replica["serving"] == 1, f"replica {row} is not open"
-    if replica["ready"] == 1:
+    was_ready = replica["ready"] == 1
+    if was_ready:
         _no_more(s, row)
     make = s.pools[replica["pool"]]
     if make["batching"] == 1:
@@ -122,6 +124,8 @@ def close_replica(s: State, row: int, now_s: float, retry: bool, resume: bool = 
             meters.go(s, int(make["home"]), now_s)
     if retry:
         _send_again(s, [*here, *sent], now_s)
+    if was_ready:
+        _offer(s, row, now_s)
     _release(s, now_s)
     return len(here) + len(sent)
 
@@ -138,6 +142,13 @@ def _no_more(s: State, row: int) -> None:
     pool["ready"] -= 1
     replica["ready"] = 0
     routing.refresh(s, row)
+
+
+def _offer(s: State, row: int, now_s: float) -> None:
+    """The head of a central queue was kept for this replica, if it was the next in turn; now it is another's turn."""
+    make = s.pools[s.replicas[row]["pool"]]
+    if make["central"] == 1 and make["batching"] == 1:
+        transitions.dispatch(s, int(make["home"]), len(s.replicas), len(s.replicas), now_s)
 
 
 def _redirect(s: State, row: int, now_s: float) -> None:

@@ -6,6 +6,7 @@ for drained replicas, if it has been told of something; then comes what is plann
 - Opened, a replica takes requests: first those that wait in the line of its pool, in order.
 - A draining replica takes no more. With `redirect`, who waits there and has never been in its batch is routed again, in
   order (a KV cache that waits to be decoded, too); who was preempted stays. In a central pool they go to its head.
+  Its turn passes to others: who waits at the head of a central queue is offered to the next.
 - Closed, it loses its batch in order of admission, then its queue, then the KV caches still on its link as they would
   have arrived. Each fails now, or (`retry`) begins again from nothing at the pool that its stream goes to: at the head
   of a central queue, else routed as it would be on arrival. What was computed, caches of prompts too, is forgotten.
@@ -100,6 +101,12 @@ class Control(Routing):
                 job.replica = -1
                 self.goes(machine.pool, now_s)
             self.again(go, now_s)
+        self.next_in_turn(machine, now_s)
+
+    def next_in_turn(self, machine: Machine, now_s: float) -> None:
+        """The head of a central queue may have been kept for a replica that takes no more."""
+        if machine.spec.central:
+            self.dispatch(None, machine.pool, now_s)
 
     def close(self, machine: Machine, retry: bool, now_s: float) -> None:
         if machine.ready:
@@ -125,6 +132,7 @@ class Control(Routing):
                 self.ended(job, "failed")
         if retry:
             self.again(here + sent, now_s)
+        self.next_in_turn(machine, now_s)
 
     def again(self, jobs: Sequence[Job], now_s: float) -> None:
         """Requests come once more to the pools that they were in before, in their order."""
