@@ -271,7 +271,9 @@ def mornings_table() -> str:
     runs = [_runs()[KEDA, case] for case in cases]
     for place, (at_s, _) in enumerate(runs[0].mornings):
         minutes = int(at_s % DAY_S // 60)
-        when = f"{('Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun')[int(at_s // DAY_S)]} {minutes // 60}:{minutes % 60:02}"
+        when = (
+            f"{('Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun')[int(at_s // DAY_S)]} {minutes // 60}:{minutes % 60:02}"
+        )
         lines.append(f"| {when} | {' | '.join(morning(run, place) for run in runs)} |")
     return "\n".join(lines)
 
@@ -282,7 +284,10 @@ def policies_table() -> str:
 
     from sim.autoscaling import AnyPolicy, External
 
-    lines = ["| `kind` | what it is | semantics of | decides every | scrape, delay |", "| --- | --- | --- | ---: | ---: |"]
+    lines = [
+        "| `kind` | what it is | semantics of | decides every | scrape, delay |",
+        "| --- | --- | --- | ---: | ---: |",
+    ]
     *ours, _ = (get_args(member)[0] for member in get_args(get_args(AnyPolicy)[0]))
     for policy in ours:
         kind = policy.model_fields["kind"].default

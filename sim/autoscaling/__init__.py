@@ -6,24 +6,24 @@ from typing import Annotated
 
 from pydantic import Discriminator, Tag
 
-from sim.autoscaling.aibrix import Aibrix
-from sim.autoscaling.aws import TargetTracking
-from sim.autoscaling.aws_step import StepScaling
-from sim.autoscaling.clairvoyant import Clairvoyant
-from sim.autoscaling.dynamo import DynamoPlanner
+from sim.autoscaling.clouds.aws import TargetTracking
+from sim.autoscaling.clouds.aws_step import StepScaling
+from sim.autoscaling.clouds.gcp_mig import GcpMig
 from sim.autoscaling.external import EXTERNAL, External, kind_of
 from sim.autoscaling.fixed import Fixed
-from sim.autoscaling.gcp_mig import GcpMig
-from sim.autoscaling.hpa import Hpa
-from sim.autoscaling.keda import Keda
-from sim.autoscaling.knative import Knative
+from sim.autoscaling.knative.knative import Knative
+from sim.autoscaling.kubernetes.hpa import Hpa
+from sim.autoscaling.kubernetes.keda import Keda
 from sim.autoscaling.observation import Decision, Observation, Policy
-from sim.autoscaling.predictive import Predictive
-from sim.autoscaling.queue_length import QueueLength
-from sim.autoscaling.ray_serve import RayServe
-from sim.autoscaling.scheduled import Scheduled
-from sim.autoscaling.slo_feedback import SloFeedback
-from sim.autoscaling.wva import Wva
+from sim.autoscaling.own.clairvoyant import Clairvoyant
+from sim.autoscaling.own.predictive import Predictive
+from sim.autoscaling.own.queue_length import QueueLength
+from sim.autoscaling.own.scheduled import Scheduled
+from sim.autoscaling.own.slo_feedback import SloFeedback
+from sim.autoscaling.serving.aibrix import Aibrix
+from sim.autoscaling.serving.dynamo import DynamoPlanner
+from sim.autoscaling.serving.ray_serve import RayServe
+from sim.autoscaling.serving.wva import Wva
 
 __all__ = ["AnyPolicy", "Decision", "External", "Fixed", "Observation", "Policy"]
 

@@ -48,10 +48,10 @@ class Family(Protocol):
 def families() -> tuple[type[Family], ...]:
     """Every family that reads documents, the first that recognises one reads it."""
     # Each family raises the error above, so it imports this module: they can only meet inside a function.
-    from sim.autoscaling.hpa import Hpa
-    from sim.autoscaling.keda import Keda
-    from sim.autoscaling.knative import Knative
-    from sim.autoscaling.ray_serve import RayServe
+    from sim.autoscaling.knative.knative import Knative
+    from sim.autoscaling.kubernetes.hpa import Hpa
+    from sim.autoscaling.kubernetes.keda import Keda
+    from sim.autoscaling.serving.ray_serve import RayServe
 
     return (Hpa, Keda, Knative, RayServe)
 

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sim.autoscaling.clairvoyant import MOST_WINDOWS, Clairvoyant
+from sim.autoscaling.own.clairvoyant import MOST_WINDOWS, Clairvoyant
 from sim.config.errors import ConfigError, Problem
 from sim.engine import Progress, simulate
 from sim.fleet import setup

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sim.autoscaling.aibrix import Aibrix
 from sim.autoscaling.observation import Decision, Observation
+from sim.autoscaling.serving.aibrix import Aibrix
 
 
 def decide(policy: Aibrix, current: int, *values: float, at_s: float = 0.0, memory: Any = None) -> tuple[Decision, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sim.autoscaling.aws import TargetTracking, wanted_replicas
-from sim.autoscaling.aws_step import StepPolicy, StepScaling, percent_change
+from sim.autoscaling.clouds.aws import TargetTracking, wanted_replicas
+from sim.autoscaling.clouds.aws_step import StepPolicy, StepScaling, percent_change
 from sim.autoscaling.observation import Observation
 from tests.unit.cloud_policies import each, obey, pooled, sizes
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from sim.autoscaling.aws import TargetTracking
-from sim.autoscaling.aws_step import StepScaling
-from sim.autoscaling.dynamo import DynamoPlanner
-from sim.autoscaling.gcp_mig import GcpMig
+from sim.autoscaling.clouds.aws import TargetTracking
+from sim.autoscaling.clouds.aws_step import StepScaling
+from sim.autoscaling.clouds.gcp_mig import GcpMig
 from sim.autoscaling.observation import BUSY_SHARE, KV_USAGE, Observation, Phase, Pod, Query
-from sim.autoscaling.wva import Wva
+from sim.autoscaling.serving.dynamo import DynamoPlanner
+from sim.autoscaling.serving.wva import Wva
 
 BUSY = {"metric": "busy_share", "target": "50%"}
 WAITING = {

@@ -9,9 +9,6 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from sim.autoscaling.dynamo import DynamoPlanner, PlannerMemory
-from sim.autoscaling.dynamo_forecast import Arima, ArimaFit, Forecaster, Kalman, one_ahead
-from sim.autoscaling.dynamo_load import Estimate, by_itl, by_ttft, together
 from sim.autoscaling.observation import (
     ITL,
     KV_USAGE,
@@ -24,6 +21,9 @@ from sim.autoscaling.observation import (
     Phase,
     Pod,
 )
+from sim.autoscaling.serving.dynamo import DynamoPlanner, PlannerMemory
+from sim.autoscaling.serving.dynamo_forecast import Arima, ArimaFit, Forecaster, Kalman, one_ahead
+from sim.autoscaling.serving.dynamo_load import Estimate, by_itl, by_ttft, together
 
 
 def planner(**keys: Any) -> DynamoPlanner:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sim.autoscaling.gcp_mig import GcpMig, with_peak
+from sim.autoscaling.clouds.gcp_mig import GcpMig, with_peak
 from sim.autoscaling.observation import Decision, Observation, Pod
 from tests.unit.cloud_policies import each, sizes
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sim.autoscaling.hpa import Hpa
+from sim.autoscaling.kubernetes.hpa import Hpa
 from sim.autoscaling.observation import BUSY_SHARE, KV_USAGE, RUNNING, TTFT, WAITING, Decision, Observation, Pod, Query
 
 QUEUE = {"metric": "num_requests_waiting", "type": "AverageValue", "target": 1}

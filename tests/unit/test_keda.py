@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sim.autoscaling.keda import Keda
+from sim.autoscaling.kubernetes.keda import Keda
 from sim.autoscaling.observation import WAITING, Decision, Observation, Query
 
 QUEUE = {"metric": "num_requests_waiting", "threshold": 5}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sim.autoscaling import kpa_window
-from sim.autoscaling.knative import Knative
+from sim.autoscaling.knative import kpa_window
+from sim.autoscaling.knative.knative import Knative
 from sim.autoscaling.manifest import ManifestError, policy_from
 from sim.autoscaling.observation import Observation
 

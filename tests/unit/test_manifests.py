@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from sim.autoscaling.hpa import Hpa
-from sim.autoscaling.hpa_metrics import Asked
-from sim.autoscaling.keda import Keda
+from sim.autoscaling.kubernetes.hpa import Hpa
+from sim.autoscaling.kubernetes.hpa_metrics import Asked
+from sim.autoscaling.kubernetes.keda import Keda
+from sim.autoscaling.kubernetes.promql import UnknownQueryError, understood, written
 from sim.autoscaling.manifest import ManifestError, policy_from
 from sim.autoscaling.observation import BUSY_SHARE, KV_USAGE, WAITING
-from sim.autoscaling.promql import UnknownQueryError, understood, written
 from tests.validation.reference import SHARED
 
 HPA = """

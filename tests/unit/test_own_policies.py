@@ -10,9 +10,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from sim.autoscaling import AnyPolicy, Decision, Observation
-from sim.autoscaling.forecast import Missed, Season, Smoothed, spare
-from sim.autoscaling.hold import hold_down
 from sim.autoscaling.observation import CONCURRENCY, ITL, REQUESTS, RUNNING, TTFT, WAITING, WORK_AHEAD, Query
+from sim.autoscaling.own.forecast import Missed, Season, Smoothed, spare
+from sim.autoscaling.own.hold import hold_down
 
 ADAPTER = TypeAdapter[Any](AnyPolicy)
 HOUR_S = 3600.0

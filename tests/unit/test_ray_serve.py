@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from sim.autoscaling.manifest import ManifestError, policy_from
 from sim.autoscaling.observation import Observation
-from sim.autoscaling.ray_serve import RayServe, total_requests_mean
+from sim.autoscaling.serving.ray_serve import RayServe, total_requests_mean
 
 
 def run(

@@ -19,8 +19,8 @@ from sim.autoscaling.observation import (
     Observation,
     Pod,
 )
-from sim.autoscaling.wva import Wva
-from sim.autoscaling.wva_saturation import (
+from sim.autoscaling.serving.wva import Wva
+from sim.autoscaling.serving.wva_saturation import (
     Engine,
     Requests,
     Thresholds,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sim.autoscaling.hpa import Hpa
-from sim.autoscaling.hpa_behavior import Behavior, limited, plain_limited, plain_stabilized, stabilized
-from sim.autoscaling.hpa_metrics import (
+from sim.autoscaling.kubernetes.hpa import Hpa
+from sim.autoscaling.kubernetes.hpa_behavior import Behavior, limited, plain_limited, plain_stabilized, stabilized
+from sim.autoscaling.kubernetes.hpa_metrics import (
     Pods,
     Tolerance,
     by_average_value,
@@ -18,7 +18,7 @@ from sim.autoscaling.hpa_metrics import (
     by_value,
     largest,
 )
-from sim.autoscaling.keda import Operator
+from sim.autoscaling.kubernetes.keda import Operator
 from sim.autoscaling.observation import WAITING, Observation, Query
 from tests.validation.reference import SHARED
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sim.autoscaling import kpa_decider, kpa_window
-from sim.autoscaling.aibrix import Aibrix
-from sim.autoscaling.knative import Knative
+from sim.autoscaling.knative import kpa_decider, kpa_window
+from sim.autoscaling.knative.knative import Knative
 from sim.autoscaling.observation import Observation
-from sim.autoscaling.ray_serve import RayServe, total_requests_mean
+from sim.autoscaling.serving.aibrix import Aibrix
+from sim.autoscaling.serving.ray_serve import RayServe, total_requests_mean
 from tests.validation.autoscaler_reference import vectors
 
 KPA = vectors("kpa_vectors.json")

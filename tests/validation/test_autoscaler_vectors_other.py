@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sim.autoscaling.dynamo_load import by_thresholds, throughput_replicas
-from sim.autoscaling.wva_saturation import Thresholds, saturation
+from sim.autoscaling.serving.dynamo_load import by_thresholds, throughput_replicas
+from sim.autoscaling.serving.wva_saturation import Thresholds, saturation
 from tests.validation.reference import SHARED
 
 FILE = SHARED / "reference" / "other_vectors.json"

@@ -95,20 +95,20 @@ class RayServe(Elastic):
     @classmethod
     def recognises(cls, document: Mapping[str, Any]) -> bool:
         """Whether the document is a Serve config or a RayService, right or wrong."""
-        from sim.autoscaling.ray_manifest import recognises
+        from sim.autoscaling.serving.ray_manifest import recognises
 
         return recognises(document)
 
     @classmethod
     def from_manifest(cls, document: Mapping[str, Any]) -> RayServe:
         """The policy of the one deployment that scales. Raises ManifestError naming the fields that are wrong."""
-        from sim.autoscaling.ray_manifest import read
+        from sim.autoscaling.serving.ray_manifest import read
 
         return read(document)
 
     def to_manifest(self, name: str, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """A Serve config with this policy, or `like` with its `autoscaling_config` changed."""
-        from sim.autoscaling.ray_manifest import written
+        from sim.autoscaling.serving.ray_manifest import written
 
         return written(self, name, like)
 

@@ -11,8 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sim.autoscaling.aws_alarms import Alarm, AwsMemory, AwsPolicy, Points
-from sim.autoscaling.cloud_metric import CloudMetric, PositiveLevel, whole
+from sim.autoscaling.clouds.aws_alarms import Alarm, AwsMemory, AwsPolicy, Points
+from sim.autoscaling.clouds.cloud_metric import CloudMetric, PositiveLevel, whole
 from sim.autoscaling.observation import Decision, Observation
 from sim.config.said import said
 from sim.config.units import PositiveShare

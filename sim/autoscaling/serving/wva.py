@@ -14,9 +14,9 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from sim.autoscaling.base import Elastic
-from sim.autoscaling.hpa_behavior import Behavior, RatePolicy, ScaleDown, ScaleUp
-from sim.autoscaling.hpa_controller import Controller, HpaMemory
-from sim.autoscaling.hpa_metrics import Proposal, by_average_value
+from sim.autoscaling.kubernetes.hpa_behavior import Behavior, RatePolicy, ScaleDown, ScaleUp
+from sim.autoscaling.kubernetes.hpa_controller import Controller, HpaMemory
+from sim.autoscaling.kubernetes.hpa_metrics import Proposal, by_average_value
 from sim.autoscaling.observation import (
     FINISHED,
     GENERATION_TOKENS,
@@ -29,8 +29,7 @@ from sim.autoscaling.observation import (
     Pipeline,
     Query,
 )
-from sim.autoscaling.unused import refuse_unused
-from sim.autoscaling.wva_saturation import (
+from sim.autoscaling.serving.wva_saturation import (
     Engine,
     History,
     Requests,
@@ -39,6 +38,7 @@ from sim.autoscaling.wva_saturation import (
     token_capacity,
     token_target,
 )
+from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said
 from sim.config.units import Amount, Duration, PositiveAmount, PositiveCount, PositiveDuration, PositiveShare, Share
 

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sim.autoscaling.base import Some
-from sim.autoscaling.quantity import QUANTITY
+from sim.autoscaling.kubernetes.quantity import QUANTITY
 from sim.config.units import COUNT, DURATION
 
 Event = tuple[int, float]

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sim.autoscaling.base import Elastic
-from sim.autoscaling.hold import Held, hold_down
 from sim.autoscaling.observation import RUNNING, WAITING, Decision, Observation, Query
+from sim.autoscaling.own.hold import Held, hold_down
 from sim.config.units import Duration, PositiveAmount, PositiveCount, PositiveDuration
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from sim.autoscaling.keda_triggers import CronTrigger, MetricTrigger
-from sim.autoscaling.kubernetes import (
+from sim.autoscaling.kubernetes.documents import (
     CONTROLLER,
     BehaviorPart,
     Part,
@@ -23,12 +22,13 @@ from sim.autoscaling.kubernetes import (
     started,
     whole_seconds,
 )
+from sim.autoscaling.kubernetes.keda_triggers import CronTrigger, MetricTrigger
+from sim.autoscaling.kubernetes.promql import UnknownQueryError, understood, written
 from sim.autoscaling.manifest import ManifestError, Where, validated
-from sim.autoscaling.promql import UnknownQueryError, understood, written
 from sim.config.units import shown
 
 if TYPE_CHECKING:
-    from sim.autoscaling.keda import Keda
+    from sim.autoscaling.kubernetes.keda import Keda
 
 FLAGS = ("sync_period", "tolerance", "downscale_stabilization", "start_replicas", "run_starts")
 """Keys of `Keda` that are not the document's."""

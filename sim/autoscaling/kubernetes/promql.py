@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from sim.autoscaling.base import COUNTERS, GAUGES, HISTOGRAMS, METRICS
-from sim.autoscaling.hpa_metrics import Asked
+from sim.autoscaling.kubernetes.hpa_metrics import Asked
 from sim.autoscaling.observation import ITL, KV_USAGE, Across, How
 from sim.config.catalogue import nearest
 from sim.config.units import DURATION

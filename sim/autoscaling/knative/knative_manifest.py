@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
-from sim.autoscaling.knative import CEILING, Knative
+from sim.autoscaling.knative.knative import CEILING, Knative
 from sim.autoscaling.manifest import ManifestError, Where, refused, validated
 from sim.config.catalogue import nearest
 from sim.config.units import DURATION

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sim.autoscaling.manifest import ManifestError, Where, refused, validated
-from sim.autoscaling.ray_serve import RayServe
+from sim.autoscaling.serving.ray_serve import RayServe
 from sim.config.errors import ConfigError
 
 DEFAULT_POLICY = "ray.serve.autoscaling_policy:default_autoscaling_policy"

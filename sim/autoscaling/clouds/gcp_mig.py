@@ -14,7 +14,15 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.autoscaling.base import HISTOGRAMS, Elastic, Replicas
-from sim.autoscaling.cloud_metric import CloudMetric, PositiveLevel, Running, asked_of_replicas, running, settled, whole
+from sim.autoscaling.clouds.cloud_metric import (
+    CloudMetric,
+    PositiveLevel,
+    Running,
+    asked_of_replicas,
+    running,
+    settled,
+    whole,
+)
 from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
 from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said

@@ -15,11 +15,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from sim.autoscaling.base import Elastic, Some
-from sim.autoscaling.hpa_behavior import Behavior
-from sim.autoscaling.hpa_controller import Controller, HpaMemory, PodAge
-from sim.autoscaling.hpa_metrics import Metric
+from sim.autoscaling.kubernetes.hpa_behavior import Behavior
+from sim.autoscaling.kubernetes.hpa_controller import Controller, HpaMemory, PodAge
+from sim.autoscaling.kubernetes.hpa_metrics import Metric
+from sim.autoscaling.kubernetes.quantity import QUANTITY
 from sim.autoscaling.observation import BUSY_SHARE, Decision, Observation, Pipeline, Query
-from sim.autoscaling.quantity import QUANTITY
 from sim.config.said import said
 from sim.config.units import Duration, PositiveDuration
 
@@ -124,14 +124,14 @@ class Hpa(Elastic):
     @classmethod
     def from_manifest(cls, document: Mapping[str, Any]) -> Self:
         """The policy of a HorizontalPodAutoscaler. Raises `ManifestError`."""
-        from sim.autoscaling.hpa_manifest import PLACES, read
-        from sim.autoscaling.kubernetes import made
+        from sim.autoscaling.kubernetes.documents import made
+        from sim.autoscaling.kubernetes.hpa_manifest import PLACES, read
 
         return made(cls, read(document), PLACES)
 
     def to_manifest(self, name: str, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The HorizontalPodAutoscaler of this policy; `like` is the original, whose other contents are kept."""
-        from sim.autoscaling.hpa_manifest import write
+        from sim.autoscaling.kubernetes.hpa_manifest import write
 
         return write(self, name, like)
 

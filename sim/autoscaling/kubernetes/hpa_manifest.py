@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import model_validator
 from pydantic.alias_generators import to_camel
 
-from sim.autoscaling import promql
 from sim.autoscaling.base import COUNTERS, HISTOGRAMS
-from sim.autoscaling.hpa_metrics import Metric
-from sim.autoscaling.kubernetes import (
+from sim.autoscaling.kubernetes import promql
+from sim.autoscaling.kubernetes.documents import (
     CONTROLLER,
     QUERIES,
     Amount,
@@ -29,13 +28,14 @@ from sim.autoscaling.kubernetes import (
     put,
     started,
 )
+from sim.autoscaling.kubernetes.hpa_metrics import Metric
+from sim.autoscaling.kubernetes.quantity import written
 from sim.autoscaling.manifest import ManifestError, Where, validated
 from sim.autoscaling.observation import BUSY_SHARE
-from sim.autoscaling.quantity import written
 from sim.config.said import said
 
 if TYPE_CHECKING:
-    from sim.autoscaling.hpa import Hpa
+    from sim.autoscaling.kubernetes.hpa import Hpa
 
 FLAGS = (
     "sync_period",

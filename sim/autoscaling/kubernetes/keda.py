@@ -18,12 +18,12 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from sim.autoscaling.base import Elastic, Replicas, Some
-from sim.autoscaling.cron import Cron
-from sim.autoscaling.hpa import Stabilized, Tolerated
-from sim.autoscaling.hpa_behavior import Behavior
-from sim.autoscaling.hpa_controller import Controller, HpaMemory
-from sim.autoscaling.hpa_metrics import Proposal, by_average_value
-from sim.autoscaling.keda_triggers import CronTrigger, Fallback, MetricTrigger, Trigger
+from sim.autoscaling.kubernetes.cron import Cron
+from sim.autoscaling.kubernetes.hpa import Stabilized, Tolerated
+from sim.autoscaling.kubernetes.hpa_behavior import Behavior
+from sim.autoscaling.kubernetes.hpa_controller import Controller, HpaMemory
+from sim.autoscaling.kubernetes.hpa_metrics import Proposal, by_average_value
+from sim.autoscaling.kubernetes.keda_triggers import CronTrigger, Fallback, MetricTrigger, Trigger
 from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
 from sim.config.said import said
 from sim.config.units import Duration, PositiveDuration, shown
@@ -290,14 +290,14 @@ class Keda(Elastic):
     @classmethod
     def from_manifest(cls, document: Mapping[str, Any]) -> Self:
         """The policy of a ScaledObject. Raises `ManifestError`."""
-        from sim.autoscaling.keda_manifest import PLACES, read
-        from sim.autoscaling.kubernetes import made
+        from sim.autoscaling.kubernetes.documents import made
+        from sim.autoscaling.kubernetes.keda_manifest import PLACES, read
 
         return made(cls, read(document), PLACES)
 
     def to_manifest(self, name: str, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The ScaledObject of this policy; `like` is the original, whose other contents are kept."""
-        from sim.autoscaling.keda_manifest import write
+        from sim.autoscaling.kubernetes.keda_manifest import write
 
         return write(self, name, like)
 

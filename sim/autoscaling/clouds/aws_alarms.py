@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.autoscaling.base import Elastic
-from sim.autoscaling.cloud_metric import CloudMetric, Running, asked_of_replicas, running, settled
+from sim.autoscaling.clouds.cloud_metric import CloudMetric, Running, asked_of_replicas, running, settled
 from sim.autoscaling.observation import Observation, Pipeline, Query
 from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from sim.autoscaling.base import Replicas
-from sim.autoscaling.cron import Cron
-from sim.autoscaling.hpa_metrics import Asked, Metric, usual_across
+from sim.autoscaling.kubernetes.cron import Cron
+from sim.autoscaling.kubernetes.hpa_metrics import Asked, Metric, usual_across
+from sim.autoscaling.kubernetes.quantity import QUANTITY
 from sim.autoscaling.observation import Across
-from sim.autoscaling.quantity import QUANTITY
 from sim.config.said import said
 from sim.config.units import Count
 

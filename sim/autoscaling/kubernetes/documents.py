@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from sim.autoscaling.hpa_behavior import Behavior, Direction
+from sim.autoscaling.kubernetes.hpa_behavior import Behavior, Direction
+from sim.autoscaling.kubernetes.quantity import MANIFEST_QUANTITY, written
 from sim.autoscaling.manifest import ManifestError, Where, refused
-from sim.autoscaling.quantity import MANIFEST_QUANTITY, written
 from sim.config.units import shown
 
 Model = TypeVar("Model", bound=BaseModel)

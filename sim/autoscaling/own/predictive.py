@@ -10,9 +10,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.autoscaling.base import Elastic
-from sim.autoscaling.forecast import Missed, Season, Smoothed
-from sim.autoscaling.hold import Held, hold_down
 from sim.autoscaling.observation import CONCURRENCY, REQUESTS, Decision, Observation, Query
+from sim.autoscaling.own.forecast import Missed, Season, Smoothed
+from sim.autoscaling.own.hold import Held, hold_down
 from sim.config.said import said
 from sim.config.units import SHARE, Duration, PositiveDuration, PositiveRate, PositiveShare, Share
 

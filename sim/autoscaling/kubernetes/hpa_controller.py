@@ -10,8 +10,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from sim.autoscaling.hpa_behavior import Behavior, Event, limited, plain_limited, plain_stabilized, stabilized
-from sim.autoscaling.hpa_metrics import Proposal, Tolerance, largest
+from sim.autoscaling.kubernetes.hpa_behavior import (
+    Behavior,
+    Event,
+    limited,
+    plain_limited,
+    plain_stabilized,
+    stabilized,
+)
+from sim.autoscaling.kubernetes.hpa_metrics import Proposal, Tolerance, largest
 from sim.autoscaling.observation import Decision, Observation
 
 

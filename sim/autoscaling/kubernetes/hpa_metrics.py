@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.autoscaling.base import COUNTERS, HISTOGRAMS, MetricName
+from sim.autoscaling.kubernetes.quantity import QUANTITY, milli_down, milli_up
 from sim.autoscaling.observation import BUSY_SHARE, KV_USAGE, Across, How, Observation, Pod, Query
-from sim.autoscaling.quantity import QUANTITY, milli_down, milli_up
 from sim.config.said import said
 from sim.config.units import Duration
 

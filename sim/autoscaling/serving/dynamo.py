@@ -19,17 +19,6 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 from pydantic import Field, field_validator, model_validator
 
 from sim.autoscaling.base import Elastic, Replicas
-from sim.autoscaling.dynamo_forecast import Forecaster, Predictor, State
-from sim.autoscaling.dynamo_load import (
-    Easy,
-    Estimate,
-    Wish,
-    by_itl,
-    by_thresholds,
-    by_ttft,
-    throughput_replicas,
-    together,
-)
 from sim.autoscaling.observation import (
     ITL,
     KV_USAGE,
@@ -43,6 +32,17 @@ from sim.autoscaling.observation import (
     Pipeline,
     Pod,
     Query,
+)
+from sim.autoscaling.serving.dynamo_forecast import Forecaster, Predictor, State
+from sim.autoscaling.serving.dynamo_load import (
+    Easy,
+    Estimate,
+    Wish,
+    by_itl,
+    by_thresholds,
+    by_ttft,
+    throughput_replicas,
+    together,
 )
 from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said

@@ -13,10 +13,10 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from sim.autoscaling import kpa_decider, kpa_window
 from sim.autoscaling.base import Elastic, Replicas
-from sim.autoscaling.kpa_decider import Spec, State, Wish
-from sim.autoscaling.kpa_window import Window
+from sim.autoscaling.knative import kpa_decider, kpa_window
+from sim.autoscaling.knative.kpa_decider import Spec, State, Wish
+from sim.autoscaling.knative.kpa_window import Window
 from sim.autoscaling.observation import CONCURRENCY, REQUESTS, Decision, Observation, Pipeline, Query
 from sim.config.said import said
 from sim.config.units import AMOUNT, COUNT, DURATION, Count, Duration, PositiveDuration
@@ -142,14 +142,14 @@ class Knative(Elastic):
     @classmethod
     def recognises(cls, document: Mapping[str, Any]) -> bool:
         """Whether the document is a Knative Service or a PodAutoscaler of Knative, right or wrong."""
-        from sim.autoscaling.knative_manifest import recognises
+        from sim.autoscaling.knative.knative_manifest import recognises
 
         return recognises(document)
 
     @classmethod
     def from_manifest(cls, document: Mapping[str, Any]) -> Knative:
         """The policy of a Knative Service or PodAutoscaler. Raises ManifestError naming the fields that are wrong."""
-        from sim.autoscaling.knative_manifest import read
+        from sim.autoscaling.knative.knative_manifest import read
 
         return read(document)
 
@@ -158,7 +158,7 @@ class Knative(Elastic):
 
         Raises ManifestError for what Knative sets for the whole cluster and no Service can say.
         """
-        from sim.autoscaling.knative_manifest import written
+        from sim.autoscaling.knative.knative_manifest import written
 
         return written(self, name, like)
 

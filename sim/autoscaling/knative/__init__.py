@@ -1,0 +1,1 @@
+"""Knative's autoscaler (KPA): panic, rates, scale to zero."""

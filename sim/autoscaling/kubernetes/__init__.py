@@ -1,0 +1,1 @@
+"""What Kubernetes clusters scale by: the HorizontalPodAutoscaler, and KEDA on top of it."""
