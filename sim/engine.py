@@ -109,8 +109,11 @@ def simulate(
     return Result(scenario, log)
 
 
-class SimpyCalendar:
-    """Every transition at its own SimPy event: the calendar to read, to step through and to extend."""
+class Calendar:
+    """Who decides when a transition is called, and what both calendars are told.
+
+    The run is over when every request has ended and the next control event is after `ends_s`.
+    """
 
     def __init__(
         self,
@@ -125,6 +128,13 @@ class SimpyCalendar:
         self.ends_s = ends_s
         self.notice = notice
         self.progress = progress
+
+
+class SimpyCalendar(Calendar):
+    """Every transition at its own SimPy event: the calendar to read, to step through and to extend."""
+
+    def __init__(self, clock: Clock, tables: State, *told: Any, **more: Any) -> None:
+        super().__init__(clock, tables, *told, **more)
         self.events = 0
         self.awake = NONE
         """The replica that has just run: it reads its own plan."""
@@ -200,22 +210,8 @@ class SimpyCalendar:
             return self.events
 
 
-class CompiledCalendar:
+class CompiledCalendar(Calendar):
     """The same transitions, called by a compiled loop between two control events."""
-
-    def __init__(
-        self,
-        clock: Clock,
-        tables: State,
-        ends_s: float = math.inf,
-        notice: Notice = _nobody,
-        progress: Progress | None = None,
-    ) -> None:
-        self.clock = clock
-        self.tables = tables
-        self.ends_s = ends_s
-        self.notice = notice
-        self.progress = progress
 
     def run(self) -> int:
         """To the end of everything; returns the number of transitions."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -65,6 +66,28 @@ MetricName = Annotated[str, AfterValidator(metric_name)]
 def needs_kind(schema: dict[str, Any]) -> None:
     """Marks `kind` as required in a JSON Schema: a mapping without one is `fixed`, whatever its other keys."""
     schema["required"] = ["kind", *schema.get("required", ())]
+
+
+class Blind(BaseModel):
+    """A policy that looks at nothing, and is asked at no time but those that it names itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @property
+    def period_s(self) -> float:
+        return math.inf
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        return ()
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return Pipeline(math.inf)
+
+    @property
+    def hears(self) -> Literal["nothing", "first_arrival", "changes"]:
+        return "nothing"
 
 
 class Elastic(BaseModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from bisect import bisect_right
 from functools import cached_property
@@ -10,8 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from sim.autoscaling.base import Replicas, needs_kind
-from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
+from sim.autoscaling.base import Blind, Replicas, needs_kind
+from sim.autoscaling.observation import Decision, Observation
 from sim.config.said import said
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -81,7 +80,7 @@ class Row(BaseModel):
         return [(day * _DAY_S + start, day * _DAY_S + start + lasts) for day in _days(self.days)]
 
 
-class Scheduled(BaseModel):
+class Scheduled(Blind):
     """A weekly table: the most of all rows that hold now, else the base. Local time without daylight saving."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, json_schema_extra=needs_kind)
@@ -100,18 +99,6 @@ class Scheduled(BaseModel):
         return self
 
     @property
-    def period_s(self) -> float:
-        return math.inf
-
-    @property
-    def queries(self) -> tuple[Query, ...]:
-        return ()
-
-    @property
-    def pipeline(self) -> Pipeline:
-        return Pipeline(math.inf)
-
-    @property
     def initial_replicas(self) -> int:
         return self.at(0.0)[0]
 
@@ -122,10 +109,6 @@ class Scheduled(BaseModel):
     @property
     def most_replicas(self) -> int:
         return max(wanted for _, wanted in self._table)
-
-    @property
-    def hears(self) -> Literal["nothing", "first_arrival", "changes"]:
-        return "nothing"
 
     def decide(self, seen: Observation, memory: Any) -> tuple[Decision, Any]:
         wanted, next_s = self.at(seen.at_s)
