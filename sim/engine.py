@@ -106,6 +106,7 @@ def simulate(
         wall_s=time.perf_counter() - began,
         engine_s=engine_s,
     )
+    fleet.close()
     return Result(scenario, log)
 
 
@@ -138,10 +139,14 @@ class SimpyCalendar(Calendar):
         self.events = 0
         self.awake = NONE
         """The replica that has just run: it reads its own plan."""
-        self.replicas = [clock.process(self._replica(row)) for row in range(len(tables.replicas))]
+        self.steps = [self._replica(row) for row in range(len(tables.replicas))]
+        self.replicas = [clock.process(steps) for steps in self.steps]
         self.timer_s = math.inf
         """What the process of the timers waits for."""
-        self.timers = clock.process(self._timers()) if _has_timers(tables) else None
+        self.timers = None
+        if _has_timers(tables):
+            self.steps.append(self._timers())
+            self.timers = clock.process(self.steps[-1])
         clock.process(self._arrivals())
 
     def _replica(self, row: int) -> Generator[Any, Any, None]:
@@ -208,6 +213,9 @@ class SimpyCalendar(Calendar):
                 _report(self.progress, self.tables, self.clock.now)
         except simpy.core.EmptySchedule:
             return self.events
+        finally:
+            for steps in self.steps:  # each holds the tables, in a circle with its process
+                steps.close()
 
 
 class CompiledCalendar(Calendar):

@@ -83,7 +83,7 @@ def _pool(rng: np.random.Generator, ties: bool) -> dict[str, Any]:
     if rng.random() < 0.3:
         pool["billing"] = {"granularity": "60s", "minimum": "120s"}
     if rng.random() < 0.4:
-        pool["metrics"] = {"scrape_interval": int(rng.choice([5, 15])), "delay": int(rng.choice([0, 30]))}
+        pool["metrics"] = {"scrape_interval": 1, "delay": int(rng.choice([0, 30]))}
     pool["faults"] = _faults(rng)
     if rng.random() < 0.4:
         pool["supply"] = _offers(rng)
