@@ -43,7 +43,7 @@ def is_new(request: Any) -> bool:
     """Whether a request that reaches a pool counts as an arrival: not one that was lost and comes from its client
     again. Where it decodes, every KV cache counts.
     """
-    return bool(request["lost"] == 0 or request["handed"] > 0)
+    return bool(request["lost"] == 0 or request["handed"] == 1)  # 1: transfer.SENT
 
 
 @compiled_apart
