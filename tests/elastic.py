@@ -70,7 +70,7 @@ def _pool(rng: np.random.Generator, ties: bool) -> dict[str, Any]:
         "boot": BOOTS[int(rng.integers(2 if ties else len(BOOTS)))],
         "drain": {
             "queued": str(rng.choice(["redirect", "stay"])),
-            "lost": str(rng.choice(["retry", "fail", "resume"])),
+            "lost": str(rng.choice(["retry", "resume", "fail"])),
             "first": str(rng.choice(["newest", "oldest", "least_busy"])),
         },
         "price": {"on_demand": 3, "spot": 1},

@@ -155,7 +155,7 @@ class Deployment:
         return False
 
     def _let_go(self, lives: list[Life], why: int) -> None:
-        """The first to go are those that are not ready, as in a ReplicaSet; then as the pool's drain says."""
+        """First go those that are not ready (as a ReplicaSet ranks its pods), then as the pool's drain says."""
         life = min(lives, key=self._rank)
         grace_s = self.pool.drain.grace_s
         life.drain(why if life.phase == "ready" else CANCELLED, math.inf if grace_s is None else grace_s)

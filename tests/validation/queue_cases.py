@@ -97,7 +97,7 @@ def case(
         },
         exact=measured,
         replications=replications,
-        width=WIDE | more.pop("width", {}) | WIDE_HERE.get(vector["id"], {}),
+        width=WIDE | more.pop("width", {}) | WIDE_HERE.get(vector["id"], {}) | WIDE_HERE.get(name, {}),
         **more,
     )
 
@@ -398,6 +398,7 @@ def setup_times(vector: Vector) -> list[Case]:
         OffWhenIdle(max_replicas=servers, staggered=params["staggered"]),
         boot={"kind": "exponential", "mean": 1 / params["alpha"]},
         drain={"first": "least_busy"},
+        billing={"granularity": 0},
     )
     memory = memory_s(rate, servers) + 1 / params["alpha"]
     return [case(vector, exact, pool, poisson(rate), rate, memory, service=EXPONENTIAL, elastic=True)]

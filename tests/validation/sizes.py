@@ -86,21 +86,21 @@ MILLIONS: dict[str, float] = {
     "mt_m_c_sin_overload": 70,
     "mt_g_inf_exponential": 4,
     "mt_g_inf_deterministic": 4,
-    "mmc_setup_par_c1_rho0.5_al0.2": 1.5,
+    "mmc_setup_par_c1_rho0.5_al0.2": 1.6,
     "mmc_setup_stag_c2_rho0.5_al0.5": 1.5,
-    "mmc_setup_stag_c5_rho0.6_al0.2": 3,
-    "mmc_setup_stag_c10_rho0.5_al0.1": 3,
-    "mmc_setup_par_c10_rho0.5_al0.1": 2.6,
-    "mm1_detsetup_D5.0_rho0.6": 1.5,
-    "mm1_detsetup_D20.0_rho0.3": 1,
+    "mmc_setup_stag_c5_rho0.6_al0.2": 2.4,
+    "mmc_setup_stag_c10_rho0.5_al0.1": 1.6,
+    "mmc_setup_par_c10_rho0.5_al0.1": 1,
+    "mm1_detsetup_D5.0_rho0.6": 0.5,
+    "mm1_detsetup_D20.0_rho0.3": 0.14,
     "breakdown_c1_lam0.6": 12,
     "breakdown_c1_lam0.5": 5,
     "breakdown_c5_lam3.0": 3,
-    "breakdown_c10_lam8.0": 15,
-    "scaleout_step": 18,
-    "scalein_preempt": 24,
-    "scalein_graceful first to end": 2.2,
-    "scalein_graceful picked": 20,
+    "breakdown_c10_lam8.0": 14,
+    "scaleout_step": 8,
+    "scalein_preempt": 10,
+    "scalein_graceful first to end": 1.5,
+    "scalein_graceful picked": 7,
     "erlangB_c15_a8.108 exponential": 40,
     "erlangB_c15_a8.108 constant": 10,
     "erlangB_c15_a8.108 lognormal": 22,
@@ -149,6 +149,14 @@ _SEVERAL_SERVERS_AT_95 = {
     "P_Wq_gt_half_mean_service": 0.05,
 }
 
+_SLOW = {"Wq": 0.02, "mean_busy": 0.02, "mean_in_setup": 0.02}
+
+
+def _at(width: float, what: str, *times_s: float) -> dict[str, float]:
+    """The same width at several times."""
+    return {f"{what}_t{at_s:g}": width for at_s in times_s}
+
+
 WIDE_HERE: dict[str, dict[str, float]] = {
     "mmc_c5_a4.0": {"Wq_p50": 0.05},  # just above the 45 % who do not wait at all
     "mmc_c14_a10.0": {"Wq_p90": 0.03},  # the same: 83 %
@@ -161,6 +169,23 @@ WIDE_HERE: dict[str, dict[str, float]] = {
     "limitedPS_exp_B32": {"Wq": 0.02, "Lq": 0.02},
     "limitedPS_exp_B64": {"Wq": 0.05, "Lq": 0.05, "P_wait": 0.03},  # one in 24 waits
     "mmpp_mm10_4.0_16.0": {"Wq": 0.02, "W": 0.02, "Lq": 0.02, "L": 0.02},
+    "mmc_setup_stag_c5_rho0.6_al0.2": _SLOW | {"L": 0.02, "W": 0.02},  # every arrival is a decision
+    "mmc_setup_stag_c10_rho0.5_al0.1": _SLOW | {"L": 0.05, "W": 0.05, "Wq": 0.05},
+    "mmc_setup_par_c10_rho0.5_al0.1": _SLOW | {"L": 0.02, "W": 0.02},
+    "mm1_detsetup_D5.0_rho0.6": {"P_job_triggers_setup": 0.02},
+    "mm1_detsetup_D20.0_rho0.3": {"P_job_triggers_setup": 0.02},
+    "breakdown_c10_lam8.0": {"L": 0.02, "W": 0.02},
+    "scaleout_step": _at(0.03, "EQ", 5, 7.5, 10, 20) | _at(0.02, "Pdelay", 7.5, 10, 20),
+    "scalein_preempt": _at(0.04, "EQ", 10, 11, 12, 15, 20, 39) | _at(0.02, "Pdelay", 10, 11, 12, 15, 20, 39),
+    "scalein_graceful": _at(0.05, "EQ", 10.5, 11, 12, 15, 20) | {"EQ_t10": 0.1, "E_surplus_busy_t10": 0.05},
+    "scalein_graceful first to end": {
+        **_at(0.02, "EN", 10, 10.5, 11, 12, 15, 20),
+        **_at(0.02, "EB", 10, 10.5, 11, 12, 15, 20),
+        "EQ_t10": 0.2,
+        "E_surplus_busy_t10": 0.1,
+        "E_surplus_busy_t10.5": 0.3,
+    },
+    "scalein_graceful picked": _at(0.1, "E_surplus_busy", 10.5, 11, 12),
     "mt_m_c_sin_overload": {"EQ_t24": 0.05, "EQ_t48": 0.05, "Pdelay_t24": 0.05, "Pdelay_t48": 0.05},  # nearly empty
 }
 

@@ -28,6 +28,7 @@ QUICK = [
     "dynbatch_inf_a",
     "statedepPS_noK exponential",
     "mt_g_inf_exponential",
+    "mm1_detsetup_D20.0_rho0.3",
 ]
 """In every run of the suite; the others are slow."""
 
