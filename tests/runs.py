@@ -114,7 +114,7 @@ def act(s: State, step: Step) -> None:
     elif step.verb == "drain" and replica["ready"] == 1:
         lives.drain_replica(s, step.row, step.at_s, step.flag)
     elif step.verb == "close" and replica["serving"] == 1:
-        lives.close_replica(s, step.row, step.at_s, step.flag)
+        lives.close_replica(s, step.row, step.at_s, step.flag, step.resume)
 
 
 def make_row(s: State, step: Step) -> int:

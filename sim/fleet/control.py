@@ -19,20 +19,16 @@ from sim.model import transitions
 from sim.model.tables import State
 from sim.result.log import DecisionRow
 
-PATIENCE_S = 86_400.0
-"""So long after the horizon, nobody is asked any more: what a fleet at rest has not served by then stays unserved."""
-
 
 class Control:
     """The policy of one pool, asked at its times and whenever it wants to hear of something."""
 
-    def __init__(self, clock: Clock, state: State, deployment: Deployment, meter: Meter | None, ends_s: float) -> None:
+    def __init__(self, clock: Clock, state: State, deployment: Deployment, meter: Meter | None) -> None:
         self.clock = clock
         self.state = state
         self.deployment = deployment
         self.meter = meter
         self.policy: Policy = deployment.pool.autoscaler
-        self.ends_s = ends_s
         self.decisions: list[DecisionRow] = []
         self._each = any(query.across == "each" for query in self.policy.queries)
         self._process = clock.process(self._ask())
@@ -50,7 +46,7 @@ class Control:
             with contextlib.suppress(simpy.Interrupt):  # asked early
                 yield self.clock.at(next_s, DECIDE)
             now_s = self.clock.now
-            if now_s > self.ends_s + PATIENCE_S:
+            if now_s > self.deployment.last_s:
                 return
             decision, memory = self.policy.decide(self.observe(), memory)
             self._act(decision)

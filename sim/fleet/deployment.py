@@ -26,6 +26,10 @@ from sim.scenario import Pool
 from sim.scenario.rollout import Rollout
 from sim.workload.randomness import named_rng
 
+PATIENCE_S = 86_400.0
+"""So long after the end of arrivals no policy is asked any more, nothing is ordered and nothing new breaks: what a
+fleet has not served by then stays unserved, or a run could go on for ever."""
+
 
 class Deployment:
     """One pool's replicas."""
@@ -38,6 +42,7 @@ class Deployment:
         makes: Makes,
         rows: dict[tuple[int, int], int],
         key: tuple[int, int],
+        ends_s: float = math.inf,
     ) -> None:
         self.clock = clock
         self.state = state
@@ -58,6 +63,8 @@ class Deployment:
         """Called when a replica has become ready, but for those that the run begins with."""
         self.market = Market(self, self.pool.offers)
         self._rows = rows
+        self.last_s = ends_s + PATIENCE_S
+        """After this nothing is ordered any more."""
         self._key = key
         self._free = list(range(int(state.pools[self.pool_row]["replicas"])))
         heapify(self._free)
@@ -112,6 +119,8 @@ class Deployment:
 
     def watch(self, life: Life) -> None:
         """A replica is ready: from now on it can fail."""
+        if self.clock.now > self.last_s:
+            return
         if self.on_ready is not None:
             self.on_ready()
         for broken in self._breakers:
@@ -171,7 +180,7 @@ class Deployment:
 
     def _order(self) -> bool:
         """Order one more; False when no row is free, because as many still drain."""
-        if not self._free:
+        if not self._free or self.clock.now > self.last_s:
             return False
         self._new().order()
         return True

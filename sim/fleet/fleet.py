@@ -42,13 +42,18 @@ class Fleet:
         firsts = accumulate((len(spec.makes) for spec in specs), initial=len(specs))
         self.deployments = [
             Deployment(
-                clock, state, (name, pool), makes[row], makes[row].rows(row, first), (scenario.seed, replication)
+                clock,
+                state,
+                (name, pool),
+                makes[row],
+                makes[row].rows(row, first),
+                (scenario.seed, replication),
+                ends_s,
             )
             for row, (first, (name, pool)) in enumerate(zip(firsts, scenario.pools.items(), strict=False))
         ]
         self.controls = [
-            Control(clock, state, deployment, self._meter(deployment, specs, ends_s), ends_s)
-            for deployment in self.deployments
+            Control(clock, state, deployment, self._meter(deployment, specs, ends_s)) for deployment in self.deployments
         ]
         for deployment, control in zip(self.deployments, self.controls, strict=True):
             if control.policy.hears == "changes":
@@ -97,7 +102,7 @@ class Fleet:
             requests = self.state.requests
             law = work_law(specs, deployment.pool_row, requests)
             work = Work(requests["arrival_s"].copy(), law.work_s(requests), ends_s)
-        return Meter(self.clock, self.state, deployment, queries, work, ends_s)
+        return Meter(self.clock, self.state, deployment, queries, work)
 
     def spans(self) -> NDArray[Any]:
         """Rows of `SPAN`, pool by pool."""

@@ -52,7 +52,7 @@ class Market:
                 if wait_s > 0:
                     yield clock.at(clock.now + wait_s, LIFE)
                 return
-            yield clock.at(min(again_s), LIFE)
+            yield clock.at(min(again_s) if clock.now <= self.deployment.last_s else math.inf, LIFE)
 
     def holds(self, life: Life) -> bool:
         """Whether the replica has been granted and is not gone."""

@@ -62,14 +62,12 @@ class Meter:
         deployment: Deployment,
         queries: tuple[Query, ...],
         work: Work | None,
-        ends_s: float,
     ) -> None:
         self.clock = clock
         self.state = state
         self.deployment = deployment
         self.pipeline = deployment.pool.pipeline
         self.history = History(queries, self.pipeline)
-        self.ends_s = ends_s
         self._ahead = [query for query in queries if query.metric == WORK_AHEAD]
         self._work = work
         self._pool_metrics = tuple(sorted(self.history.metrics))
@@ -105,7 +103,7 @@ class Meter:
 
     def _scrape(self) -> Generator[Any, Any, None]:
         count = 0
-        while count * self.pipeline.scrape_s <= self.ends_s:
+        while count * self.pipeline.scrape_s <= self.deployment.last_s:
             yield self.clock.at(count * self.pipeline.scrape_s, SCRAPE)
             count += 1
             now_s = self.clock.now

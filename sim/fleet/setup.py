@@ -181,32 +181,37 @@ def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:
 
 
 def check_servable(scenario: Scenario, specs: list[PoolSpec], requests: NDArray[Any]) -> None:
-    """Refuse a request that its pool could never serve, however long it waited."""
+    """Refuse a request that its pool, or any make of its replicas, could never serve, however long it waited."""
     for row, (name, spec) in enumerate(zip(scenario.pools, specs, strict=True)):
         if not spec.batching or not len(requests):
             continue
         need = _most_tokens(specs, row, requests)
-        blocks = spec.kv_capacity_tokens // spec.block_tokens
-        whole = (blocks - int(spec.watermark_share * blocks)) * spec.block_tokens
-        limits = [(whole, "KV memory of a replica holds", "more GPU memory or gpus_per_replica")]
-        if spec.watermark_share:
-            limits = [(whole, "KV memory of a replica holds, above its watermark,", "more memory or a lower watermark")]
-        if not spec.chunked:
-            limits.append((spec.max_batched_tokens, "max_batched_tokens unchunked is", "chunked_prefill: true"))
-        for limit, what, remedy in limits:
-            worst = int(np.argmax(need))
-            if need[worst] <= limit:
-                continue
-            request = requests[worst]
-            stream = list(scenario.workload.stream_names)[int(request["stream"])]
-            problem = Problem(
-                f"request {worst} of stream '{stream}' has {request['prompt_tokens']} prompt and "
-                f"{request['output_tokens']} output tokens and can never be served: {what} {limit} tokens "
-                f"({int((need > limit).sum())} such requests); bound the lengths (`max:`) or give {remedy}",
-                path=f"pools.{name}",
-            )
-            replayed = isinstance(scenario.workload.by_name()[stream], Replayed)
-            raise DataError(problem) if replayed else ConfigError(problem)
+        for make in (spec, *spec.makes):
+            _check_make(scenario, f"pools.{name}", make, need, requests)
+
+
+def _check_make(scenario: Scenario, path: str, spec: PoolSpec, need: NDArray[Any], requests: NDArray[Any]) -> None:
+    blocks = spec.kv_capacity_tokens // spec.block_tokens
+    whole = (blocks - int(spec.watermark_share * blocks)) * spec.block_tokens
+    limits = [(whole, "KV memory of a replica holds", "more GPU memory or gpus_per_replica")]
+    if spec.watermark_share:
+        limits = [(whole, "KV memory of a replica holds, above its watermark,", "more memory or a lower watermark")]
+    if not spec.chunked:
+        limits.append((spec.max_batched_tokens, "max_batched_tokens unchunked is", "chunked_prefill: true"))
+    for limit, what, remedy in limits:
+        worst = int(np.argmax(need))
+        if need[worst] <= limit:
+            continue
+        request = requests[worst]
+        stream = list(scenario.workload.stream_names)[int(request["stream"])]
+        problem = Problem(
+            f"request {worst} of stream '{stream}' has {request['prompt_tokens']} prompt and "
+            f"{request['output_tokens']} output tokens and can never be served: {what} {limit} tokens "
+            f"({int((need > limit).sum())} such requests); bound the lengths (`max:`) or give {remedy}",
+            path=path,
+        )
+        replayed = isinstance(scenario.workload.by_name()[stream], Replayed)
+        raise DataError(problem) if replayed else ConfigError(problem)
 
 
 def check_memory(specs: list[PoolSpec], demand: Demand) -> None:

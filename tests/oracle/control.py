@@ -33,6 +33,8 @@ class Step:
     row: int
     flag: bool = True
     """drain: redirect; close: retry."""
+    resume: bool = False
+    """close: what is retried goes on from where it was."""
     make: int = 0
     """open: which make, 0 being the pool's own."""
 
@@ -56,7 +58,7 @@ class Control(Routing):
         elif step.verb == "drain" and machine is not None and machine.ready:
             self.drain(machine, step.flag, step.at_s)
         elif step.verb == "close" and machine is not None:
-            self.close(machine, step.flag, step.at_s)
+            self.close(machine, step.flag, step.at_s, step.resume)
 
     def drained(self) -> list[Machine]:
         """Replicas on their way out that have nothing left to do."""
@@ -108,7 +110,7 @@ class Control(Routing):
         if machine.spec.central:
             self.dispatch(None, machine.pool, now_s)
 
-    def close(self, machine: Machine, retry: bool, now_s: float) -> None:
+    def close(self, machine: Machine, retry: bool, now_s: float, resume: bool = False) -> None:
         if machine.ready:
             self.ready[machine.pool].remove(machine)
         machine.account(now_s)
@@ -122,14 +124,16 @@ class Control(Routing):
         for job in here + sent:
             job.lost += 1
             job.replica = -1
-            job.ends_s = math.inf
-            if retry:
+            if retry and resume:
+                job.go_on(now_s)
+            elif retry:
                 job.start_over()
             else:
                 job.finish_s = now_s
                 if job.first_token_s > now_s:
                     job.first_token_s = math.nan  # its client has not seen it
                 self.ended(job, "failed")
+            job.ends_s = math.inf
         if retry:
             self.again(here + sent, now_s)
         self.next_in_turn(machine, now_s)

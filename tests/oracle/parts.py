@@ -54,6 +54,15 @@ class Job:
         self.begun = self.prefilling = self.sent = self.arrived = False
         self.holds = ()
 
+    def go_on(self, now_s: float) -> None:
+        """Its replica is gone, but not what its client has: tokens made are prefilled with the prompt, elsewhere."""
+        if self.ends_s < math.inf:
+            self.service_s = self.ends_s - now_s
+            self.first_token_s = math.nan if self.service_s > 0 else self.first_token_s
+        self.recompute, self.left = self.made, 0
+        self.begun = self.prefilling = self.arrived = False
+        self.holds = ()
+
     @property
     def context(self) -> int:
         """KV tokens it holds: all of its prefill while that lasts, then everything before the token being made."""

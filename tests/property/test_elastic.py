@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,14 @@ from hypothesis import strategies as st
 from sim import Result, load, simulate
 from sim.result.log import WHY
 from tests import elastic
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _impatient() -> Iterator[None]:
+    """Fleets that never serve somebody, because their policy never wants a replica, are given up after an hour."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sim.fleet.deployment.PATIENCE_S", 3600.0)
+        yield
 
 
 def left(result: Result) -> dict[str, bytes]:

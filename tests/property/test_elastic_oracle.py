@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -109,9 +110,17 @@ def play(case: Case) -> tuple[Naive, State, list[float]]:
     return naive, state, notices
 
 
-def compare(seed: int, ties: bool) -> bool:
+def resuming_case(seed: int, ties: bool) -> Case:
+    """The same, but what is lost and retried mostly goes on from where it was."""
+    specs, jobs, most_in_flight, steps, lets_go = elastic_case(seed, ties)
+    goes_on = np.random.default_rng([seed, 3]).random(len(steps)) < 0.8
+    steps = [replace(step, resume=bool(resume)) for step, resume in zip(steps, goes_on, strict=True)]
+    return specs, jobs, most_in_flight, steps, lets_go
+
+
+def compare(seed: int, ties: bool, case: Callable[[int, bool], Case] = elastic_case) -> bool:
     """Everything must agree; False when rounding decides who is first."""
-    naive, state, notices = play(elastic_case(seed, ties))
+    naive, state, notices = play(case(seed, ties))
     if naive.close_together and not ties:
         return False
     agree(state.requests, state, naive)
@@ -143,6 +152,12 @@ def test_an_elastic_fleet_agrees_with_the_naive_oracle(seed: int, ties: bool) ->
     compare(seed, ties)
 
 
+@settings(max_examples=150, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), ties=st.booleans())
+def test_requests_that_go_on_elsewhere_agree_too(seed: int, ties: bool) -> None:
+    compare(seed, ties, resuming_case)
+
+
 class Watched(Naive):
     """Counts what control runs into."""
 
@@ -151,7 +166,7 @@ class Watched(Naive):
         self.seen: Counter[str] = Counter()
         self.makes: dict[int, int] = {}
 
-    def close(self, machine: Machine, retry: bool, now_s: float) -> None:
+    def close(self, machine: Machine, retry: bool, now_s: float, resume: bool = False) -> None:
         on_link = [entry for entry in self.on_links if entry[3] is machine]
         lost = [*machine.batch, *machine.waiting, *(entry[2] for entry in on_link)]
         self.seen["killed mid-batch"] += machine.spec.batching and bool(machine.decoding)
@@ -165,7 +180,7 @@ class Watched(Naive):
         self.seen["failed"] += bool(lost) and not retry
         self.seen["lost a second time"] += any(job.lost for job in lost)
         self.seen["closed with nothing to do"] += not lost
-        super().close(machine, retry, now_s)
+        super().close(machine, retry, now_s, resume)
 
     def drain(self, machine: Machine, redirect: bool, now_s: float) -> None:
         if redirect:
