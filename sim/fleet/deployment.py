@@ -26,6 +26,10 @@ from sim.scenario import Pool
 from sim.scenario.rollout import Rollout
 from sim.workload.randomness import named_rng
 
+PATIENCE_S = 86_400.0
+"""So long after the horizon the world stands still: no policy is asked, no refused order is tried again, nothing more
+breaks. What a fleet has not served by then, it serves undisturbed, or never."""
+
 
 class Deployment:
     """One pool's replicas."""
@@ -38,11 +42,14 @@ class Deployment:
         makes: Makes,
         rows: dict[tuple[int, int], int],
         key: tuple[int, int],
+        ends_s: float,
     ) -> None:
         self.clock = clock
         self.state = state
         self.name, self.pool = named
         self.makes = makes
+        self.calm_s = ends_s + PATIENCE_S
+        """Beyond this, nothing happens to its replicas but what was under way."""
         self.pool_row = rows[0, 0]
         self.row0 = int(state.pools[self.pool_row]["replica0"])
         self.wanted = 0

@@ -40,15 +40,13 @@ class Fleet:
         self.clock = clock
         self.state = state
         firsts = accumulate((len(spec.makes) for spec in specs), initial=len(specs))
+        key = (scenario.seed, replication)
         self.deployments = [
-            Deployment(
-                clock, state, (name, pool), makes[row], makes[row].rows(row, first), (scenario.seed, replication)
-            )
-            for row, (first, (name, pool)) in enumerate(zip(firsts, scenario.pools.items(), strict=False))
+            Deployment(clock, state, named, makes[row], makes[row].rows(row, first), key, ends_s)
+            for row, (first, named) in enumerate(zip(firsts, scenario.pools.items(), strict=False))
         ]
         self.controls = [
-            Control(clock, state, deployment, self._meter(deployment, specs, ends_s), ends_s)
-            for deployment in self.deployments
+            Control(clock, state, deployment, self._meter(deployment, specs, ends_s)) for deployment in self.deployments
         ]
         for deployment, control in zip(self.deployments, self.controls, strict=True):
             if control.policy.hears == "changes":
