@@ -16,6 +16,8 @@ from sim.workload.law import Distribution
 
 HOUR_S = 3600.0
 HOURS = 24
+_NEVER_DAYS = 1e9
+"""Beyond every run; there, an hour later is soon the same number."""
 
 
 _Hazard = Annotated[float, RATE.between(0, 1)]
@@ -84,6 +86,8 @@ def event_s(rate_per_s: float | Sequence[float], from_s: float, exponential: flo
     if a_day == 0.0:
         return math.inf
     days, left = divmod(exponential, a_day)
+    if days > _NEVER_DAYS:
+        return math.inf
     at_s = from_s + days * HOURS * HOUR_S
     while True:
         hour = at_s // HOUR_S
