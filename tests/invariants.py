@@ -123,7 +123,8 @@ def transfers(scenario: Scenario, log: RunLog) -> None:
             continue  # replicas of other makes are as fast as they are
         place = served["replica"][served["handed"] > 0] - sum(log.rooms[:to])
         assert ((place >= 0) & (place < log.rooms[to])).all(), "handed over to another pool"
-        moved = served[served["handed"] > 0]
+        resumes = "resume" in (pool.drain.lost, target.drain.lost)  # and is prefilled there, without crossing the link
+        moved = served[(served["handed"] > 0) & ((served["lost"] == 0) | (not resumes))]
         link_s = pool.kv_bytes_per_token * moved["prompt_tokens"] / pool.kv_transfer.bandwidth_bytes_per_s
         step_s = target.law.seqs_s[1] + target.law.tokens_s[min(1, len(target.law.tokens_s) - 1)]
         steps = np.ceil((moved["output_tokens"] - 1) / target.replica.verified)
@@ -329,7 +330,8 @@ def processed(state: State, row: int) -> None:
         return
     # every prefill that comes to its end gives one token, every decode step one; some of them may be lost
     prefills = int(own["output_tokens"].astype(np.int64).sum()) - total["decoded"]
-    assert prefills <= len(own) + total["preemptions"], f"{prefills} prefills of {len(own)}: {total}"
+    resumed = int(requests["lost"].sum())  # who goes on elsewhere is prefilled there, for one more token
+    assert prefills <= len(own) + total["preemptions"] + resumed, f"{prefills} prefills of {len(own)}: {total}"
     assert lost or prefills >= len(own), f"{prefills} prefills of {len(own)}: {total}"
 
 

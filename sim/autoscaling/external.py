@@ -33,6 +33,8 @@ _PATH = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*"
 _HEARS = ("nothing", "first_arrival", "changes")
 MOST_REPLICAS = 100_000
 """Of a policy of the user's own, as of a fixed fleet."""
+SOONEST_S = 0.001
+"""Until such a policy may be asked again: a run has to end."""
 _PROTOCOL = tuple(name for name in vars(Policy) if not name.startswith("_"))
 
 
@@ -84,7 +86,11 @@ class External:
         wrong = _wrong(answer, seen.at_s)
         if wrong:
             raise ConfigError(Problem(f"'{self.kind}': at {seen.at_s:g} s, decide {wrong}", "autoscaler"))
-        return answer
+        decision, kept = answer
+        if type(decision.replicas) is not int or type(decision.proposed) not in (int, type(None)):  # numpy's
+            proposed = None if decision.proposed is None else int(decision.proposed)
+            decision = dataclasses.replace(decision, replicas=int(decision.replicas), proposed=proposed)
+        return decision, kept
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -238,8 +244,8 @@ def _wrong(answer: Any, at_s: float) -> str | None:
     next_s = decision.next_s
     if next_s is None:
         return None
-    if isinstance(next_s, bool) or not isinstance(next_s, Real) or not next_s > at_s:
-        return f"must ask to be asked again later (next_s), or None for its period; got {shown(next_s)}"
+    if isinstance(next_s, bool) or not isinstance(next_s, Real) or not next_s >= at_s + SOONEST_S:
+        return f"must ask to be asked again at least 1 ms later (next_s), or None for its period; got {shown(next_s)}"
     return None
 
 
