@@ -116,7 +116,10 @@ def lives(log: RunLog) -> None:
     assert inside.all(), "down before it was ready, or up before it was down"
     assert (log.down["to_s"] <= life["gone_s"])[np.isfinite(log.down["to_s"])].all(), "repaired after it was gone"
 
-    assert spans["lost"].sum() == log.requests["lost"].sum(), "requests lost on replicas are not those that lost one"
+    lost = log.requests["lost"]  # counts to 255
+    told = spans["lost"].sum()
+    same = told >= lost.sum() if (lost == 255).any() else told == lost.sum()
+    assert same, "requests lost on replicas are not those that lost one"
 
 
 def decided(log: RunLog) -> None:

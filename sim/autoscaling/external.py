@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import math
 import re
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema, to_jsonable_python
 
-from sim.autoscaling.observation import Decision, Observation, Pipeline, Policy, Query
+from sim.autoscaling.observation import Across, Decision, How, Observation, Pipeline, Policy, Query
+from sim.config.errors import ConfigError, Problem
 from sim.config.said import said
 from sim.config.units import shown
 
@@ -25,6 +30,11 @@ EXTERNAL = "package.module:Class"
 """The tag of the union's member for them; as the list of kinds in an error shows it."""
 
 _PATH = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*"
+_HEARS = ("nothing", "first_arrival", "changes")
+MOST_REPLICAS = 100_000
+"""Of a policy of the user's own, as of a fixed fleet."""
+SOONEST_S = 0.001
+"""Until such a policy may be asked again: a run has to end."""
 _PROTOCOL = tuple(name for name in vars(Policy) if not name.startswith("_"))
 
 
@@ -67,7 +77,20 @@ class External:
         return self.policy.hears
 
     def decide(self, seen: Observation, memory: Any) -> tuple[Decision, Any]:
-        return self.policy.decide(seen, memory)
+        """What the user's own policy says. Raises `ConfigError` when it fails, or says what is no decision."""
+        try:
+            answer = self.policy.decide(seen, memory)
+        except Exception as error:  # the class is the user's own: whatever it raises is a fault of the scenario
+            told = f"decide raised {type(error).__name__} at {seen.at_s:g} s{_where(error)}: {error}"
+            raise ConfigError(Problem(f"'{self.kind}': {told}", "autoscaler")) from error
+        wrong = _wrong(answer, seen.at_s)
+        if wrong:
+            raise ConfigError(Problem(f"'{self.kind}': at {seen.at_s:g} s, decide {wrong}", "autoscaler"))
+        decision, kept = answer
+        if type(decision.replicas) is not int or type(decision.proposed) not in (int, type(None)):  # numpy's
+            proposed = None if decision.proposed is None else int(decision.proposed)
+            decision = dataclasses.replace(decision, replicas=int(decision.replicas), proposed=proposed)
+        return decision, kept
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -144,22 +167,96 @@ def _built(found: Any, keys: Mapping[str, Any], kind: str) -> Any:
     if issubclass(found, BaseModel):
         return found.model_validate(dict(keys))
     try:
-        return found(**keys)
+        return found(**_parts(keys)) if dataclasses.is_dataclass(found) else found(**keys)
     except Exception as error:
         raise said(f"'{kind}' does not take these keys: {error}") from None
 
 
+def _parts(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a dataclass as it had them, where they are parts of the protocol that a file holds as mappings."""
+    found = dict(keys)
+    if isinstance(found.get("queries"), list):
+        found["queries"] = tuple(Query(**each) if isinstance(each, Mapping) else each for each in found["queries"])
+    if isinstance(found.get("pipeline"), Mapping):
+        found["pipeline"] = Pipeline(**found["pipeline"])
+    return found
+
+
 def _checked(policy: Any, kind: str) -> Policy:
     """The policy, if it has what a policy needs. Raises `said`."""
-    missing = [name for name in _PROTOCOL if not hasattr(policy, name)]
+    missing = [name for name in _PROTOCOL if not hasattr(type(policy), name) and not _has(policy, name)]
     if missing or not callable(policy.decide):
         lacks = ", ".join(missing) or "a method decide"
         told = f"'{kind}' is not a policy: it lacks {lacks}; a subclass of sim.autoscaling.base.Elastic has the rest"
         raise said(told, "kind")
     checked: Policy = policy
-    if not checked.period_s > 0:
-        raise said(f"'{kind}' must have a period above 0 s, got {shown(checked.period_s)}")
+    try:
+        wrong = _wrong_policy(checked)
+    except Exception as error:  # a property that fails is the user's own
+        raise said(f"'{kind}' cannot be read: {type(error).__name__}{_where(error)}: {error}") from None
+    if wrong:
+        raise said(f"'{kind}' {wrong}")
     return checked
+
+
+def _has(policy: Any, name: str) -> bool:
+    """Whether a policy has this; one that fails when it is read, has it."""
+    try:
+        return hasattr(policy, name)
+    except Exception:
+        return True
+
+
+def _wrong_policy(policy: Policy) -> str | None:
+    """What is wrong with the values of a policy's properties. Whatever reading them raises is the caller's to tell."""
+    if isinstance(policy.period_s, bool) or not isinstance(policy.period_s, Real) or not policy.period_s > 0:
+        return f"must have a period above 0 s, got {shown(policy.period_s)}"
+    for name in ("initial_replicas", "floor_replicas", "most_replicas"):
+        value = getattr(policy, name)
+        if not _is_count(value) or value > MOST_REPLICAS:
+            return f"must have {name} of 0 to {MOST_REPLICAS}, a whole number; got {shown(value)}"
+    if policy.initial_replicas > policy.most_replicas or policy.most_replicas == 0:
+        return f"must have most_replicas of at least 1 and initial_replicas; got {policy.most_replicas}"
+    if not isinstance(policy.queries, tuple) or not all(isinstance(query, Query) for query in policy.queries):
+        return f"must have queries as a tuple of Query; got {shown(policy.queries)}"
+    for query in policy.queries:
+        if query.how not in get_args(How) or query.across not in get_args(Across) or not 0 <= query.over_s < math.inf:
+            return f"must ask for what there is; it asks for {query}"
+    pipeline = policy.pipeline
+    if not isinstance(pipeline, Pipeline) or not (pipeline.scrape_s >= 0 and pipeline.delay_s >= 0):
+        return f"must have a pipeline, such as Pipeline(scrape_s=15.0); got {shown(pipeline)}"
+    if policy.hears not in _HEARS:
+        return f"must have hears as one of {', '.join(_HEARS)}; got {shown(policy.hears)}"
+    return None
+
+
+def _wrong(answer: Any, at_s: float) -> str | None:
+    """Why what `decide` returned is no decision with what to remember."""
+    if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[0], Decision):
+        return f"must return (Decision, memory), got {shown(answer)}"
+    decision = answer[0]
+    if not _is_count(decision.replicas):
+        return f"must want a whole number of replicas, 0 or more; got {shown(decision.replicas)}"
+    if not isinstance(decision.reason, str):
+        return f"must give its reason as text; got {shown(decision.reason)}"
+    if decision.proposed is not None and not _is_count(decision.proposed):
+        return f"must propose a whole number of replicas, or None; got {shown(decision.proposed)}"
+    next_s = decision.next_s
+    if next_s is None:
+        return None
+    if isinstance(next_s, bool) or not isinstance(next_s, Real) or not next_s >= at_s + SOONEST_S:
+        return f"must ask to be asked again at least 1 ms later (next_s), or None for its period; got {shown(next_s)}"
+    return None
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 0
+
+
+def _where(error: BaseException) -> str:
+    """The line that raised."""
+    steps = traceback.extract_tb(error.__traceback__)
+    return f" (line {steps[-1].lineno} of {Path(steps[-1].filename).name})" if steps else ""
 
 
 def _keys(policy: Any, kind: str) -> dict[str, Any]:

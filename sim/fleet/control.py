@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import simpy
@@ -46,14 +47,24 @@ class Control:
             with contextlib.suppress(simpy.Interrupt):  # asked early
                 yield self.clock.at(next_s, DECIDE)
             now_s = self.clock.now
-            if now_s > self.deployment.last_s:
+            if now_s > self.deployment.calm_s:
                 return
-            decision, memory = self.policy.decide(self.observe(), memory)
+            decision, memory = self._decide(memory)
             self._act(decision)
             next_s = now_s + self.policy.period_s if decision.next_s is None else decision.next_s
             assert next_s > now_s, f"{self.deployment.name}: the policy asks to be asked again in the past ({next_s} s)"
             if next_s == math.inf and self.policy.hears == "nothing":
                 return
+
+    def _decide(self, memory: Any) -> tuple[Decision, Any]:
+        try:
+            return self.policy.decide(self.observe(), memory)
+        except ConfigError as error:  # of a policy that is the user's own
+            raise ConfigError(replace(each, path=self._place) for each in error.problems) from error
+
+    @property
+    def _place(self) -> str:
+        return f"pools.{self.deployment.name}.autoscaler"
 
     def observe(self) -> Observation:
         """The pool as its policy sees it now."""
@@ -76,7 +87,7 @@ class Control:
             raise ConfigError(
                 Problem(
                     f"the policy wants {wanted} replicas at {now_s:g} s, and may want 0 to {most} (its most_replicas)",
-                    f"pools.{deployment.name}.autoscaler",
+                    self._place,
                 )
             )
         served_s, _, running_s = map(float, transitions.sample(self.state, deployment.pool_row, now_s)[:3])

@@ -27,8 +27,8 @@ from sim.scenario.rollout import Rollout
 from sim.workload.randomness import named_rng
 
 PATIENCE_S = 86_400.0
-"""So long after the end of arrivals no policy is asked any more, nothing is ordered and nothing new breaks: what a
-fleet has not served by then stays unserved, or a run could go on for ever."""
+"""So long after the horizon the world stands still: no policy is asked, no refused order is tried again, nothing more
+breaks. What a fleet has not served by then, it serves undisturbed, or never."""
 
 
 class Deployment:
@@ -42,12 +42,14 @@ class Deployment:
         makes: Makes,
         rows: dict[tuple[int, int], int],
         key: tuple[int, int],
-        ends_s: float = math.inf,
+        ends_s: float,
     ) -> None:
         self.clock = clock
         self.state = state
         self.name, self.pool = named
         self.makes = makes
+        self.calm_s = ends_s + PATIENCE_S
+        """Beyond this, nothing happens to its replicas but what was under way."""
         self.pool_row = rows[0, 0]
         self.row0 = int(state.pools[self.pool_row]["replica0"])
         self.wanted = 0
@@ -63,8 +65,6 @@ class Deployment:
         """Called when a replica has become ready, but for those that the run begins with."""
         self.market = Market(self, self.pool.offers)
         self._rows = rows
-        self.last_s = ends_s + PATIENCE_S
-        """After this nothing is ordered any more."""
         self._key = key
         self._free = list(range(int(state.pools[self.pool_row]["replicas"])))
         heapify(self._free)
@@ -119,8 +119,6 @@ class Deployment:
 
     def watch(self, life: Life) -> None:
         """A replica is ready: from now on it can fail."""
-        if self.clock.now > self.last_s:
-            return
         if self.on_ready is not None:
             self.on_ready()
         for broken in self._breakers:
@@ -164,7 +162,7 @@ class Deployment:
         return False
 
     def _let_go(self, lives: list[Life], why: int) -> None:
-        """First go those that are not ready (as a ReplicaSet ranks its pods), then as the pool's drain says."""
+        """The first to go are those that are not ready, as in a ReplicaSet; then as the pool's drain says."""
         life = min(lives, key=self._rank)
         grace_s = self.pool.drain.grace_s
         life.drain(why if life.phase == "ready" else CANCELLED, math.inf if grace_s is None else grace_s)
@@ -180,7 +178,7 @@ class Deployment:
 
     def _order(self) -> bool:
         """Order one more; False when no row is free, because as many still drain."""
-        if not self._free or self.clock.now > self.last_s:
+        if not self._free:
             return False
         self._new().order()
         return True

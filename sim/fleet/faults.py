@@ -47,7 +47,10 @@ class Crashes:
         self.deployment.clock.process(self._fail(life, life.serving, passes_s))
 
     def _fail(self, life: Life, serving: int, passes_s: float) -> Generator[Any, Any, None]:
-        yield self.deployment.clock.at(self.deployment.clock.now + passes_s, LIFE)
+        at_s = self.deployment.clock.now + passes_s
+        if at_s > self.deployment.calm_s:
+            return
+        yield self.deployment.clock.at(at_s, LIFE)
         if life.serving != serving or life.phase not in ("ready", "draining"):
             return  # gone, or down by another fault: a new time is drawn when it is ready again
         repair_s = None if self.fault.repair_s is None else drawn(self.fault.repair_s, life.rng(self.stream))
@@ -81,11 +84,11 @@ class Outage:
     def _run(self) -> Generator[Any, Any, None]:
         fault, market, clock = self.fault, self.deployment.market, self.deployment.clock
         yield clock.at(fault.at_s, LIFE)
-        market.zones_out.add((fault.region, fault.zone))
+        market.zones_out.append((fault.region, fault.zone))
         for life in [*self.deployment.alive, *self.deployment.draining.values()]:
             offer = market.offers[life.offer]
             granted = life.phase != "gone" and market.holds(life)
             if granted and offer.region == fault.region and life.zone == fault.zone:
                 life.end(ZONE_OUTAGE)
         yield clock.at(fault.until_s, LIFE)
-        market.zones_out.discard((fault.region, fault.zone))
+        market.zones_out.remove((fault.region, fault.zone))

@@ -40,17 +40,10 @@ class Fleet:
         self.clock = clock
         self.state = state
         firsts = accumulate((len(spec.makes) for spec in specs), initial=len(specs))
+        key = (scenario.seed, replication)
         self.deployments = [
-            Deployment(
-                clock,
-                state,
-                (name, pool),
-                makes[row],
-                makes[row].rows(row, first),
-                (scenario.seed, replication),
-                ends_s,
-            )
-            for row, (first, (name, pool)) in enumerate(zip(firsts, scenario.pools.items(), strict=False))
+            Deployment(clock, state, named, makes[row], makes[row].rows(row, first), key, ends_s)
+            for row, (first, named) in enumerate(zip(firsts, scenario.pools.items(), strict=False))
         ]
         self.controls = [
             Control(clock, state, deployment, self._meter(deployment, specs, ends_s)) for deployment in self.deployments
@@ -102,7 +95,7 @@ class Fleet:
             requests = self.state.requests
             law = work_law(specs, deployment.pool_row, requests)
             work = Work(requests["arrival_s"].copy(), law.work_s(requests), ends_s)
-        return Meter(self.clock, self.state, deployment, queries, work)
+        return Meter(self.clock, self.state, deployment, queries, work, ends_s)
 
     def spans(self) -> NDArray[Any]:
         """Rows of `SPAN`, pool by pool."""

@@ -21,8 +21,8 @@ class Market:
     def __init__(self, deployment: Deployment, offers: tuple[Offer, ...]) -> None:
         self.deployment = deployment
         self.offers = offers
-        self.zones_out: set[tuple[str, int]] = set()
-        """(region, zone) of those that are down."""
+        self.zones_out: list[tuple[str, int]] = []
+        """(region, zone) of those that are down, once for each outage there: outages may overlap."""
         self._taken: list[list[Life]] = [[] for _ in offers]
 
     def first(self, life: Life) -> tuple[int, int]:
@@ -52,7 +52,8 @@ class Market:
                 if wait_s > 0:
                     yield clock.at(clock.now + wait_s, LIFE)
                 return
-            yield clock.at(min(again_s) if clock.now <= self.deployment.last_s else math.inf, LIFE)
+            again = min(again_s)
+            yield clock.at(again if again <= self.deployment.calm_s else math.inf, LIFE)
 
     def holds(self, life: Life) -> bool:
         """Whether the replica has been granted and is not gone."""
@@ -75,6 +76,8 @@ class Market:
             self.deployment.clock.process(self._reclaim(life, at_s))
 
     def _reclaim(self, life: Life, at_s: float) -> Generator[Any, Any, None]:
+        if at_s > self.deployment.calm_s:
+            return
         yield self.deployment.clock.at(at_s, LIFE)
         spot = self.offers[life.offer].spot
         assert spot is not None

@@ -103,7 +103,7 @@ class Meter:
 
     def _scrape(self) -> Generator[Any, Any, None]:
         count = 0
-        while count * self.pipeline.scrape_s <= self.deployment.last_s:
+        while count * self.pipeline.scrape_s <= self.deployment.calm_s:
             yield self.clock.at(count * self.pipeline.scrape_s, SCRAPE)
             count += 1
             now_s = self.clock.now

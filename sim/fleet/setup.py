@@ -81,7 +81,7 @@ def rows(pool: Pool) -> int:
     most = pool.autoscaler.most_replicas
     if pool.autoscaler.initial_replicas == most == pool.autoscaler.floor_replicas and not _changes(pool):
         return most
-    return 2 * most + max((rollout.limits(most)[0] for rollout in pool.rollouts), default=0)
+    return 2 * most + max((min(rollout.limits(most)[0], most) for rollout in pool.rollouts), default=0)
 
 
 def _changes(pool: Pool) -> bool:

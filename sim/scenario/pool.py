@@ -50,6 +50,9 @@ from sim.scenario.replica import AnyReplica, Batching, kind_or
 from sim.scenario.rollout import Rollout
 from sim.scenario.supply import WITHOUT_LIMITS, Offer, market_price, same_name
 
+SHORTEST_PERIOD_S = 0.01
+"""Between two decisions of an autoscaler, and between two samples of its metrics."""
+
 
 class Pool(BaseModel):
     """Replicas of one kind, behind one queue."""
@@ -263,6 +266,12 @@ class Pool(BaseModel):
         problems += self._batching_problems() if isinstance(self.replica, Batching) else self._unused_by_slots()
         if self.stages.needs_bytes and self.model is None:
             problems.append((("boot",), "needs the bytes of weights: give a 'model', or weights: {size: 16GB}"))
+        if self.autoscaler.period_s < SHORTEST_PERIOD_S:
+            told = f"decides every {self.autoscaler.period_s:g} s; its period must be at least {SHORTEST_PERIOD_S:g} s"
+            problems.append((("autoscaler",), told))
+        if 0 < self.pipeline.scrape_s < SHORTEST_PERIOD_S:
+            told = f"must be at least {SHORTEST_PERIOD_S:g} s, got {self.pipeline.scrape_s:g} s"
+            problems.append((("metrics", "scrape_interval"), told))
         for query in self.autoscaler.queries:
             why = unanswerable(query, self.pipeline)
             problems += [(("autoscaler",), why)] if why else []

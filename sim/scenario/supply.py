@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
@@ -9,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.config.said import Problems, said
-from sim.config.units import Duration, PositiveCount, PositiveDuration, Share
+from sim.config.units import COUNT, DURATION, Duration, PositiveCount, Share
 from sim.hardware import Price
 from sim.scenario.changes import Changes
 from sim.scenario.times import AnyTime, HourlyRate, HourlyShare, at_hour, drawn, event_s
@@ -94,11 +95,14 @@ class Offer(Changes):
     most: Annotated[
         PositiveCount | None, Field(description="Quota: replicas from this offer at once. Left out: no limit.")
     ] = None
-    zones: Annotated[PositiveCount, Field(description="Zones that its replicas are spread over, evenly.")] = 1
+    zones: Annotated[
+        int, COUNT.between(1, 1000), Field(description="Zones that its replicas are spread over, evenly.")
+    ] = 1
     stock_out: Annotated[StockOut | None, Field(description="Orders refused or filled late; left out: none.")] = None
     spot: Annotated[Spot | None, Field(description="How replicas are taken back; with `market: spot`.")] = None
     retry_s: Annotated[
-        PositiveDuration, Field(alias="retry", description="A refused order leaves this offer alone for so long.")
+        Annotated[float, DURATION.between(1, math.inf)],
+        Field(alias="retry", description="A refused order leaves this offer alone for so long, at least 1s."),
     ] = 60.0
 
     @model_validator(mode="after")

@@ -10,12 +10,18 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, Discriminator, Tag
 
 from sim.config.said import said
-from sim.config.units import Duration, PositiveBandwidth, Rate, Share
+from sim.config.units import RATE, Duration, PositiveBandwidth, Share
 from sim.workload.distributions import DurationLaw, bandwidths
 from sim.workload.law import Distribution
 
 HOUR_S = 3600.0
 HOURS = 24
+_NEVER_DAYS = 1e9
+"""Beyond every run; there, an hour later is soon the same number."""
+
+
+_Hazard = Annotated[float, RATE.between(0, 1)]
+"""Once a second: a fleet that loses its replicas faster than that answers nobody, and takes for ever to simulate."""
 
 
 def law_or(plain: str) -> Discriminator:
@@ -49,7 +55,7 @@ else:
         _several_or("share"),
     ]
     HourlyRate = Annotated[
-        Annotated[Rate, Tag("rate")] | Annotated[tuple[Rate, ...], AfterValidator(_of_a_day), Tag("by_hour")],
+        Annotated[_Hazard, Tag("rate")] | Annotated[tuple[_Hazard, ...], AfterValidator(_of_a_day), Tag("by_hour")],
         _several_or("rate"),
     ]
 
@@ -80,6 +86,8 @@ def event_s(rate_per_s: float | Sequence[float], from_s: float, exponential: flo
     if a_day == 0.0:
         return math.inf
     days, left = divmod(exponential, a_day)
+    if days > _NEVER_DAYS:
+        return math.inf
     at_s = from_s + days * HOURS * HOUR_S
     while True:
         hour = at_s // HOUR_S

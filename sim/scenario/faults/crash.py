@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.config.said import said
-from sim.config.units import PositiveCount, PositiveDuration
+from sim.config.units import DURATION, PositiveCount
 from sim.scenario.times import AnyTime
 
 LLAMA_3_MTBF_S = 50_677 * 3600.0
@@ -26,8 +27,8 @@ class Crash(BaseModel):
 
     kind: Literal["crash"] = "crash"
     mtbf_s: Annotated[
-        PositiveDuration,
-        Field(alias="mtbf", description="GPU-time between two failures; Llama 3 on H100: 50677h."),
+        Annotated[float, DURATION.between(1, math.inf)],
+        Field(alias="mtbf", description="GPU-time between two failures, at least 1s; Llama 3 on H100: 50677h."),
     ] = LLAMA_3_MTBF_S
     scope: Annotated[Literal["replica", "node"], Field(description="What fails together.")] = "replica"
     replicas_per_node: Annotated[
