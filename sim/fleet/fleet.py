@@ -95,7 +95,7 @@ class Fleet:
             requests = self.state.requests
             law = work_law(specs, deployment.pool_row, requests)
             work = Work(requests["arrival_s"].copy(), law.work_s(requests), ends_s)
-        return Meter(self.clock, self.state, deployment, queries, work, ends_s)
+        return Meter(self.clock, self.state, deployment, queries, work)
 
     def spans(self) -> NDArray[Any]:
         """Rows of `SPAN`, pool by pool."""
