@@ -81,11 +81,11 @@ class Outage:
     def _run(self) -> Generator[Any, Any, None]:
         fault, market, clock = self.fault, self.deployment.market, self.deployment.clock
         yield clock.at(fault.at_s, LIFE)
-        market.zones_out.add((fault.region, fault.zone))
+        market.zones_out[fault.region, fault.zone] += 1
         for life in [*self.deployment.alive, *self.deployment.draining.values()]:
             offer = market.offers[life.offer]
             granted = life.phase != "gone" and market.holds(life)
             if granted and offer.region == fault.region and life.zone == fault.zone:
                 life.end(ZONE_OUTAGE)
         yield clock.at(fault.until_s, LIFE)
-        market.zones_out.discard((fault.region, fault.zone))
+        market.zones_out[fault.region, fault.zone] -= 1

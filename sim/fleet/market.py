@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,8 @@ class Market:
     def __init__(self, deployment: Deployment, offers: tuple[Offer, ...]) -> None:
         self.deployment = deployment
         self.offers = offers
-        self.zones_out: set[tuple[str, int]] = set()
-        """(region, zone) of those that are down."""
+        self.zones_out: Counter[tuple[str, int]] = Counter()
+        """Outages that hold each (region, zone) down: one may begin before another is over."""
         self._taken: list[list[Life]] = [[] for _ in offers]
 
     def first(self, life: Life) -> tuple[int, int]:
@@ -104,6 +105,6 @@ class Market:
     def _zone(self, index: int) -> int | None:
         """The zone with the fewest replicas of this offer, among those that are up; None when none is."""
         offer = self.offers[index]
-        up = [zone for zone in range(offer.zones) if (offer.region, zone) not in self.zones_out]
+        up = [zone for zone in range(offer.zones) if not self.zones_out[offer.region, zone]]
         there = [life.zone for life in self._taken[index]]
         return min(up, key=lambda zone: (there.count(zone), zone), default=None)
