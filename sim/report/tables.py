@@ -150,6 +150,7 @@ def fleet_table(summary: dict[str, Any]) -> Table:
         "replicas": lambda block: _replicas(block["replicas"]),
         "replicas ordered": lambda block: _happened(block, "ordered"),
         "replicas lost to faults": lambda block: _happened(block, "failed", "zone_outage"),
+        "failures repaired in place": lambda block: _happened(block, "repaired"),
         "replicas reclaimed": lambda block: _happened(block, "reclaimed"),
         "order to ready, median": lambda block: words.duration(block["lives"]["boot_s"]["p50"]),
         "order to ready, p99": lambda block: words.duration(block["lives"]["boot_s"]["p99"]),

@@ -104,7 +104,10 @@ def lives_block(log: RunLog, window: Window, group: int | None) -> dict[str, Any
     `boot_s`: from order to ready, of the replicas that became ready in the window; those that were there when the run
     began did not boot.
     """
-    spans = log.spans if group is None else log.spans[log.spans["pool"] == group]
+    spans, downs = log.spans, log.down
+    if group is not None:
+        downs = downs[spans["pool"][downs["span"]] == group]
+        spans = spans[spans["pool"] == group]
 
     def within(at_s: NDArray[np.float64]) -> NDArray[np.bool_]:
         return np.asarray((at_s >= window.start_s) & (at_s < window.end_s))
@@ -117,5 +120,6 @@ def lives_block(log: RunLog, window: Window, group: int | None) -> dict[str, Any
         "ordered": int(within(spans["ordered_s"]).sum()),
         "ready": int(got_ready.sum()),
         **{name: int(number) for name, number in list(zip(WHY, ended, strict=True))[1:]},
+        "repaired": int(within(downs["from_s"]).sum()),
         "boot_s": {name: boot_s[name] for name in BOOT_STATISTICS},
     }

@@ -90,7 +90,7 @@ def test_what_happened_to_replicas_is_counted_when_it_happened() -> None:
     boot_s = found.pop("boot_s")
     assert found == {
         "ordered": 5, "ready": 2, "scaled_in": 1, "cancelled": 2, "failed": 0, "zone_outage": 0, "reclaimed": 1,
-        "rolled": 0,
+        "rolled": 0, "repaired": 2,
     }  # fmt: skip
     assert boot_s == {"mean": 40.0, "p50": 40.0, "p99": 40.0, "max": 40.0}, "who was there at the start did not boot"
     late = result(warmup_s=95.0).summary()["lives"]
