@@ -250,7 +250,7 @@ def _wrong(answer: Any, at_s: float) -> str | None:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0
 
 
 def _where(error: BaseException) -> str:
