@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
+from sim.autoscaling import AnyPolicy
+from sim.autoscaling.history import unanswerable
+from sim.autoscaling.observation import Pipeline
 from tests.contract.test_policies import EXAMPLES_OF
 
 POLICIES = [(kind, dict(keys)) for kind, found in sorted(EXAMPLES_OF.items()) for keys in found]
@@ -84,6 +88,8 @@ def _pool(rng: np.random.Generator, ties: bool) -> dict[str, Any]:
         pool["billing"] = {"granularity": "60s", "minimum": "120s"}
     if rng.random() < 0.4:
         pool["metrics"] = {"scrape_interval": int(rng.choice([5, 15])), "delay": int(rng.choice([0, 30]))}
+        if not _answerable(pool):
+            del pool["metrics"]
     pool["faults"] = _faults(rng)
     if rng.random() < 0.4:
         pool["supply"] = _offers(rng)
@@ -94,6 +100,13 @@ def _pool(rng: np.random.Generator, ties: bool) -> dict[str, Any]:
         to = {} if slots or rng.random() < 0.5 else {"to": {"latency": {**BATCHING["latency"], "base_s": 0.0625}}}
         pool["rollouts"] = [{"at": "200s", "max_surge": 1, "max_unavailable": "25%", **to}]
     return pool
+
+
+def _answerable(pool: dict[str, Any]) -> bool:
+    """Whether the policy's windows hold as many samples as they need."""
+    policy: Any = TypeAdapter(AnyPolicy).validate_python(pool["autoscaler"])
+    pipeline = Pipeline(pool["metrics"]["scrape_interval"])
+    return not any(unanswerable(query, pipeline) for query in policy.queries)
 
 
 def _faults(rng: np.random.Generator) -> list[dict[str, Any]]:
