@@ -2,9 +2,4 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import facts_elastic
-from facts_elastic import Elastic
 from house import INK  # noqa: F401

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
+from sim.autoscaling import AnyPolicy
+from sim.autoscaling.history import unanswerable
+from sim.autoscaling.observation import Pipeline
 from tests.contract.test_policies import EXAMPLES_OF
 
 POLICIES = [(kind, dict(keys)) for kind, found in sorted(EXAMPLES_OF.items()) for keys in found]
@@ -70,7 +74,7 @@ def _pool(rng: np.random.Generator, ties: bool) -> dict[str, Any]:
         "boot": BOOTS[int(rng.integers(2 if ties else len(BOOTS)))],
         "drain": {
             "queued": str(rng.choice(["redirect", "stay"])),
-            "lost": str(rng.choice(["retry", "resume", "fail"])),
+            "lost": str(rng.choice(["retry", "fail", "resume"])),
             "first": str(rng.choice(["newest", "oldest", "least_busy"])),
         },
         "price": {"on_demand": 3, "spot": 1},
@@ -83,7 +87,9 @@ def _pool(rng: np.random.Generator, ties: bool) -> dict[str, Any]:
     if rng.random() < 0.3:
         pool["billing"] = {"granularity": "60s", "minimum": "120s"}
     if rng.random() < 0.4:
-        pool["metrics"] = {"scrape_interval": 1, "delay": int(rng.choice([0, 30]))}
+        pool["metrics"] = {"scrape_interval": int(rng.choice([5, 15])), "delay": int(rng.choice([0, 30]))}
+        if not _answerable(pool):
+            del pool["metrics"]
     pool["faults"] = _faults(rng)
     if rng.random() < 0.4:
         pool["supply"] = _offers(rng)
@@ -94,6 +100,13 @@ def _pool(rng: np.random.Generator, ties: bool) -> dict[str, Any]:
         to = {} if slots or rng.random() < 0.5 else {"to": {"latency": {**BATCHING["latency"], "base_s": 0.0625}}}
         pool["rollouts"] = [{"at": "200s", "max_surge": 1, "max_unavailable": "25%", **to}]
     return pool
+
+
+def _answerable(pool: dict[str, Any]) -> bool:
+    """Whether the policy's windows hold as many samples as they need."""
+    policy: Any = TypeAdapter(AnyPolicy).validate_python(pool["autoscaler"])
+    pipeline = Pipeline(pool["metrics"]["scrape_interval"])
+    return not any(unanswerable(query, pipeline) for query in policy.queries)
 
 
 def _faults(rng: np.random.Generator) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
             law_facts=given.get("law_facts"),
             kv_transfer=None,
             billing=SimpleNamespace(granularity_s=given.get("granularity_s", 0.0), minimum_s=0.0),
-            offers=(None,),
+            offers=(SimpleNamespace(name="on_demand"),),
         )
         pool.versions = (pool,)
         pool.as_offered = lambda _, pool=pool: pool

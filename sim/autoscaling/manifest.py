@@ -11,6 +11,7 @@ from sim.autoscaling.observation import Policy
 from sim.config.complaints import complaints
 from sim.config.errors import ConfigError
 from sim.config.tree import Place, dotted, from_python
+from sim.config.units import shown
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -63,10 +64,20 @@ def policy_from(document: Mapping[str, Any]) -> Policy:
     """
     for family in families():
         if family.recognises(document):
+            _check_notes(document)
             policy: Any = family.from_manifest(document)
             return policy  # type: ignore[no-any-return]
     kind = "/".join(str(document[key]) for key in ("apiVersion", "kind") if key in document) or "without a kind"
     raise ManifestError([((), f"not the manifest of an autoscaler that is simulated: {kind}")])
+
+
+def _check_notes(document: Mapping[str, Any]) -> None:
+    """Families read annotations by their names, and keep the others: they must have names. Raises `ManifestError`."""
+    metadata = document.get("metadata")
+    notes = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    if notes is not None and not isinstance(notes, Mapping):
+        told = f"must be a mapping (key: value); got {shown(notes)}"
+        raise ManifestError([(("metadata", "annotations"), told)])
 
 
 def validated(model: type[Model], document: Mapping[str, Any]) -> Model:

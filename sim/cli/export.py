@@ -40,7 +40,6 @@ def autoscaler(
     Comments on top say what a run of the scenario predicts with it. With --like, all else that stands in the original
     is kept, and what changes is shown on stderr.
     """
-    from sim.autoscaling.manifest_file import read_manifest
     from sim.exchange.manifests import difference, manifest_of, manifest_text
     from sim.scenario import load
     from sim.scenario.policies import pool_name
@@ -49,7 +48,7 @@ def autoscaler(
         check_free(out, force)
     wanted = load(scenario, sets)
     name = pool_name(wanted, pool)
-    original = None if like is None else read_manifest(like).document
+    original = None if like is None else _original(like, wanted.pools[name].autoscaler)
     document = manifest_of(wanted, name, original)
     text = manifest_text(document, wanted, name, None if no_run else _summary(wanted, quiet))
     if out is None:
@@ -61,6 +60,21 @@ def autoscaler(
         after = str(out) if out is not None else "exported"
         changes = difference(original, document, str(like), after)
         click.echo(changes or "no difference: the original says the same", err=True, nl=not changes)
+
+
+def _original(like: Path, policy: Any) -> Any:
+    """The manifest that is to be changed; it must be of the same kind as the policy. Raises `ConfigError`."""
+    from sim.autoscaling.manifest_file import read_manifest
+    from sim.config.errors import ConfigError
+
+    found = read_manifest(like)
+    kind = getattr(found.policy, "kind", "")
+    if kind != policy.kind:
+        told = (
+            f"is the manifest of kind '{kind}', and the scenario's autoscaler is of kind '{policy.kind}'; drop --like"
+        )
+        raise ConfigError(found.place.problem(told))
+    return found.document
 
 
 def _summary(scenario: Any, quiet: bool) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def _show(result: Result, folder: Path | None) -> None:
         console.print()
         console.print(_fitting(sheet, console))
     console.print()
-    for note in [*result.log.notes, *pool_notes(summary)]:
+    for note in [*result.log.notes, *pool_notes(result.scenario, summary)]:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     if folder is not None:
         console.print(f"written to {folder}", markup=False, soft_wrap=True)

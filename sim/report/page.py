@@ -40,7 +40,7 @@ def render(result: Result) -> str:
         pictures=pictures[1:],
         tables=tables(summary),
         notes=result.log.notes,
-        laws=pool_notes(summary),
+        laws=pool_notes(result.scenario, summary),
         software=software(),
         plots=script_json(_plots(pictures)),
         style=_resource("report.css"),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sim.autoscaling.observation import WAITING
 from sim.result import words
 from sim.result.ledger import ENTRIES, changes, waste
 from sim.result.summary import OUTCOME_ORDER
+
+if TYPE_CHECKING:
+    from sim.scenario import Scenario
 
 METRIC_NAMES = {
     "queue_wait": "queue wait",
@@ -185,14 +189,21 @@ def fleet_table(summary: dict[str, Any]) -> Table:
     return Table("Fleet and cost", ("", *columns), said)
 
 
-def pool_notes(summary: dict[str, Any]) -> list[str]:
+def pool_notes(scenario: Scenario, summary: dict[str, Any]) -> list[str]:
     """What to know of the pools before believing their numbers."""
     moved = [
         f"Requests of pool {name} decode in pool {block['kv_transfer']['to']}; all tables count them with pool {name}."
         for name, block in summary["pools"].items()
         if block.get("kv_transfer")
     ]
-    return [*_law_notes(summary), *moved]
+    # vLLM's own gauge has no series without a replica; here the queue of the pool's gateway counts in it
+    doors = [
+        f"While pool {name} has no replica, {WAITING} is what waits at its door. vLLM itself reports nothing then: in "
+        "your cluster, scale from zero on a metric of the gateway."
+        for name, pool in scenario.pools.items()
+        if pool.autoscaler.floor_replicas == 0 and any(query.metric == WAITING for query in pool.autoscaler.queries)
+    ]
+    return [*_law_notes(summary), *moved, *doors]
 
 
 def _law_notes(summary: dict[str, Any]) -> list[str]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sim.result.billing import paid_until_s
 from sim.result.frames import CATEGORIES, categories, request_columns
+from sim.result.log import WHY
 
 if TYPE_CHECKING:
     from sim.result.log import RunLog
     from sim.result.timeline import Columns
+    from sim.scenario import Pool
 
 ROW_GROUP = 1 << 18
 """Requests in memory at a time while they are written, and in one row group of the Parquet file."""
@@ -40,6 +43,27 @@ def write_decisions(path: Path, log: RunLog) -> None:
     """`decisions.csv`: one row a decision of an autoscaler."""
     rows = ((row.at_s, row.pool, row.current, row.wanted, row.reason) for row in log.decisions)
     _write_csv(path, ("at_s", "pool", "current", "wanted", "reason"), rows)
+
+
+def write_replicas(path: Path, log: RunLog, pools: Sequence[Pool]) -> None:
+    """`replicas.csv`: one row a replica's life, in the order of orders; an empty cell for what it never reached."""
+    until_s = paid_until_s(log.spans, dict(enumerate(pools)))
+    stages = [name for name in log.spans.dtype.names or () if name.endswith("_s")]
+    rows = (
+        (
+            log.pools[span["pool"]],
+            int(span["replica"]),
+            pools[span["pool"]].offers[span["make"] % len(pools[span["pool"]].offers)].name,
+            int(span["zone"]),
+            int(span["version"]),
+            *(float(span[name]) if math.isfinite(span[name]) else math.nan for name in stages),
+            float(paid_s) if math.isfinite(paid_s) else math.nan,
+            WHY[span["why"]],
+            int(span["lost"]),
+        )
+        for span, paid_s in zip(log.spans, until_s, strict=True)
+    )
+    _write_csv(path, ("pool", "replica", "offer", "zone", "version", *stages, "paid_until_s", "why", "lost"), rows)
 
 
 def _write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:

@@ -86,6 +86,7 @@ def _write_files(draft: Path, result: Result, requests: bool, report: Callable[[
     files.write_text(draft / "summary.json", files.json_text(result.summary()))
     files.write_timeline(draft / "timeline.csv", result.columns)
     files.write_decisions(draft / "decisions.csv", result.log)
+    files.write_replicas(draft / "replicas.csv", result.log, list(result.scenario.pools.values()))
     if requests:
         files.write_requests(draft / "requests.parquet", result.log)
     if report is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model.tables import COMPLETED, FAILED, OUTCOMES
+from sim.model.tables import COMPLETED, OUTCOMES
 from sim.result.cost import cost, spent_usd
 from sim.result.fleet import integrals_at, ratio, replicas, utilization
 from sim.result.latency import latency_and_slo
@@ -120,7 +120,7 @@ def _outcomes(rows: NDArray[np.void], mask: NDArray[np.bool_] | None) -> dict[st
 def _faults(rows: NDArray[np.void], mask: NDArray[np.bool_] | None) -> dict[str, int]:
     """Requests that lost a replica under them: those that were then served again, and all of them."""
     lost = rows["lost"] > 0 if mask is None else (rows["lost"] > 0) & mask
-    return {"retried": int((lost & (rows["outcome"] != FAILED)).sum()), "lost": int(lost.sum())}
+    return {"retried": int((lost & (rows["outcome"] == COMPLETED)).sum()), "lost": int(lost.sum())}
 
 
 def _total(tokens: NDArray[np.int32], served: NDArray[np.bool_]) -> int:
