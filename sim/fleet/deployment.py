@@ -90,9 +90,11 @@ class Deployment:
 
     def begin(self, replicas: int) -> None:
         """The run begins with so many replicas ready."""
+        self.wanted = replicas
+        self._reconciling = True  # there are as many as wanted only once all are there
         for _ in range(replicas):
-            self.wanted += 1
             self._new().be_there()
+        self._reconciling = False
 
     def scale(self, wanted: int) -> None:
         """Have so many replicas from now on."""
@@ -137,16 +139,17 @@ class Deployment:
             self._reconciling = False
 
     def _step(self) -> bool:
-        """Do one thing, if one is to be done."""
+        """Do what is to be done; returns whether that may be followed by more."""
         self.alive = [life for life in self.alive if life.counts]
         old = [life for life in self.alive if life.version != self.version]
         if old and self.rollout is not None:
             return self._roll(self.rollout, old)
         surplus = len(self.alive) - self.wanted
         if surplus > 0:
-            self._let_go(self.alive, SCALED_IN)
-            return True
-        return surplus < 0 and self._order()
+            self._let_go(self.alive, SCALED_IN, surplus)
+        while len(self.alive) < self.wanted and self._order():
+            pass
+        return surplus > 0
 
     def _roll(self, rollout: Rollout, old: list[Life]) -> bool:
         """One step of a rolling update."""
@@ -157,15 +160,15 @@ class Deployment:
         ready = sum(life.phase == "ready" for life in self.alive)
         unready = [life for life in old if life.phase != "ready"]
         if unready or ready > self.wanted - unavailable:
-            self._let_go(unready or old, ROLLED)
+            self._let_go(unready or old, ROLLED, 1)
             return True
         return False
 
-    def _let_go(self, lives: list[Life], why: int) -> None:
+    def _let_go(self, lives: list[Life], why: int, count: int) -> None:
         """The first to go are those that are not ready, as in a ReplicaSet; then as the pool's drain says."""
-        life = min(lives, key=self._rank)
         grace_s = self.pool.drain.grace_s
-        life.drain(why if life.phase == "ready" else CANCELLED, math.inf if grace_s is None else grace_s)
+        for life in sorted(lives, key=self._rank)[:count]:
+            life.drain(why if life.phase == "ready" else CANCELLED, math.inf if grace_s is None else grace_s)
 
     def _rank(self, life: Life) -> tuple[int, int, int]:
         """Those with the least go first."""

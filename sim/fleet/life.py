@@ -179,7 +179,8 @@ class Life:
         make = deployment.make_row(self.offer, self.version)
         lives.open_replica(deployment.state, self.row, deployment.clock.now, make)
         deployment.watch(self)
-        deployment.changed()
+        if deployment.rollout is not None:
+            deployment.changed()
 
     def _close(self) -> None:
         deployment = self.deployment

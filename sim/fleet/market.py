@@ -107,6 +107,8 @@ class Market:
     def _zone(self, index: int) -> int | None:
         """The zone with the fewest replicas of this offer, among those that are up; None when none is."""
         offer = self.offers[index]
+        if offer.zones == 1 and not self.zones_out:
+            return 0
         up = [zone for zone in range(offer.zones) if (offer.region, zone) not in self.zones_out]
         there = [life.zone for life in self._taken[index]]
         return min(up, key=lambda zone: (there.count(zone), zone), default=None)
