@@ -53,8 +53,6 @@ class Deployment:
         """By row in the model's table."""
         self.lives: list[Life] = []
         """All there ever were."""
-        self.until_s = math.inf
-        """From then on nothing breaks and nobody is ordered: a run in which requests wait for ever comes to its end."""
         self.on_ready: Callable[[], None] | None = None
         """Called when a replica has become ready, but for those that the run begins with."""
         self.market = Market(self, self.pool.offers)
@@ -116,15 +114,13 @@ class Deployment:
         """A replica is ready: from now on it can fail."""
         if self.on_ready is not None:
             self.on_ready()
-        if self.clock.now > self.until_s:
-            return
         for broken in self._breakers:
             broken.watch(life)
         self.market.watch(life)
 
     def changed(self) -> None:
         """Order or let go, until there are as many as wanted. What that changes is looked at in the same call."""
-        if self._reconciling or self.clock.now > self.until_s:
+        if self._reconciling:
             return
         self._reconciling = True
         try:

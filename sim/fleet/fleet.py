@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sim.autoscaling.observation import WORK_AHEAD
 from sim.fleet.clock import LIFE, NOTICE, Clock
-from sim.fleet.control import PATIENCE_S, Control
+from sim.fleet.control import Control
 from sim.fleet.deployment import Deployment
 from sim.fleet.metering import Meter
 from sim.fleet.setup import Makes
@@ -50,7 +50,6 @@ class Fleet:
             for deployment, spec in zip(self.deployments, specs, strict=True)
         ]
         for deployment, control in zip(self.deployments, self.controls, strict=True):
-            deployment.until_s = ends_s + PATIENCE_S
             if control.policy.hears == "changes":
                 deployment.on_ready = control.hear
         for deployment in self.deployments:

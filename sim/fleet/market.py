@@ -40,7 +40,7 @@ class Market:
         """Wait until an offer grants the replica; sets its `offer` and `zone`."""
         clock = self.deployment.clock
         again_s = [-math.inf] * len(self.offers)
-        while clock.now <= self.deployment.until_s:
+        while True:
             for index, offer in enumerate(self.offers):
                 if again_s[index] > clock.now:
                     continue
@@ -53,7 +53,6 @@ class Market:
                     yield clock.at(clock.now + wait_s, LIFE)
                 return
             yield clock.at(min(again_s), LIFE)
-        yield clock.at(math.inf, LIFE)
 
     def holds(self, life: Life) -> bool:
         """Whether the replica has been granted and is not gone."""

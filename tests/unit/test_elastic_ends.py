@@ -12,7 +12,7 @@ from sim import Result, load, simulate
 from sim.autoscaling.base import Elastic
 from sim.autoscaling.history import unanswerable
 from sim.autoscaling.observation import BUSY_SHARE, CONCURRENCY, REQUESTS, WAITING, Pipeline, Query
-from sim.model.tables import COMPLETED, FAILED, UNFINISHED
+from sim.model.tables import COMPLETED, FAILED
 from tests.property.test_elastic import left
 from tests.validation.fleet_policies import OffWhenIdle, RetireOnCompletion, Turns
 
@@ -152,23 +152,3 @@ def test_calendars_agree_on_policies_that_hear_of_every_change(policy: Elastic, 
 )
 def test_without_samples_only_gauges_as_they_are_now(query: Query, fine: bool) -> None:
     assert (unanswerable(query, Pipeline(scrape_s=0.0)) is None) == fine
-
-
-@pytest.mark.parametrize("calendar", ["simpy", "compiled"])
-@pytest.mark.parametrize(
-    "restless",
-    [
-        {"faults": [{"kind": "crash", "mtbf": "1h"}]},
-        {"faults": [{"kind": "crash", "mtbf": "1h", "repair": "60s"}]},
-        {"supply": [{"name": "few", "most": 1, "retry": "10m"}]},
-    ],
-)
-def test_a_run_ends_though_a_request_waits_for_ever(restless: dict[str, Any], calendar: str) -> None:
-    """One pool is scaled to zero and stays there; in the other, replicas break or are ordered without end."""
-    gone = SLOTS | {"autoscaler": Turns(turn_s=1e9, switch_s=8, first=1, second=0)}
-    pools = {"gone": gone, "restless": SLOTS | {"autoscaler": {"replicas": 2}} | restless}
-    stream = {"arrivals": {"kind": "poisson", "rate": 0.1}, "service": {"kind": "constant", "value": 1}}
-    streams = {name: stream | {"pool": name} for name in pools}
-    log = run(pools, {"streams": streams}, calendar, horizon_s=100.0).log
-    assert (log.requests["outcome"] == UNFINISHED).sum() > 0
-    assert set(log.requests["pool"][log.requests["outcome"] == UNFINISHED].tolist()) == {0}
