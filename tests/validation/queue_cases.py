@@ -401,7 +401,7 @@ def setup_times(vector: Vector) -> list[Case]:
         billing={"granularity": 0},
     )
     memory = memory_s(rate, servers) + 1 / params["alpha"]
-    return [case(vector, exact, pool, poisson(rate), rate, memory, service=EXPONENTIAL, elastic=True)]
+    return [case(vector, exact, pool, poisson(rate), rate, memory, service=EXPONENTIAL)]
 
 
 def cold_start(vector: Vector) -> list[Case]:
@@ -411,7 +411,7 @@ def cold_start(vector: Vector) -> list[Case]:
     pool = elastic(OffWhenIdle(max_replicas=1), boot=params["D"], drain={"first": "least_busy"})
     exact = same(vector, "Wq", "W", "P_job_triggers_setup")
     memory = memory_s(rate, 1) + params["D"]
-    return [case(vector, exact, pool, poisson(rate), rate, memory, service=EXPONENTIAL, elastic=True)]
+    return [case(vector, exact, pool, poisson(rate), rate, memory, service=EXPONENTIAL)]
 
 
 def breakdowns(vector: Vector) -> list[Case]:
@@ -422,7 +422,7 @@ def breakdowns(vector: Vector) -> list[Case]:
     pool = queue(servers) | {"faults": [crash], "drain": {"lost": "resume"}}
     memory = memory_s(rate / vector["expected"]["availability"], servers) + 1 / params["eta"]
     exact = same(vector, "L", "W", "mean_up")
-    return [case(vector, exact, pool, poisson(rate), rate, memory, service=EXPONENTIAL, elastic=True)]
+    return [case(vector, exact, pool, poisson(rate), rate, memory, service=EXPONENTIAL)]
 
 
 PAUSE_S = 30.0
@@ -435,7 +435,7 @@ def in_turns(vector: Vector, rate: float, length_s: float, pool: Mapping[str, An
     law = {"kind": "curve", "points": [[0.0, rate], [length_s, rate], [length_s, 0.0]], "repeat": True}
     given = {"turn_s": turn_s, "first_turn": 0} | more.pop("given", {})
     exact = more.pop("exact", None) or dict(vector["expected"])
-    own = {"service": EXPONENTIAL, "given": given, "elastic": True}
+    own = {"service": EXPONENTIAL, "given": given}
     return case(vector, exact, pool, law | {"period": turn_s}, rate * length_s / turn_s, 0.0, **own, **more)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from scipy import stats
 
 from sim import load, simulate
-from tests.invariants import causality, check, decided, lives, samples
+from tests.invariants import check
 from tests.validation.measures import QUANTILE, Ratio, Run, Tail, measure, share_of
 from tests.validation.sizes import USUAL_WIDTH
 
@@ -45,8 +45,6 @@ class Case:
     """What a measure must know of the case."""
     width: Mapping[str, float] = field(default_factory=dict)
     """Widest interval accepted (half of it, relative to the value) where that is not the usual 1 %."""
-    elastic: bool = False
-    """Replicas come and go: some invariants hold of fixed fleets only."""
     seed: int | None = None
     """Default: from the name."""
 
@@ -88,13 +86,7 @@ def replicate(case: Case, replication: int) -> dict[str, Ratio | Tail]:
     scenario = load({"name": "proof", "seed": seed, "calendar": "compiled", **case.scenario})
     result = simulate(scenario, replication)
     if replication < CHECKED_REPLICATIONS:
-        if case.elastic:
-            causality(scenario, result.log)
-            samples(result.log)
-            lives(result.log)
-            decided(result.log)
-        else:
-            check(scenario, result.log, most_rows=CHECKED_ROWS)
+        check(scenario, result.log, most_rows=CHECKED_ROWS)
     run = Run(result, case.given, case.exact)
     return {name: measure(run, name) for name in case.exact}
 

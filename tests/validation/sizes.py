@@ -98,7 +98,7 @@ MILLIONS: dict[str, float] = {
     "breakdown_c5_lam3.0": 3,
     "breakdown_c10_lam8.0": 14,
     "scaleout_step": 8,
-    "scalein_preempt": 10,
+    "scalein_preempt": 15,
     "scalein_graceful first to end": 1.5,
     "scalein_graceful picked": 7,
     "erlangB_c15_a8.108 exponential": 40,
@@ -181,6 +181,7 @@ WIDE_HERE: dict[str, dict[str, float]] = {
     "scalein_graceful first to end": {
         **_at(0.02, "EN", 10, 10.5, 11, 12, 15, 20),
         **_at(0.02, "EB", 10, 10.5, 11, 12, 15, 20),
+        **_at(0.08, "EQ", 10.5, 11, 12, 15, 20),
         "EQ_t10": 0.2,
         "E_surplus_busy_t10": 0.1,
         "E_surplus_busy_t10.5": 0.3,
