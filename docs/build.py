@@ -223,10 +223,11 @@ def pages() -> list[Path]:
 def build(chosen: list[Path], check: bool) -> tuple[list[str], list[str]]:
     """Build pages; returns what is out of date (as differences), and the commands that were not run."""
     import facts
+    import facts_elastic
     import facts_fidelity
     import tables
 
-    names = {**vars(tables), **vars(facts), **vars(facts_fidelity)}
+    names = {**vars(tables), **vars(facts), **vars(facts_fidelity), **vars(facts_elastic)}
     stale: list[str] = []
     not_run: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:

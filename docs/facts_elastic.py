@@ -41,7 +41,7 @@ CRON = (
 SLOW_PANIC = _policy("shop", "panic_threshold_percentage=1000")
 SNAPSHOT = ("pools.shop.boot=5s",)
 CLAIRVOYANT = (
-    "pools.code.autoscaler={kind: clairvoyant, min_replicas: 1, max_replicas: 8, lead: 10m, utilization: 0.55}",
+    "pools.code.autoscaler={kind: clairvoyant, min_replicas: 1, max_replicas: 8, lead: 10m, window: 5m, utilization: 0.5}",
 )
 ON_DEMAND = ("pools.chat.supply=[{name: base, zones: 3}]",)
 
@@ -169,7 +169,8 @@ def _runs() -> dict[tuple[str, str], Elastic]:
 
 def elastic(name: str, case: str = "") -> Elastic:
     """A run: the scenario as it ships, or the case whose name on the page begins so."""
-    found = [label for label in BESIDE[name] if label.startswith(case)] if case else [next(iter(BESIDE[name]))]
+    cases = list(BESIDE[name])
+    found = [cases[0]] if not case else [case] if case in cases else [label for label in cases if label.startswith(case)]
     assert len(found) == 1, f"{name}: {found} begin with {case!r}"
     return _runs()[name, found[0]]
 
@@ -257,6 +258,11 @@ def saved(run: Elastic, than: Elastic) -> str:
 def points(run: Elastic, than: Elastic, metric: str) -> str:
     """How much less of the SLO a run attains than another, in points."""
     return f"{100 * (than.attained(metric) - run.attained(metric)):.2f}"
+
+
+def usd_more(run: Elastic, than: Elastic) -> str:
+    """How much more a run costs a day than another."""
+    return words.usd(run.usd_per_day - than.usd_per_day)
 
 
 def morning(run: Elastic, which: int) -> str:

@@ -15,32 +15,11 @@ from typing import Any
 import facts
 import facts_fidelity
 import house
+import pictures_elastic
+from palette import BLUE, FAINT, GREEN, INK, RED, STYLE
 
 IMAGES = Path(__file__).resolve().parent / "img"
 MOST_BYTES = 200_000
-
-INK, FAINT, GROUND = "#22272e", "#d5dae0", "#fbfcfd"
-BLUE, RED, GREEN = "#2563a8", "#c2410c", "#3f7d4e"
-STYLE = {
-    "font.size": 10,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": FAINT,
-    "axes.facecolor": GROUND,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "grid.color": "#e9edf1",
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "figure.facecolor": GROUND,
-    "figure.dpi": 110,
-    "legend.frameon": False,
-}
 
 
 def draw(check: bool) -> list[str]:
@@ -161,4 +140,4 @@ def the_fleets() -> tuple[Any, Callable[[Any], None]]:
     return [[name, usd] for name, usd, _ in bars], paint
 
 
-PICTURES = {"chatgpt-2023.png": the_day, "chatgpt-2023-fleets.png": the_fleets}
+PICTURES = {"chatgpt-2023.png": the_day, "chatgpt-2023-fleets.png": the_fleets, **pictures_elastic.PICTURES}
