@@ -170,7 +170,9 @@ def _runs() -> dict[tuple[str, str], Elastic]:
 def elastic(name: str, case: str = "") -> Elastic:
     """A run: the scenario as it ships, or the case whose name on the page begins so."""
     cases = list(BESIDE[name])
-    found = [cases[0]] if not case else [case] if case in cases else [label for label in cases if label.startswith(case)]
+    found = (
+        [cases[0]] if not case else [case] if case in cases else [label for label in cases if label.startswith(case)]
+    )
     assert len(found) == 1, f"{name}: {found} begin with {case!r}"
     return _runs()[name, found[0]]
 
