@@ -18,6 +18,7 @@ from sim.result import words
 HPA, KEDA, KNATIVE, PREDICTIVE = "autoscale-hpa", "autoscale-keda-zero", "autoscale-knative", "autoscale-predictive"
 SPOT, ZONE, ROLLOUT = "spot-mix", "zone-outage", "rollout"
 DAY_S = 86_400.0
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 Sets = tuple[str, ...]
 
@@ -41,7 +42,8 @@ CRON = (
 SLOW_PANIC = _policy("shop", "panic_threshold_percentage=1000")
 SNAPSHOT = ("pools.shop.boot=5s",)
 CLAIRVOYANT = (
-    "pools.code.autoscaler={kind: clairvoyant, min_replicas: 1, max_replicas: 8, lead: 10m, window: 5m, utilization: 0.5}",
+    "pools.code.autoscaler={kind: clairvoyant, min_replicas: 1, max_replicas: 8, "
+    "lead: 10m, window: 5m, utilization: 0.5}",
 )
 ON_DEMAND = ("pools.chat.supply=[{name: base, zones: 3}]",)
 
@@ -170,9 +172,8 @@ def _runs() -> dict[tuple[str, str], Elastic]:
 def elastic(name: str, case: str = "") -> Elastic:
     """A run: the scenario as it ships, or the case whose name on the page begins so."""
     cases = list(BESIDE[name])
-    found = (
-        [cases[0]] if not case else [case] if case in cases else [label for label in cases if label.startswith(case)]
-    )
+    wanted = case or cases[0]
+    found = [wanted] if wanted in cases else [label for label in cases if label.startswith(wanted)]
     assert len(found) == 1, f"{name}: {found} begin with {case!r}"
     return _runs()[name, found[0]]
 
@@ -184,14 +185,19 @@ def question(name: str) -> str:
     return load(name).description
 
 
-# -- tables -------------------------------------------------------------------------------------------------------------
+def told(name: str) -> str:
+    """The command that runs a scenario, and what it says first."""
+    return f"```text\n$ fleetcast run {name}\n{elastic(name).verdict}\n...\n```"
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
 
 _ENTRIES = {
-    "useful": "at work",
+    "useful": "what full replicas would have taken",
     "cold_start": "launched, not ready yet",
-    "headroom": "idle, wanted for the load",
-    "cool_down": "idle, kept by a window, a rate or a cooldown",
-    "floor": "idle, kept by the minimum",
+    "headroom": "spare, wanted for the load",
+    "cool_down": "spare, kept by a window, a rate or a cooldown",
+    "floor": "spare, kept by the minimum",
     "drain": "on their last requests",
     "failed": "down, or taken before they were ready",
     "rounding": "billed after they were gone",
@@ -279,9 +285,7 @@ def mornings_table() -> str:
     runs = [_runs()[KEDA, case] for case in cases]
     for place, (at_s, _) in enumerate(runs[0].mornings):
         minutes = int(at_s % DAY_S // 60)
-        when = (
-            f"{('Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun')[int(at_s // DAY_S)]} {minutes // 60}:{minutes % 60:02}"
-        )
+        when = f"{DAYS[int(at_s // DAY_S)]} {minutes // 60}:{minutes % 60:02}"
         lines.append(f"| {when} | {' | '.join(morning(run, place) for run in runs)} |")
     return "\n".join(lines)
 
@@ -292,10 +296,8 @@ def policies_table() -> str:
 
     from sim.autoscaling import AnyPolicy, External
 
-    lines = [
-        "| `kind` | what it is | semantics of | decides every | scrape, delay |",
-        "| --- | --- | --- | ---: | ---: |",
-    ]
+    heads = ("`kind`", "what it is", "semantics of", "decides every", "scrape, delay")
+    lines = [f"| {' | '.join(heads)} |", "| --- | --- | --- | ---: | ---: |"]
     *ours, _ = (get_args(member)[0] for member in get_args(get_args(AnyPolicy)[0]))
     for policy in ours:
         kind = policy.model_fields["kind"].default

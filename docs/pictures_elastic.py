@@ -14,7 +14,6 @@ from palette import BLUE, GREEN, INK, RED
 from sim.result import words
 
 AMBER, GRAY = "#d9a441", "#8d98a5"
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 FIRST_DAY = {facts_elastic.KEDA: 0, facts_elastic.PREDICTIVE: 1}
 """Day of the week on which a run of a week begins."""
 MARKS: dict[str, list[tuple[float, float]]] = {facts_elastic.ZONE: [(3600.0, 5400.0)]}
@@ -123,7 +122,7 @@ def _time_axis(name: str, axes: Any, run: Elastic, unit_s: float) -> None:
     axes.set_xlim(0, end)
     if unit_s == 86_400.0:
         days = range(round(end))
-        axes.set_xticks(list(days), [DAYS[(FIRST_DAY[name] + day) % 7] for day in days], ha="left")
+        axes.set_xticks(list(days), [facts_elastic.DAYS[(FIRST_DAY[name] + day) % 7] for day in days], ha="left")
         axes.set_xlabel("day, from midnight")
     elif unit_s == 3600.0:
         axes.set_xticks(range(0, round(end) + 1, 3 if end > 12 else 1))

@@ -320,10 +320,11 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "ledger.gpu_hours": (
         "h",
         TIME,
-        "Where the paid GPU-hours went; the entries add up to `replicas.gpu_hours`. `useful`: at work. `cold_start`: "
-        "launched, not ready yet. `floor`: idle, kept by the policy's minimum alone (all idle time of a fixed fleet). "
-        "`cool_down`: idle, above what load alone asked for at the last decision, so kept by windows, rates and "
-        "cooldowns. `headroom`: idle otherwise. `drain`: from draining to gone, at work on its last requests. "
+        "Where the paid GPU-hours went; the entries add up to `replicas.gpu_hours`. `useful`: the work done, "
+        "as replicas that are full all the time would take for it. `cold_start`: launched, not ready yet. `floor`: "
+        "spare time that the policy's minimum alone keeps (all of it in a fixed fleet). `cool_down`: spare, above what "
+        "load alone asked for at the last decision, so kept by windows, rates and cooldowns. `headroom`: spare "
+        "otherwise. `drain`: from draining to gone, on its last requests. "
         "`failed`: down and repaired in place, or taken before it was ready. `rounding`: billed after it was gone.",
     ),
     "ledger.usd": ("USD", TIME, "The same in money; the entries add up to `cost.total_usd`; null without a price."),
