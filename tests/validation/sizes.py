@@ -93,10 +93,10 @@ MILLIONS: dict[str, float] = {
     "mmc_setup_par_c10_rho0.5_al0.1": 1,
     "mm1_detsetup_D5.0_rho0.6": 0.5,
     "mm1_detsetup_D20.0_rho0.3": 0.14,
-    "breakdown_c1_lam0.6": 12,
+    "breakdown_c1_lam0.6": 14,
     "breakdown_c1_lam0.5": 5,
     "breakdown_c5_lam3.0": 3,
-    "breakdown_c10_lam8.0": 14,
+    "breakdown_c10_lam8.0": 17,
     "scaleout_step": 8,
     "scalein_preempt": 15,
     "scalein_graceful first to end": 1.5,
@@ -149,7 +149,7 @@ _SEVERAL_SERVERS_AT_95 = {
     "P_Wq_gt_half_mean_service": 0.05,
 }
 
-_SLOW = {"Wq": 0.02, "mean_busy": 0.02, "mean_in_setup": 0.02}
+_SLOW = {"Wq": 0.03, "mean_busy": 0.02, "mean_in_setup": 0.02}
 
 
 def _at(width: float, what: str, *times_s: float) -> dict[str, float]:
@@ -170,7 +170,7 @@ WIDE_HERE: dict[str, dict[str, float]] = {
     "limitedPS_exp_B64": {"Wq": 0.05, "Lq": 0.05, "P_wait": 0.03},  # one in 24 waits
     "mmpp_mm10_4.0_16.0": {"Wq": 0.02, "W": 0.02, "Lq": 0.02, "L": 0.02},
     "mmc_setup_stag_c5_rho0.6_al0.2": _SLOW | {"L": 0.02, "W": 0.02},  # every arrival is a decision
-    "mmc_setup_stag_c10_rho0.5_al0.1": _SLOW | {"L": 0.05, "W": 0.05, "Wq": 0.05},
+    "mmc_setup_stag_c10_rho0.5_al0.1": _SLOW | {"L": 0.07, "W": 0.07, "Wq": 0.08},
     "mmc_setup_par_c10_rho0.5_al0.1": _SLOW | {"L": 0.02, "W": 0.02},
     "mm1_detsetup_D5.0_rho0.6": {"P_job_triggers_setup": 0.02},
     "mm1_detsetup_D20.0_rho0.3": {"P_job_triggers_setup": 0.02},
