@@ -333,10 +333,10 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "lives.scaled_in": ("replicas", TIME, "Gone in it because a smaller fleet was wanted."),
     "lives.cancelled": ("replicas", TIME, "Given up in it before they were ready."),
     "lives.failed": ("replicas", TIME, "Lost in it to a fault, for good."),
-    "lives.repaired": ("replicas", TIME, "Failures in it that were repaired in place; not in `lives.failed`."),
     "lives.zone_outage": ("replicas", TIME, "Lost in it with their zone."),
     "lives.reclaimed": ("replicas", TIME, "Spot replicas taken back in it."),
     "lives.rolled": ("replicas", TIME, "Replaced in it by a rollout."),
+    "lives.repaired": ("replicas", TIME, "Failures in it that were repaired in place; not in `lives.failed`."),
     "lives.boot_s": (
         "s",
         TIME,

@@ -77,7 +77,7 @@ def test_a_run_prints_a_verdict_and_writes_a_whole_folder(here: Path) -> None:
     (folder,) = (here / "outputs").iterdir()
     assert str(folder.relative_to(here)) in result.stdout
     names = {"manifest.json", "scenario.yaml", "summary.json", "timeline.csv", "decisions.csv", "requests.parquet"}
-    assert {path.name for path in folder.iterdir()} == names | {"report.html"}
+    assert {path.name for path in folder.iterdir()} == names | {"replicas.csv", "report.html"}
     rows = pd.read_parquet(folder / "requests.parquet")
     assert list(rows.columns) == [
         "request", "stream", "arrival_s", "prompt_tokens", "output_tokens", "pool", "replica", "start_s",
@@ -86,7 +86,7 @@ def test_a_run_prints_a_verdict_and_writes_a_whole_folder(here: Path) -> None:
     assert rows["arrival_s"].is_monotonic_increasing
     assert (here / "outputs" / folder.name / "decisions.csv").read_text().splitlines() == [
         "at_s,pool,current,wanted,reason",
-        "0.0,chat,0,2,fixed at 2",
+        "0.0,chat,2,2,fixed at 2",
     ]
 
 

@@ -34,7 +34,8 @@ def spread_log(seed: int, count: int) -> RunLog:
     spans["pool"] = np.repeat(np.arange(3), len(made.spans))
     spans["gone_s"][rng.random(len(spans)) < 0.3] = 60.0
     values = {name: getattr(made, name) for name in RunLog.__dataclass_fields__}
-    return RunLog(**values | {"samples": samples, "spans": spans, "pools": NAMES, "rooms": (4, 4, 4)})
+    more = {"pools": NAMES, "rooms": (4, 4, 4), "work": made.work * 3}
+    return RunLog(**values | {"samples": samples, "spans": spans} | more)
 
 
 @given(st.lists(st.floats(0, 1e6) | st.just(math.nan), max_size=200))

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from sim import load, simulate
+from sim import Result, load, simulate
 from sim.report import render
 from sim.report.tables import pool_notes, tables
-from sim.result import Result
 
 STREAM = {
     "arrivals": {"kind": "poisson", "rate": "5/s"},
@@ -63,7 +62,7 @@ def test_a_pools_law_is_named(pool: dict[str, Any], source: str, words: str, not
     assert law == result.scenario.pools["chat"].law_facts
     assert law["source"] == source
     assert "law" not in summary, "a pool's, not the fleet's"
-    assert pool_notes(summary) == ([note] if note else [])
+    assert pool_notes(result.scenario, summary) == ([note] if note else [])
     (row,) = [row for table in tables(summary) for row in table.rows if row[0] == "iteration times"]
     assert row[1] == words
     page = render(result)
@@ -72,24 +71,26 @@ def test_a_pools_law_is_named(pool: dict[str, Any], source: str, words: str, not
 
 def test_each_of_several_pools_has_its_own() -> None:
     slots = {"replica": {"kind": "slots"}, "autoscaler": {"replicas": 1}}
-    summary = run({"model": "llama-3-8b"}, pictures=slots).summary()
+    result = run({"model": "llama-3-8b"}, pictures=slots)
+    summary = result.summary()
     assert summary["pools"]["pictures"]["law"] is None
     (row,) = [row for table in tables(summary) for row in table.rows if row[0] == "iteration times"]
     assert row == ("iteration times", "n/a", "calibrated on measured runs", "n/a")
-    assert len(pool_notes(summary)) == 1
+    assert len(pool_notes(result.scenario, summary)) == 1
 
 
 def test_slots_alone_say_nothing_of_iterations() -> None:
-    summary = simulate(load("mmc", ["horizon=100", "warmup=0"])).summary()
-    assert pool_notes(summary) == []
+    result = simulate(load("mmc", ["horizon=100", "warmup=0"]))
+    summary = result.summary()
+    assert pool_notes(result.scenario, summary) == []
     assert not [row for table in tables(summary) for row in table.rows if row[0] == "iteration times"]
 
 
 HOLDS = {"seqs": [1, 64], "prompt_tokens": [400, 600], "context_tokens": [450, 700], "rate_per_s": [1, 20]}
 
 
-def measured_at(holds: dict[str, Any] | None, **stream: Any) -> dict[str, Any]:
-    """The summary of a run on a calibration that says where it holds."""
+def measured_at(holds: dict[str, Any] | None, **stream: Any) -> Result:
+    """A run on a calibration that says where it holds."""
     row = {
         "gpu": "h100-sxm",
         "gpus_per_replica": 1,
@@ -100,13 +101,13 @@ def measured_at(holds: dict[str, Any] | None, **stream: Any) -> dict[str, Any]:
     model = {"from": "llama-3-8b", "calibrations": [{**row, **({"holds": holds} if holds else {})}]}
     pool = {"model": model, "gpu": "h100-sxm", "autoscaler": {"replicas": 1}}
     workload = {**STREAM, "prompt_tokens": {"kind": "constant", "value": 500}, **stream}
-    return simulate(load({"name": "x", "horizon": 20, "workload": workload, "pools": {"chat": pool}})).summary()
+    return simulate(load({"name": "x", "horizon": 20, "workload": workload, "pools": {"chat": pool}}))
 
 
 def test_a_run_within_what_was_measured_says_no_more() -> None:
-    law = measured_at(HOLDS)["pools"]["chat"]["law"]
+    law = measured_at(HOLDS).summary()["pools"]["chat"]["law"]
     assert (law["holds"], law["outside"]) == (HOLDS, {})
-    assert "outside" not in measured_at(None)["pools"]["chat"]["law"]
+    assert "outside" not in measured_at(None).summary()["pools"]["chat"]["law"]
 
 
 @pytest.mark.parametrize(
@@ -129,11 +130,12 @@ def test_a_run_within_what_was_measured_says_no_more() -> None:
     ],
 )
 def test_a_run_outside_of_it_is_told(stream: dict[str, Any], quantity: str, note: str) -> None:
-    summary = measured_at(HOLDS, **stream)
+    result = measured_at(HOLDS, **stream)
+    summary = result.summary()
     assert quantity in summary["pools"]["chat"]["law"]["outside"]
-    assert any(note in one for one in pool_notes(summary))
+    assert any(note in one for one in pool_notes(result.scenario, summary))
 
 
 def test_a_lighter_load_is_no_risk() -> None:
     heavy = {"seqs": [50, 64], "rate_per_s": [15, 20]}
-    assert measured_at(heavy)["pools"]["chat"]["law"]["outside"] == {}
+    assert measured_at(heavy).summary()["pools"]["chat"]["law"]["outside"] == {}
