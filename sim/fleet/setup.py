@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.autoscaling.observation import BUSY_SHARE, KV_USAGE, RUNNING, WAITING, WORK_AHEAD
 from sim.config import machine
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.hardware import IterationLaw
@@ -94,7 +95,7 @@ def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
         batching=False,
         replicas=rows(pool),
         hears=_HEARS[pool.autoscaler.hears],
-        metered=bool(pool.autoscaler.queries),
+        metered=any(query.metric not in _LOOKED_UP for query in pool.autoscaler.queries),
         seats=pool.replica.seats,
         central=isinstance(pool.queue, Central),
         router=pool.queue.router if isinstance(pool.queue, PerReplica) else "",
@@ -123,6 +124,9 @@ def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
         overhead_s=law.overhead_s,
     )
 
+
+_LOOKED_UP = frozenset((WAITING, RUNNING, KV_USAGE, BUSY_SHARE, WORK_AHEAD))
+"""Metrics that can be read off the tables at any time; others are counted as requests come and go, which takes time."""
 
 _HEARS = {
     "nothing": meters.HEARS_NOTHING,

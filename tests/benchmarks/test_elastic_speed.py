@@ -59,7 +59,7 @@ def test_a_control_tick_every_15_s_beside_a_fixed_fleet(capsys: pytest.CaptureFi
     fixed = {"kind": "fixed", "replicas": 8}
     requests_per_s(fixed), requests_per_s(HPA)  # compiled by now
     ratios = []
-    for _ in range(7):
+    for _ in range(15):
         (static, _), (elastic, size) = requests_per_s(fixed), requests_per_s(HPA)
         ratios.append(elastic / static)
     ratio = statistics.median(ratios)
