@@ -8,6 +8,7 @@ spans, by other means than the code it checks. The numbers I2 to I13 are the pro
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def check(scenario: Scenario, log: RunLog, state: State | None = None, *, most_r
     if len(log.requests) <= most_rows:
         summary(scenario, log)
     if state is not None:
-        tokens(state)
+        tokens(state, {row for row, pool in enumerate(scenario.pools.values()) if pool.drain.lost == "resume"})
 
 
 # -- rows one by one --------------------------------------------------------------------------------------------------
@@ -128,7 +129,11 @@ def transfers(scenario: Scenario, log: RunLog) -> None:
         link_s = pool.kv_bytes_per_token * moved["prompt_tokens"] / pool.kv_transfer.bandwidth_bytes_per_s
         step_s = target.law.seqs_s[1] + target.law.tokens_s[min(1, len(target.law.tokens_s) - 1)]
         steps = np.ceil((moved["output_tokens"] - 1) / target.replica.verified)
-        least_s = link_s + pool.kv_transfer.latency_s + steps * step_s + target.law.overhead_s - pool.law.overhead_s
+        crossing_s = link_s + pool.kv_transfer.latency_s
+        if "resume" in (pool.drain.lost, target.drain.lost):
+            # who lost its cache with a replica makes it anew where it decodes, and waits for no link
+            crossing_s[moved["lost"] > 0] = 0.0
+        least_s = crossing_s + steps * step_s + target.law.overhead_s - pool.law.overhead_s
         decoding_s = moved["finish_s"] - moved["first_token_s"]
         assert (decoding_s >= least_s - TINY * (1 + moved["finish_s"])).all(), "decoded before its KV cache was there"
 
@@ -293,8 +298,11 @@ def little(part: Part) -> None:
 # -- totals -----------------------------------------------------------------------------------------------------------
 
 
-def tokens(state: State) -> None:
-    """I2, I3: at the end nothing is left in the tables but who waits for a replica; every token belongs to somebody."""
+def tokens(state: State, resuming: Container[int] = ()) -> None:
+    """I2, I3: at the end nothing is left in the tables but who waits for a replica; every token belongs to somebody.
+
+    `resuming` are the pools whose requests go on elsewhere with what a replica that ended had done for them.
+    """
     run, fleet = state.run[0], len(state.pools) + len(state.replicas)
     unfinished = int((state.requests["outcome"] == UNFINISHED).sum())
     held = int(state.queues["length"][fleet:].sum())
@@ -311,10 +319,10 @@ def tokens(state: State) -> None:
     home = state.pools["home"]
     for row in np.flatnonzero((state.pools["batching"] == 1) & (home == np.arange(len(home)))):
         if row not in moves:
-            processed(state, int(row))
+            processed(state, int(row), row in resuming)
 
 
-def processed(state: State, row: int) -> None:
+def processed(state: State, row: int, resumes: bool) -> None:
     """Tokens of one pool: what its replicas have processed is what its requests are made of, and what was lost."""
     requests = state.requests[state.requests["pool"] == row]
     own = requests[requests["outcome"] == COMPLETED]
@@ -330,8 +338,8 @@ def processed(state: State, row: int) -> None:
         return
     # every prefill that comes to its end gives one token, every decode step one; some of them may be lost
     prefills = int(own["output_tokens"].astype(np.int64).sum()) - total["decoded"]
-    more = total["preemptions"] + int(requests["lost"].sum())
-    assert prefills <= len(own) + more, f"{prefills} prefills of {len(own)}: {total}"
+    more = int(requests["lost"].sum()) if resumes else 0  # who goes on elsewhere is prefilled there, for one more token
+    assert prefills <= len(own) + total["preemptions"] + more, f"{prefills} prefills of {len(own)}: {total}"
     assert lost or prefills >= len(own), f"{prefills} prefills of {len(own)}: {total}"
 
 

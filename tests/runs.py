@@ -94,7 +94,7 @@ def run_until(s: State, wakes: Any, stop_s: float, notices: list[float], lets_go
             notices.append(look_s)
         elif look_s < math.inf:
             for row in drained(s) if lets_go else ():
-                lives.close_replica(s, row, look_s, True)
+                lives.close_replica(s, row, look_s, "retry")
             look_s = math.inf
         else:
             return
@@ -114,7 +114,7 @@ def act(s: State, step: Step) -> None:
     elif step.verb == "drain" and replica["ready"] == 1:
         lives.drain_replica(s, step.row, step.at_s, step.flag)
     elif step.verb == "close" and replica["serving"] == 1:
-        lives.close_replica(s, step.row, step.at_s, step.flag, step.resume)
+        lives.close_replica(s, step.row, step.at_s, step.lost)
 
 
 def make_row(s: State, step: Step) -> int:

@@ -77,7 +77,7 @@ def command(
 
     def compiling() -> None:
         if not quiet:
-            click.echo("compiling the engine, once on this machine (some twenty seconds) ...", err=True)
+            click.echo("compiling the engine, once on this machine (some 25 seconds) ...", err=True)
 
     with progress(quiet) as shown:
         result = simulate(wanted, progress=shown, on_compile=compiling)

@@ -185,9 +185,7 @@ class Life:
     def _close(self) -> None:
         deployment = self.deployment
         lost = deployment.pool.drain.lost
-        self.lost += lives.close_replica(
-            deployment.state, self.row, deployment.clock.now, lost != "fail", resume=lost == "resume"
-        )
+        self.lost += lives.close_replica(deployment.state, self.row, deployment.clock.now, lost)
 
     def _start(self, steps: Generator[Any, Any, None]) -> None:
         self._stop()

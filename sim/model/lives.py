@@ -7,6 +7,7 @@ made of transitions that are, and a user would wait seconds for each.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 
@@ -27,6 +28,9 @@ from sim.model import (
     transitions,
 )
 from sim.model.tables import NONE, State
+
+Lost = Literal["retry", "resume", "fail"]
+"""What becomes of requests whose replica is closed under them."""
 
 
 def open_replica(s: State, row: int, now_s: float, make_row: int | None = None) -> None:
@@ -82,12 +86,11 @@ def is_empty(s: State, row: int) -> bool:
     return bool(transitions.empty(s.replicas[row]))
 
 
-def close_replica(s: State, row: int, now_s: float, retry: bool, resume: bool = False) -> int:
+def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
     """Replica `row` is gone, whatever it was doing. Returns how many requests that cost their place.
 
-    They begin again elsewhere from the start, or go on there (`resume`: what is left of their service; their prompt
-    and the tokens made so far are prefilled again), or (not `retry`) fail. Its caches are empty if the row is used
-    again.
+    They begin again elsewhere from the start (`retry`), or go on there (`resume`: what is left of their service; their
+    prompt and the tokens made so far are prefilled again), or `fail`. Its caches are empty if the row is used again.
     """
     replica = s.replicas[row]
     assert replica["serving"] == 1, f"replica {row} is not open"
@@ -101,7 +104,7 @@ def close_replica(s: State, row: int, now_s: float, retry: bool, resume: bool = 
             replica["decoded"] += batching.iterations_by(replica, now_s, True) * int(replica["running"])
     else:
         slots.settle(replica, now_s)
-    if retry and resume:
+    if lost == "resume":
         _keep(s, row, now_s)
     replica["boundary_s"] = now_s
     here = [*_leave_seats(s, row), *_leave_queue(s, row)]
@@ -115,14 +118,17 @@ def close_replica(s: State, row: int, now_s: float, retry: bool, resume: bool = 
     transitions.touch(s, row)
     for r in (*here, *sent):
         s.requests[r]["lost"] = min(int(s.requests[r]["lost"]) + 1, 255)
-        if retry and resume:
+        if lost == "resume":
             _go_on(s, r)
+        elif lost == "retry":
+            _start_over(s, r)
         else:
-            _start_over(s, r, now_s, retry)
+            s.requests[r]["replica"] = NONE
+            outcomes.fail(s, r, now_s)
     if make["metered"] == 1:
         for _ in here:
             meters.go(s, int(make["home"]), now_s)
-    if retry:
+    if lost != "fail":
         _send_again(s, [*here, *sent], now_s)
     if was_ready:
         _offer(s, row, now_s)
@@ -237,13 +243,10 @@ def _forget(s: State, row: int) -> None:
         prefix.forget(s.prefixes, int(replica["prefix0"]), ids)
 
 
-def _start_over(s: State, r: int, now_s: float, retry: bool) -> None:
-    """Request r has lost its replica and all that was done for it; if it may not begin again, it fails."""
+def _start_over(s: State, r: int) -> None:
+    """Request r has lost its replica and all that was done for it, and begins again."""
     request = s.requests[r]
     request["replica"] = NONE
-    if not retry:
-        outcomes.fail(s, r, now_s)
-        return
     request["handed"] = transfer.HERE
     request["preempted"] = 0
     request["done_tokens"] = 0

@@ -38,6 +38,13 @@ class Step:
     make: int = 0
     """open: which make, 0 being the pool's own."""
 
+    @property
+    def lost(self) -> Literal["retry", "resume", "fail"]:
+        """close: what becomes of the requests there."""
+        if not self.flag:
+            return "fail"
+        return "resume" if self.resume else "retry"
+
 
 class Control(Routing):
     """Rows of replicas that are used again and again."""

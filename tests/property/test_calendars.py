@@ -52,7 +52,7 @@ def outcome(
 
     def look(_: Any) -> None:
         for row in runs.drained(tables) if lets_go else ():
-            lives.close_replica(tables, row, clock.now, True)
+            lives.close_replica(tables, row, clock.now, "retry")
 
     clock.process(control(clock, tables, steps))
     sampler = Sampler(clock, tables, np.arange(0, 128) / 32)

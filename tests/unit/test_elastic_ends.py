@@ -97,6 +97,37 @@ def test_who_decodes_in_another_pool_goes_on_there(
     assert row["finish_s"] == pytest.approx(finish_s, abs=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("lost", ["retry", "resume", "fail"])
+def test_pools_that_hand_over_while_replicas_fail(lost: str, seed: int) -> None:
+    """Whatever is lost on the way, every invariant holds (they are checked on each run), in both calendars."""
+    pool = {
+        "model": "llama-3-8b",
+        "gpu": "h100-sxm",
+        "kv_capacity_tokens": 20_000,
+        "drain": {"lost": lost},
+        "faults": [{"kind": "crash", "mtbf": "40s", "repair": "5s"}],
+        "autoscaler": {"replicas": 3},
+    }
+    keys = {
+        "name": "hand over",
+        "seed": seed,
+        "horizon": "2m",
+        "workload": {
+            "arrivals": {"kind": "poisson", "rate": "6/s"},
+            "prompt_tokens": {"kind": "lognormal", "mean": 1500, "cv": 1, "max": 6000},
+            "output_tokens": {"kind": "uniform", "low": 1, "high": 200},
+        },
+        "pools": {
+            "prefill": pool | {"kv_transfer": {"to": "decode", "bandwidth": "0.5GB/s", "latency": "10ms"}},
+            "decode": pool,
+        },
+    }
+    one, other = (simulate(load(keys | {"calendar": calendar})) for calendar in ("simpy", "compiled"))
+    assert left(one) == left(other)
+    assert one.summary()["faults"]["lost"] > 20
+
+
 @pytest.mark.parametrize(("first", "goes"), [("newest", 2), ("oldest", 0), ("least_busy", 1)])
 def test_which_replica_is_scaled_in_first(tmp_path: Path, first: str, goes: int) -> None:
     policy = Turns(turn_s=1000, switch_s=8, first=3, second=2)

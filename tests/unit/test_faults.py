@@ -1,10 +1,11 @@
-"""What breaks in a running fleet, and what is counted of it."""
+"""What breaks in a running fleet, what is counted of it, and how its replicas are replaced."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pytest
 
 from sim import load, simulate
 
@@ -19,8 +20,8 @@ SCENARIO: dict[str, Any] = {
     "pools": {
         "slots": {
             "replica": {"kind": "slots", "concurrency": 2},
-            "autoscaler": {"replicas": 4},
-            "boot": "30s",
+            "autoscaler": {"replicas": 5},
+            "boot": {"kind": "lognormal", "mean": "30s", "cv": 0.5},
         }
     },
 }
@@ -47,3 +48,23 @@ def test_failures_that_are_repaired_in_place_are_counted_apart() -> None:
     downs = result.log.down
     assert found["failed"] == 0
     assert found["repaired"] == np.sum(downs["from_s"] < 1200) > 0
+
+
+def counted(spans: Any, from_: str, to: str) -> tuple[int, int]:
+    """Fewest and most replicas between two of their times at once, after time 0."""
+    real = np.isfinite(spans[from_])
+    times_s = np.unique(np.concatenate((spans[from_][real], spans[to][real])))
+    there = [int(np.sum((spans[from_] <= at_s) & (at_s < spans[to]))) for at_s in times_s[np.isfinite(times_s)]]
+    return min(there), max(there)
+
+
+@pytest.mark.parametrize(("surge", "unavailable"), [(1, 0), (2, 0), (0, 1), (0, 2), (1, 1), ("25%", "25%")])
+def test_a_rollout_keeps_to_its_limits(surge: int | str, unavailable: int | str) -> None:
+    rollout = {"at": "2m", "max_surge": surge, "max_unavailable": unavailable}
+    result = simulate(load(SCENARIO, [f"pools.slots.rollouts=[{rollout}]"]))
+    spans = result.log.spans
+    most, fewest = result.scenario.pools["slots"].rollouts[0].limits(5)
+    ready, there = counted(spans, "ready_s", "draining_s"), counted(spans, "ordered_s", "draining_s")
+    assert ready[0] == 5 - fewest
+    assert there[1] == 5 + most
+    assert np.sum(spans["version"] == 1) == np.sum(np.isinf(spans["gone_s"])) == 5
