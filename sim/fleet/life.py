@@ -41,6 +41,10 @@ class Life:
         self.ordered_s = deployment.clock.now
         self.launched_s = self.image_s = self.weights_s = self.engine_s = math.inf
         self.ready_s = self.draining_s = self.gone_s = math.inf
+        self.opened_s = math.inf
+        """When it last became ready: at first, or after a repair."""
+        self.busy_before_s = 0.0
+        """Busy time of its row until then, by those that had it before."""
         self.serving = 0
         """How often it has become ready."""
         self.downs: list[tuple[float, float]] = []
@@ -176,6 +180,8 @@ class Life:
         self.serving += 1
         if self.serving == 1:
             self.ready_s = deployment.clock.now
+        self.opened_s = deployment.clock.now
+        self.busy_before_s = float(deployment.state.replicas[self.row]["busy_s"])
         make = deployment.make_row(self.offer, self.version)
         lives.open_replica(deployment.state, self.row, deployment.clock.now, make)
         deployment.watch(self)

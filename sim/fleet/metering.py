@@ -75,7 +75,8 @@ class Meter:
         self._averages = CONCURRENCY in self._pool_metrics or BUSY_SHARE in self._pool_metrics
         self._before = (0.0, 0.0, 0.0)
         """Time of the last scrape, and the integrals then: requests present, busy time."""
-        self._pods_before: dict[int, tuple[float, float, float]] = {}
+        self._pods_before: dict[int, tuple[float, float]] = {}
+        """The same of each replica, without requests."""
         self._is_live = self.pipeline.scrape_s == 0
         self._live_queries = [query for query in queries if query.metric != WORK_AHEAD]
         if self._pool_metrics and not self._is_live:
@@ -128,7 +129,7 @@ class Meter:
             return (self._present_s(now_s) - self._before[1]) / span_s if span_s > 0 else float(pool["present"])
         if name == BUSY_SHARE:
             span_s = now_s - self._before[0]
-            busy_s = transitions.sample(state, row, now_s)[1]
+            busy_s = float(transitions.sample(state, row, now_s)[1])
             return (busy_s - self._before[2]) / span_s if span_s > 0 else 0.0
         if name in COUNTERS:
             return float(pool[COUNTERS[name]])
@@ -159,9 +160,7 @@ class Meter:
             return self._kv_share(life, now_s)
         if name == CONCURRENCY:
             return float(replica["outstanding"])
-        before_s, busy_before_s, _ = self._pods_before.get(
-            life.number, (life.ready_s, self._busy_s(life, life.ready_s), 0.0)
-        )
+        before_s, busy_before_s = self._pods_before.get(life.number, (life.opened_s, life.busy_before_s))
         span_s = now_s - before_s
         return (self._busy_s(life, now_s) - busy_before_s) / span_s if span_s > 0 else 0.0
 
@@ -174,8 +173,8 @@ class Meter:
         replica = self.state.replicas[life.row]
         make = self.state.pools[replica["pool"]]
         if make["batching"] == 1:
-            return batching.integrals(replica, make, now_s)[0]
-        return slots.integrals(replica, now_s)[0]
+            return float(batching.integrals(replica, make, now_s)[0])
+        return float(slots.integrals(replica, now_s)[0])
 
     def _kv_share(self, life: Life, now_s: float) -> float:
         return float(batching.kv_share(self.state, life.row, now_s))
@@ -199,7 +198,7 @@ class Meter:
                 busy_s = float(transitions.sample(self.state, self.deployment.pool_row, now_s)[1])
             self._before = (now_s, self._present_s(now_s), busy_s)
         if BUSY_SHARE in self._pod_metrics:
-            self._pods_before = {life.number: (now_s, self._busy_s(life, now_s), 0.0) for life in self._serving()}
+            self._pods_before = {life.number: (now_s, self._busy_s(life, now_s)) for life in self._serving()}
 
 
 _OF_PODS = (WAITING, RUNNING, KV_USAGE, CONCURRENCY, BUSY_SHARE)
