@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -47,14 +47,12 @@ class Family(Protocol):
 
 
 def families() -> tuple[type[Family], ...]:
-    """Every family that reads documents, the first that recognises one reads it."""
+    """Every member of the union that reads documents; the first that recognises one reads it."""
     # Each family raises the error above, so it imports this module: they can only meet inside a function.
-    from sim.autoscaling.knative.knative import Knative
-    from sim.autoscaling.kubernetes.hpa import Hpa
-    from sim.autoscaling.kubernetes.keda import Keda
-    from sim.autoscaling.serving.ray_serve import RayServe
+    from sim.autoscaling import AnyPolicy
 
-    return (Hpa, Keda, Knative, RayServe)
+    members = (get_args(member)[0] for member in get_args(get_args(AnyPolicy)[0]))
+    return tuple(member for member in members if hasattr(member, "recognises"))
 
 
 def policy_from(document: Mapping[str, Any]) -> Policy:
