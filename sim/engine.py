@@ -20,7 +20,7 @@ from sim.fleet.clock import ARRIVAL, COMPLETION, TIMER, Clock
 from sim.fleet.fleet import Fleet
 from sim.fleet.sampling import Sampler, edges
 from sim.model import compiled, lives, loop, state, timers, tournament, transitions
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec
 from sim.model.tables import NONE, REQUEST, State
 from sim.model.work import work_law
 from sim.result import Result
@@ -73,8 +73,8 @@ def simulate(
     streams, notes, prefixes = demand.streams, demand.notes, demand.prefixes
     del demand  # its columns are in the table now: at 11 million requests they weigh half a gigabyte
 
-    held = setup.most_in_flight(scenario)
-    tables = state.build(specs, requests, held, prefixes, PREFIX_BLOCK_TOKENS)
+    senders = setup.senders(scenario)
+    tables = state.build(specs, requests, senders, prefixes, PREFIX_BLOCK_TOKENS)
     clock = Clock()
     fleet = Fleet(clock, tables, scenario, specs, makes, replication, horizon_s)
     bins_s = edges(horizon_s)
@@ -83,7 +83,7 @@ def simulate(
     run = SimpyCalendar if calendar == "simpy" else CompiledCalendar
     events = run(clock, tables, horizon_s, fleet.notice, progress).run()
     engine_s = time.perf_counter() - started
-    if any(most is not None for most in held):
+    if any(sender.max_in_flight is not None for sender in senders):
         # a client that holds requests back decides when they arrive: each stream keeps its order, all of them may not
         requests = requests[np.argsort(requests["arrival_s"], kind="stable")]
 

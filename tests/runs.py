@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.model import lives, loop, state, tournament
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec, SenderSpec
 from sim.model.tables import NONE, REQUEST, State
 from tests.oracle import Job, Step
 
@@ -71,7 +71,8 @@ def play(
     `lets_go`: when told, control closes the draining replicas that have nothing left.
     """
     streams = int(requests["stream"].max(initial=0)) + 1
-    s = state.build(specs, requests, most_in_flight or [None] * streams, names or (), PIECE)
+    senders = [SenderSpec(max_in_flight=most) for most in most_in_flight or [None] * streams]
+    s = state.build(specs, requests, senders, names or (), PIECE)
     wakes = tournament.build(len(s.replicas))
     notices: list[float] = []
     for step in steps:

@@ -16,7 +16,7 @@ from sim.fleet.deployment import Deployment
 from sim.fleet.metering import Meter
 from sim.fleet.setup import Makes
 from sim.fleet.work import Work
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec
 from sim.model.tables import State
 from sim.model.work import work_law
 from sim.result.log import DOWN, DecisionRow

@@ -4,81 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.model import heaps, meters, prefix, routing, tournament
-from sim.model.tables import FINISH, LAW, NONE, POOL, QUEUE, REPLICA, RUN, SEAT, State
+from sim.model.calls import senders as sender_table
+from sim.model.calls import table as call_table
+from sim.model.specs import PoolSpec, SenderSpec, TenantSpec
+from sim.model.tables import CALL, FINISH, LAW, NONE, POOL, QUEUE, REPLICA, RUN, SEAT, State
 
 UNLIMITED = 2**62
 """No limit to a queue."""
 
 
-@dataclass(frozen=True)
-class PoolSpec:
-    """What the model must know of a pool. Seconds and tokens."""
-
-    batching: bool
-    replicas: int
-    """Rows to keep: the most replicas that the pool can ever have."""
-    seats: int
-    """Sequences in a batch, or slots, of one replica."""
-    central: bool = False
-    router: str = "least_outstanding"
-    max_waiting: int | None = None
-    max_batched_tokens: int = 0
-    chunked: bool = True
-    kv_capacity_tokens: int = 0
-    block_tokens: int = 1
-    watermark_share: float = 0.0
-    """Of the KV blocks, kept free when a request is admitted."""
-    drafted: int = 0
-    """Tokens of each decoding sequence that are drafted for an iteration to verify (speculative decoding)."""
-    tokens_per_step: float = 1.0
-    """Tokens that a decoding sequence makes in an iteration, on average: from 1 to 1 + `drafted`."""
-    base_s: float = 0.0
-    prefill_s_per_token: float = 0.0
-    decode_s_per_seq: float = 0.0
-    attention_s_per_token: float = 0.0
-    prefill_s_per_token_sq: float = 0.0
-    mixed_s: float = 0.0
-    """Added to an iteration that prefills."""
-    tokens_s: tuple[float, ...] | NDArray[np.float64] = (0.0,)
-    """Device time by the tokens of an iteration, prefill and decode together; the last entry holds beyond the end."""
-    seqs_s: tuple[float, ...] | NDArray[np.float64] | None = None
-    """Time by the number of decoding sequences, shape (seats + 1,); added to `base_s` and `decode_s_per_seq`."""
-    lookahead: int = 0
-    """1: the next iteration is decided before this one ends, so who is admitted joins one iteration later."""
-    overhead_s: float = 0.0
-    next_pool: int | None = None
-    """Row of the pool that decodes what this one has prefilled; None: this one."""
-    link_s_per_token: float = 0.0
-    """Seconds that the link to it takes for the KV cache of a token."""
-    link_latency_s: float = 0.0
-    link_shared: bool = False
-    """All replicas send over one link, instead of each over its own."""
-    hears: int = meters.HEARS_NOTHING
-    """What control is to hear of at once."""
-    metered: bool = False
-    """Whether counters and histograms are kept, for a policy that asks for them."""
-    makes: tuple[PoolSpec, ...] = ()
-    """Other makes of replicas that rows of this pool may hold; what is not of a replica (queue, router) is the pool's.
-    All makes have the same `block_tokens`."""
-
-
 def build(
     specs: Sequence[PoolSpec],
     requests: NDArray[Any],
-    most_in_flight: Sequence[int | None] = (None,),
+    senders: Sequence[SenderSpec] = (SenderSpec(),),
     prefixes: NDArray[Any] | Sequence[int] = (),
     prefix_tokens: int = 512,
+    tenants: Sequence[TenantSpec] = (),
+    calls: NDArray[Any] | None = None,
 ) -> State:
     """Tables for pools with no replica ready yet, and requests (rows of `REQUEST`, in arrival order) still to come.
 
-    `most_in_flight` has an entry a stream: how many requests its client has under way at once (None: any number).
+    `senders` has an entry a stream. `calls`: rows of `CALL`, one a request, where clients do more than wait; then those
+    requests that follow others stand behind those that arrive by themselves, at infinity.
     `prefixes` are the ids of the blocks of prompts, from 0 up, each list closed by NONE; requests point into it. A
     block has `prefix_tokens`, a multiple of every pool's `block_tokens`.
     """
@@ -121,7 +74,13 @@ def build(
         law0 += len(law)
         laws.append(law)
     run = np.zeros(1, RUN)
-    run["arrivals"] = len(requests)
+    handing = any(spec.next_pool is not None for spec in specs)
+    if calls is None:
+        calls = call_table(requests) if handing else np.zeros(0, CALL)
+    # those that follow others are last, at infinity, until they are sent
+    run["arrivals"] = run["expected"] = np.count_nonzero(requests["arrival_s"] < math.inf)
+    run["rows"] = len(requests)
+    run["calls"] = len(calls) > 0
     run["timer0"] = heap0
     names = np.asarray(prefixes, np.int64)
     run["prefix_ids"] = names.max(initial=NONE) + 1
@@ -133,7 +92,6 @@ def build(
             after = specs[spec.next_pool] if 0 <= spec.next_pool < len(specs) else spec
             decodes = after.batching and after.next_pool is None
             assert decodes, f"nothing decodes what {spec} hands over"
-    timers = len(requests) if any(spec.next_pool is not None for spec in specs) else 0
     replicas["wake_s"] = math.inf
     replicas["newest"] = NONE
     replicas["prefill"] = NONE
@@ -142,13 +100,15 @@ def build(
         pools=pools,
         replicas=replicas,
         lists=np.concatenate([np.zeros(counts, np.int64), names]),
-        queues=_queues(len(pools) + len(replicas), most_in_flight),
+        queues=_queues(len(pools) + len(replicas), senders),
         seats=_seats(seat0),
-        heaps=np.zeros(heap0 + timers, FINISH),
+        heaps=np.zeros(heap0 + len(calls), FINISH),
         routes=np.concatenate(trees),
         laws=np.concatenate(laws),
         prefixes=prefix.table(replicas, int(run["prefix_ids"][0])),
         requests=requests,
+        calls=calls,
+        senders=sender_table(senders, tenants),
     )
 
 
@@ -188,9 +148,10 @@ def _router(spec: PoolSpec) -> int:
     return routing.ROUTERS[spec.router]
 
 
-def _queues(fleet: int, most_in_flight: Sequence[int | None]) -> NDArray[Any]:
-    queues = np.zeros(fleet + len(most_in_flight) + 1, QUEUE)
-    queues["most_in_flight"][fleet:-1] = [UNLIMITED if most is None else most for most in most_in_flight]
+def _queues(fleet: int, senders: Sequence[SenderSpec]) -> NDArray[Any]:
+    queues = np.zeros(fleet + len(senders) + 1, QUEUE)
+    most = [spec.max_in_flight for spec in senders]
+    queues["most_in_flight"][fleet:-1] = [UNLIMITED if limit is None else limit for limit in most]
     return queues
 
 

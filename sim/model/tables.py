@@ -77,6 +77,72 @@ SEAT = np.dtype(
 )
 """A place in a replica's batch (or a slot): what is known of the request that sits there."""
 
+CALL = np.dtype(
+    [
+        # what its client will bear, from when it sends the request; inf: anything
+        ("patience_s", "f8"),  # until the request is started
+        ("first_token_timeout_s", "f8"),
+        ("token_timeout_s", "f8"),  # between two tokens
+        ("total_timeout_s", "f8"),
+        ("pause_s", "f8"),  # after the end of those that it follows, before it is sent
+        # as drawn, for its next attempts: these columns of a request change while it is served
+        ("service_s", "f8"),
+        ("first_service_s", "f8"),
+        # what is to come; inf: nothing
+        ("link_s", "f8"),  # its KV cache has crossed the link
+        ("token_due_s", "f8"),  # a token is late: the client gives up
+        ("retry_s", "f8"),  # its client sends it again
+        ("backoff_s", "f8"),  # the pause that went before this attempt
+        ("left_s", "f8"),  # when it left its replica, if its client had given it up there; else NaN
+        ("timer", "i4"),  # its place in the heap of timers
+        ("first", "i4"),  # row of the first attempt: itself, or an earlier row
+        ("twin", "i4"),  # another attempt under way at the same time, in a ring; itself: none
+        ("before", "i4"),  # the request of its session that it followed
+        ("then", "i4"),  # the first of the requests that follow it,
+        ("thens", "i4"),  # and how many there are, in rows next to one another
+        ("waits", "i4"),  # how many of those that it follows are not over
+        ("session", "i4"),  # number of its conversation or user
+        ("cached_tokens", "i4"),  # as drawn
+        ("prefilled", "i4"),  # prompt tokens computed for it when it left its replica unanswered
+        ("attempt", "i2"),  # 1 for the first
+        ("hedged", "i2"),  # copies sent while it was under way
+        ("pool", "i2"),  # as drawn
+        ("turn", "i2"),  # its place in its session, from 0
+        ("sent", "u1"),
+        ("answering", "u1"),  # its client saw a first token, even if the replica that made it was lost
+        ("given_up", "u1"),  # its client has gone, and it is still in a batch or slot
+        ("last", "u1"),  # its session goes on in rows that are not drawn yet
+    ],
+    align=True,
+)
+"""What a request's client will bear and does, one row a request; there are no rows where clients just wait."""
+
+SENDER = np.dtype(
+    [
+        ("group", "i8"),  # the class of its requests
+        ("tenant", "i8"),  # row of its tenant here; NONE: it has none
+        ("level", "i8"),  # priority: 0 goes first
+        ("weight", "f8"),  # its share of what classes or tenants divide fairly
+        ("attempts", "i8"),  # at most
+        ("retries", "i8"),  # the outcomes after which it tries again, as bits
+        ("exponential", "i8"),
+        ("jitter", "i8"),
+        ("backoff_s", "f8"),
+        ("longest_backoff_s", "f8"),
+        ("heeds", "i8"),  # 1: it waits as long as a rejection tells it to
+        ("budget", "f8"),  # retries earned by each request; inf: as many as it likes
+        ("credit", "f8"),  # retries earned and not used
+        ("most_credit", "f8"),
+        ("hedge_s", "f8"),  # without a first token after this time it sends a copy, and again
+        ("hedges", "i8"),  # at most
+        ("persists", "i8"),  # 1: who failed asks the next thing all the same
+        ("slow_s", "f8"),  # an answer that takes longer than this, or none at all,
+        ("leaves", "f8"),  # makes this share of its users
+        ("away_s", "f8"),  # stay away for so long; inf: for ever
+    ]
+)
+"""Who sends requests: a row a stream, then a row a tenant."""
+
 PREFIX = np.dtype([("holders", "i4"), ("tokens", "i4"), ("older", "i4"), ("newer", "i4")])
 """A block of a prompt at one replica (see prefix): who holds it, and its neighbours in the line of idle ones."""
 
@@ -191,7 +257,12 @@ A make shares the queue, the router and the rows of its home, and has numbers of
 RUN = np.dtype(
     [
         ("next_arrival", "i8"),  # first request that has not arrived
-        ("arrivals", "i8"),  # requests in the table
+        ("arrivals", "i8"),  # requests that arrive by themselves: the first rows of the table
+        ("rows", "i8"),  # rows of the table in use
+        ("expected", "i8"),  # requests that have come, or are known to come
+        ("calls", "i8"),  # 1: clients do more than wait
+        ("ends_s", "f8"),  # from then on nobody asks anything new
+        ("asked", "i8"),  # 1: sessions go on beyond the rows that are drawn
         ("in_system", "i8"),
         ("finished", "i8"),  # with an outcome
         ("touched", "i8"),  # replicas whose plan the last transition changed
@@ -235,3 +306,6 @@ class State(NamedTuple):
     prefixes: NDArray[Any]
     """Prefix caches, replica by replica."""
     requests: NDArray[Any]
+    calls: NDArray[Any]
+    """Beside the requests, row by row; empty where clients just wait for their answers."""
+    senders: NDArray[Any]

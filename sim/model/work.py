@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec
 
 Floats = NDArray[np.float64]
 

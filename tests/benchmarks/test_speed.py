@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sim.engine import CompiledCalendar, SimpyCalendar, _warm_up
 from sim.fleet.clock import Clock
 from sim.model import lives, state
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec
 from sim.model.tables import NONE, REQUEST
 from tests.benchmarks.plain_loop import plain_loop
 

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec
 from tests.oracle.parts import Job, Machine, Past
 from tests.oracle.routing import Routing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec
 from tests.oracle.control import Control, Step
 from tests.oracle.parts import Job, Machine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec
 
 
 @dataclass(eq=False, repr=False)

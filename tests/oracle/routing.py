@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from sim.model import meters
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec
 from tests.oracle.parts import Books, Job, Machine, blocks
 from tests.oracle.serving import Serving, admitting
 

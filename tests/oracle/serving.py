@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec
 from tests.oracle.parts import Job, Machine, blocks
 
 

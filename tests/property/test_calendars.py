@@ -15,7 +15,7 @@ from sim.engine import CompiledCalendar, SimpyCalendar
 from sim.fleet.clock import LIFE, NOTICE, Clock
 from sim.fleet.sampling import Sampler
 from sim.model import lives, state
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec, SenderSpec
 from sim.model.tables import State
 from tests import runs
 from tests.oracle import Job, Step
@@ -40,7 +40,8 @@ def outcome(
 ) -> dict[str, Any]:
     """Everything that a run leaves behind, as bytes, and when control was told of something."""
     requests = runs.table(jobs)
-    tables = state.build(specs, requests, most_in_flight, runs.prefixes(jobs)[1], runs.PIECE)
+    senders = [SenderSpec(max_in_flight=most) for most in most_in_flight]
+    tables = state.build(specs, requests, senders, runs.prefixes(jobs)[1], runs.PIECE)
     clock = Clock()
     notices: list[float] = []
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.model import meters
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec
 from sim.model.tables import State
 from tests import runs
 from tests.oracle import Job, Naive, Step

@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec
 from sim.model.tables import COMPLETED, REJECTED
 from tests import runs
 from tests.oracle import Job

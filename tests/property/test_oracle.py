@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sim.model import transfer
-from sim.model.state import PoolSpec
+from sim.model.specs import PoolSpec
 from sim.model.tables import NONE, OUTCOMES, State
 from tests import runs
 from tests.oracle import Job, Naive

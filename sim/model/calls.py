@@ -1,0 +1,57 @@
+"""The table of what clients will bear and do: made beside the requests, and grown with them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.model.specs import SenderSpec, TenantSpec
+from sim.model.tables import CALL, NONE, SENDER
+
+JITTERS = ("none", "full", "equal", "decorrelated")
+NO_JITTER, FULL, EQUAL, DECORRELATED = range(4)
+
+
+def table(requests: NDArray[Any], first_row: int = 0) -> NDArray[Any]:
+    """Rows of `CALL` for clients that wait as long as it takes and ask nothing more; `first_row` is the first's own.
+
+    Requests that arrive at infinity follow others and have not been sent.
+    """
+    calls = np.zeros(len(requests), CALL)
+    for name in ("patience_s", "first_token_timeout_s", "token_timeout_s", "total_timeout_s"):
+        calls[name] = math.inf
+    for name in ("link_s", "token_due_s", "retry_s"):
+        calls[name] = math.inf
+    calls["left_s"] = math.nan
+    for name in ("service_s", "first_service_s", "cached_tokens", "pool"):
+        calls[name] = requests[name]
+    for name in ("timer", "before", "then", "session"):
+        calls[name] = NONE
+    calls["first"] = calls["twin"] = np.arange(first_row, first_row + len(requests))
+    calls["attempt"] = 1
+    return calls
+
+
+def senders(streams: Sequence[SenderSpec], tenants: Sequence[TenantSpec]) -> NDArray[Any]:
+    """A row a stream, then a row a tenant."""
+    rows = np.zeros(len(streams) + len(tenants), SENDER)
+    for row, spec in zip(rows, streams, strict=False):
+        for name in _SAME:
+            row[name] = getattr(spec, name)
+        row["tenant"] = NONE if spec.tenant is None else len(streams) + spec.tenant
+        row["retries"] = sum(1 << outcome for outcome in spec.retries)
+        row["jitter"] = JITTERS.index(spec.jitter)
+        row["credit"] = spec.most_credit
+    for row, tenant in zip(rows[len(streams) :], tenants, strict=True):
+        row["weight"] = tenant.weight
+    return rows
+
+
+_SAME = (
+    *("group", "level", "weight", "attempts", "exponential", "backoff_s", "longest_backoff_s", "heeds", "budget"),
+    *("most_credit", "hedge_s", "hedges", "persists", "slow_s", "leaves", "away_s"),
+)
