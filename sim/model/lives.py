@@ -50,18 +50,18 @@ def open_replica(s: State, row: int, now_s: float, make_row: int | None = None) 
     replica["ready_s"] = replica["boundary_s"] = now_s
     s.lists[pool["replica0"] + pool["ready"]] = row
     pool["ready"] += 1
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     if pool["batching"] == 1:
         if pool["central"] == 1:
             transitions.dispatch(s, pool_row, row, len(s.replicas), now_s)
         planning.plan(s, row, now_s)
         if pool["central"] == 1:
             # as after a wake-up: who was admitted shares blocks with others, so there may be room for one more
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             transitions.dispatch(s, pool_row, len(s.replicas), len(s.replicas), now_s)
     else:
         slots.fill(s, row, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     transitions.touch(s, row)
     if pool["central"] == 0:
         _let_in(s, pool_row, now_s)
@@ -73,7 +73,7 @@ def drain_replica(s: State, row: int, now_s: float, redirect: bool) -> bool:
 
     Returns whether it has nothing left to end, so that it can be closed at once.
     """
-    _no_more(s, row)
+    _no_more(s, row, now_s)
     if redirect:
         _redirect(s, row, now_s)
     _offer(s, row, now_s)
@@ -96,7 +96,7 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
     assert replica["serving"] == 1, f"replica {row} is not open"
     was_ready = replica["ready"] == 1
     if was_ready:
-        _no_more(s, row)
+        _no_more(s, row, now_s)
     make = s.pools[replica["pool"]]
     if make["batching"] == 1:
         replica["busy_s"], replica["running_s"], replica["kv_s"] = batching.integrals(replica, make, now_s)
@@ -136,7 +136,7 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
     return len(here) + len(sent)
 
 
-def _no_more(s: State, row: int) -> None:
+def _no_more(s: State, row: int, now_s: float) -> None:
     """Take a replica from the list of ready ones."""
     replica = s.replicas[row]
     assert replica["ready"] == 1, f"replica {row} is not ready"
@@ -147,7 +147,7 @@ def _no_more(s: State, row: int) -> None:
     rows[place:-1] = rows[place + 1 :].copy()
     pool["ready"] -= 1
     replica["ready"] = 0
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
 
 
 def _offer(s: State, row: int, now_s: float) -> None:

@@ -81,8 +81,8 @@ def power_of_two(ready_rows: Any, replicas: Any, first: int, ready: int, ticket:
 
 
 @compiled
-def refresh(s: State, row: int) -> None:
-    """Tell the tournament what has become of a replica. To be called after every change of what it ranks by."""
+def refresh(s: State, row: int, now_s: float) -> None:
+    """Tell the tournament what has become of a replica: to be called when what it ranks by changes, at that time."""
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
     router = int(pool["router"])

@@ -101,7 +101,7 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
         if pool["batching"] == 1 and room and waiting == 0:
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
 
 
 @compiled_apart
@@ -124,7 +124,7 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
         replica["outstanding"] += 1
         replica["tokens"] += s.requests[r]["prompt_tokens"]
         queues.push_back(s.queues, s.requests, len(s.pools) + row, r, blocks)
-        routing.refresh(s, row)
+        routing.refresh(s, row, now_s)
         if row != at_row:
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
@@ -137,17 +137,17 @@ def wake(s: State, row: int, now_s: float) -> None:
     if s.pools[pool_row]["batching"] == 1:
         batching.advance(s, row, now_s)
         if s.pools[pool_row]["central"] == 1:
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             if s.queues[pool_row]["length"] > 0:
                 dispatch(s, pool_row, row, row, now_s)
         planning.plan(s, row, now_s)
         if s.run[0]["prefix_ids"] > 0 and s.pools[pool_row]["central"] == 1 and s.queues[pool_row]["length"] > 0:
             # who was admitted shares blocks with others: that may have made room for one more
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             dispatch(s, pool_row, len(s.replicas), row, now_s)
     else:
         slots.wake(s, row, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     touch(s, row)
     if s.replicas[row]["ready"] == 0:
         drained(s, row, now_s)
@@ -169,7 +169,7 @@ def deliver(s: State, now_s: float) -> None:
         touch(s, row)
     if s.queues[pool_row]["length"] > 0:
         dispatch(s, pool_row, all_rows, all_rows, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     if s.replicas[row]["ready"] == 0:
         drained(s, row, now_s)
     enter(s, r, all_rows, now_s)
