@@ -181,7 +181,7 @@ def _let_in(s: State, pool_row: int, now_s: float) -> None:
     """Those who wait in the pool's own queue go to replicas, as long as one takes them."""
     while s.queues[pool_row]["length"] > 0:
         r = int(s.queues[pool_row]["head"])
-        row = int(routing.choose(s, pool_row, float(s.requests[r]["ticket"])))
+        row = int(routing.choose(s, pool_row, r, len(s.replicas), now_s))
         if row == NONE:
             return
         queues.pop_front(s.queues, s.requests, pool_row, memory.needed(s.pools[pool_row], s.requests[r]))

@@ -29,8 +29,11 @@ ROUTERS = {
 
 
 @compiled
-def choose(s: State, pool_row: int, ticket: float) -> int:
-    """The replica row for a request with this ticket; NONE when none is ready (central queue: none has a free seat)."""
+def choose(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> int:
+    """The replica row for request r; NONE when none is ready (central queue: none has a free seat).
+
+    Iterations that end exactly now are over for replicas up to `over_row`.
+    """
     pool = s.pools[pool_row]
     ready = int(pool["ready"])
     if ready == 0:
@@ -41,6 +44,7 @@ def choose(s: State, pool_row: int, ticket: float) -> int:
     first = int(pool["replica0"])
     if router == ROUND_ROBIN:
         return round_robin(pool, s.lists, first, ready)
+    ticket = s.requests[r]["ticket"]
     if router == RANDOM:
         return int(s.lists[first + min(int(ticket * ready), ready - 1)])
     return power_of_two(s.lists, s.replicas, first, ready, ticket)

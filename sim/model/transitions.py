@@ -56,7 +56,7 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
         meters.come(s, pool_row, r, now_s)
     row = NONE
     if pool["central"] == 0 or s.queues[pool_row]["length"] == 0:
-        row = routing.choose(s, pool_row, request["ticket"])
+        row = routing.choose(s, pool_row, r, over_row, now_s)
     asks = pool["central"] == 1 and pool["batching"] == 1 and row != NONE
     if asks and not batching.has_room(s, row, r, now_s, row <= over_row):
         row = NONE
@@ -115,7 +115,7 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
     while queue["length"] > 0:
         r = int(queue["head"])
         blocks = memory.needed(s.pools[pool_row], s.requests[r])
-        row = routing.choose(s, pool_row, s.requests[r]["ticket"])
+        row = routing.choose(s, pool_row, r, over_row, now_s)
         if row == NONE or not batching.has_room(s, row, r, now_s, row <= over_row):
             return
         queues.pop_front(s.queues, s.requests, pool_row, blocks)
