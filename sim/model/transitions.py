@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.model import batching, memory, meters, outcomes, planning, queues, routing, slots, timers, transfer
+from sim.model import batching, memory, meters, outcomes, planning, queues, routing, slots, spill, timers, transfer
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
 
@@ -23,7 +23,7 @@ def arrive(s: State, r: int, now_s: float) -> None:
         queues.push_back(s.queues, s.requests, line, r, 0)
         return
     client["in_flight"] += 1
-    enter(s, r, len(s.replicas), now_s)
+    submit(s, r, len(s.replicas), now_s)
     if s.queues[len(s.queues) - 1]["length"] > 0:
         release(s, len(s.replicas), now_s)
 
@@ -35,7 +35,15 @@ def release(s: State, over_row: int, now_s: float) -> None:
     while s.queues[line]["length"] > 0:
         r = queues.pop_front(s.queues, s.requests, line, 0)
         s.requests[r]["arrival_s"] = now_s
-        enter(s, r, over_row, now_s)
+        submit(s, r, over_row, now_s)
+
+
+@compiled
+def submit(s: State, r: int, over_row: int, now_s: float) -> None:
+    """The client of request r sends it: to its pool, or to the one that takes what is too much for its pool."""
+    if s.pools[s.requests[r]["pool"]]["spill_to"] != NONE:
+        s.requests[r]["pool"] = spill.over(s, r, over_row, now_s)
+    enter(s, r, over_row, now_s)
 
 
 @compiled
@@ -90,6 +98,7 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
             meters.go(s, int(pool["home"]), now_s)
         return
     request["replica"] = row
+    routing.sent(s, row, r, now_s)
     replica["outstanding"] += 1
     replica["tokens"] += request["prompt_tokens"]
     if pool["batching"] == 0 and room:
