@@ -103,6 +103,7 @@ def build(
     replicas["wake_s"] = math.inf
     replicas["newest"] = NONE
     replicas["prefill"] = NONE
+    replicas["period"] = NONE
     return State(
         run=run,
         pools=pools,
@@ -132,6 +133,11 @@ def _set_numbers(pool: Any, home: PoolSpec, spec: PoolSpec) -> None:
     pool["batching"] = home.batching
     pool["central"] = home.central
     pool["router"] = _router(home)
+    pool["refresh_s"] = home.refresh_s
+    pool["counts_own"] = home.counts_own and home.refresh_s > 0
+    pool["load_bound"] = home.load_bound
+    pool["spill_to"] = NONE if home.spill_to is None else home.spill_to
+    pool["spill_above"] = home.spill_above
     pool["max_waiting"] = UNLIMITED if home.max_waiting is None else home.max_waiting
     pool["replicas"] = home.replicas
     pool["leaves"] = tournament.leaves(home.replicas)

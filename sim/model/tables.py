@@ -202,6 +202,11 @@ REPLICA = np.dtype(
         ("past_capacity_s", "f8"),  # and KV memory, in tokens
         ("link_free_s", "f8"),  # when its link has sent all that is on it
         ("prefix0", "i8"),  # first row of its prefix cache
+        # where the router's loads are old (see stale)
+        ("load", "i8"),  # what it ranks by, now
+        ("seen", "i8"),  # the same when the period of the last change began
+        ("sent", "i8"),  # and sent since then
+        ("period", "i8"),  # the number of that period
     ]
 )
 
@@ -211,6 +216,11 @@ POOL = np.dtype(
         ("batching", "i8"),  # 0: slots
         ("central", "i8"),  # 0: a queue per replica
         ("router", "i8"),
+        ("refresh_s", "f8"),  # its router reads loads so often; 0: they are always as they are
+        ("counts_own", "i8"),  # 1: in between it counts what it has itself sent
+        ("load_bound", "f8"),  # times the mean: for routers that remember
+        ("spill_to", "i8"),  # the pool that takes its new requests when it has too many; NONE: it takes them itself
+        ("spill_above", "f8"),  # that is, so many waiting for each ready replica
         ("max_waiting", "i8"),
         ("replica0", "i8"),  # first row in the replica table
         ("replicas", "i8"),  # rows that the pool may use
