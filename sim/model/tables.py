@@ -51,6 +51,7 @@ QUEUE = np.dtype(
         ("tail", "i8"),
         ("length", "i8"),
         ("blocks", "i8"),  # of KV memory that they will need
+        ("tokens", "i8"),  # of their prompts
         ("in_flight", "i8"),  # clients: requests sent and not answered
         ("most_in_flight", "i8"),  # clients: while there are as many, the next ones wait here
     ]
