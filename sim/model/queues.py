@@ -1,48 +1,71 @@
 """Where requests wait for a replica: a place is a pool's own queue, or that of a replica.
 
 The row of a place holds what waits there in all. Places are numbered by their row in the queue table: pool p's is p,
-that of a replica `len(pools) + row`.
+that of a replica `len(pools) + row`. A place is one line, first come first served, or several (see orders).
 """
 
 from __future__ import annotations
 
-from sim.model import lines
-from sim.model.compiled import compiled
-from sim.model.tables import State
+from sim.model import lines, orders
+from sim.model.compiled import compiled, compiled_apart
+from sim.model.tables import UNFINISHED, State
 
 
 @compiled
 def push_back(s: State, place: int, r: int, blocks: int) -> None:
     """Request r comes to wait; it will need this many blocks of KV memory."""
-    lines.append(s.queues, s.requests, place, r)
+    if s.queues[place]["lines"] == 0:
+        lines.append(s.queues, s.requests, place, r)
+    else:
+        orders.join(s, place, r, blocks)
     count(s, place, r, blocks, 1)
 
 
 @compiled
 def push_front(s: State, place: int, r: int, blocks: int) -> None:
-    """Request r comes back and goes before the others: it was served before and was preempted."""
-    lines.prepend(s.queues, s.requests, place, r)
+    """Request r comes back and goes before the others of its line: it was served before and was preempted."""
+    if s.queues[place]["lines"] == 0:
+        lines.prepend(s.queues, s.requests, place, r)
+    else:
+        orders.come_back(s, place, r, blocks)
     count(s, place, r, blocks, 1)
 
 
 @compiled
 def first(s: State, place: int) -> int:
     """Who goes next, at a place where somebody waits."""
-    return int(lines.head(s.queues, s.requests, place))
+    if s.queues[place]["lines"] == 0:
+        return int(lines.head(s.queues, s.requests, place))
+    return int(orders.first(s, place))
 
 
 @compiled
 def pop_front(s: State, place: int, r: int, blocks: int) -> None:
     """Request r, which is first, leaves with its blocks."""
-    lines.pop(s.queues, s.requests, place)
+    if s.queues[place]["lines"] == 0:
+        lines.pop(s.queues, s.requests, place)
+    else:
+        orders.leave(s, place, r, blocks)
     count(s, place, r, blocks, -1)
 
 
-@compiled
-def take_out(s: State, place: int, r: int, blocks: int) -> None:
-    """Request r leaves from wherever it stands; by the end of this transition it must have an outcome."""
-    s.queues[place]["length"] -= 1
+@compiled_apart
+def take_out(s: State, place: int, r: int, blocks: int) -> bool:
+    """Request r, which has its outcome, leaves from wherever it stands. Returns whether it was the head of its line.
+
+    It stays linked until it would be the next, and is passed over then: whoever has an outcome never comes back.
+    """
+    line = place
+    if s.queues[place]["lines"] > 0:
+        line = orders.line_of(s, place, r)
+        s.queues[line]["blocks"] -= blocks
+        s.queues[place]["length"] -= 1
+    before = 0 + int(s.queues[line]["head"])
+    while before != r and s.requests[before]["outcome"] != UNFINISHED:
+        before = 0 + int(s.requests[before]["next"])
+    s.queues[line]["length"] -= 1
     count(s, place, r, blocks, -1)
+    return before == r
 
 
 @compiled
@@ -51,3 +74,32 @@ def count(s: State, place: int, r: int, blocks: int, sign: int) -> None:
     queue = s.queues[place]
     queue["blocks"] += sign * blocks
     queue["tokens"] += sign * s.requests[r]["prompt_tokens"]
+    if queue["lines"] > 0:
+        orders.book(s, place, r, sign)
+
+
+@compiled
+def ahead(s: State, place: int, r: int) -> tuple[int, int]:
+    """How many of those who wait would go before request r, and the blocks of KV memory that they will need."""
+    queue = s.queues[place]
+    if queue["lines"] == 0:
+        return int(queue["length"]), int(queue["blocks"])
+    return orders.ahead(s, place, r)
+
+
+@compiled
+def comes_first(s: State, place: int, r: int) -> bool:
+    """Whether request r, which has just come, goes before all others at a place of several lines."""
+    return bool(s.queues[place]["lines"] > 0 and orders.first(s, place) == r)
+
+
+@compiled
+def full(s: State, place: int, r: int) -> bool:
+    """Whether there is no room for request r to wait: limits in requests and in prompt tokens."""
+    queue = s.queues[place]
+    pool = s.pools[queue["home"]]
+    if queue["length"] >= pool["max_waiting"]:
+        return True
+    if queue["tokens"] + s.requests[r]["prompt_tokens"] > pool["max_waiting_tokens"]:
+        return True
+    return bool(queue["lines"] > 0 and orders.class_full(s, place, r))
