@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from sim.fleet import setup
+from sim.fleet import callers, setup
 from sim.fleet.clock import ARRIVAL, COMPLETION, TIMER, Clock
 from sim.fleet.fleet import Fleet
 from sim.fleet.sampling import Sampler, edges
@@ -70,11 +70,12 @@ def simulate(
     if len(requests) > SMALL or calendar == "compiled":
         _warm_up(calendar, on_compile)
 
+    senders, tenants = callers.senders(scenario), callers.tenants(scenario)
+    calls = callers.call_table(scenario, demand, requests)
     streams, notes, prefixes = demand.streams, demand.notes, demand.prefixes
     del demand  # its columns are in the table now: at 11 million requests they weigh half a gigabyte
 
-    senders = setup.senders(scenario)
-    tables = state.build(specs, requests, senders, prefixes, PREFIX_BLOCK_TOKENS)
+    tables = state.build(specs, requests, senders, prefixes, PREFIX_BLOCK_TOKENS, tenants, calls)
     clock = Clock()
     fleet = Fleet(clock, tables, scenario, specs, makes, replication, horizon_s)
     bins_s = edges(horizon_s)
