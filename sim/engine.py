@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from sim.fleet import callers, setup
+from sim.fleet import callers, deadlines, setup
 from sim.fleet.clock import ARRIVAL, COMPLETION, TIMER, Clock
 from sim.fleet.fleet import Fleet
 from sim.fleet.sampling import Sampler, edges
@@ -64,6 +64,7 @@ def simulate(
     requests = setup.request_table(scenario, demand)
     setup.check_servable(scenario, specs, requests)
     setup.check_memory(specs, demand)
+    deadlines.check(scenario, specs, demand, requests)
     calendar = scenario.calendar
     if calendar == "auto":
         calendar = "simpy" if len(requests) <= SMALL else "compiled"
