@@ -37,7 +37,7 @@ def test_without_classes_there_are_none() -> None:
     of = scenario({"a": {}, "b": {}})
     assert of.request_classes == {}
     assert of.customers == {}
-    assert of.class_of("a") is of.tenant_of("a") is None
+    assert of.stream_classes == of.stream_tenants == (None, None)
     assert callers.tenants(of) == []
     assert [(spec.group, spec.tenant, spec.level, spec.weight) for spec in callers.senders(of)] == [(0, None, 0, 1)] * 2
 
@@ -45,7 +45,7 @@ def test_without_classes_there_are_none() -> None:
 def test_classes_that_only_streams_name_are_equal_and_in_order_of_mention() -> None:
     of = scenario({"a": {"class": "free"}, "b": {}, "c": {"class": "paid"}, "d": {"class": "free"}})
     assert list(of.request_classes) == ["free", "paid", "default"]
-    assert [of.class_of(name) for name in "abcd"] == ["free", "default", "paid", "free"]
+    assert of.stream_classes == ("free", "default", "paid", "free")
     assert [(spec.group, spec.level, spec.weight) for spec in callers.senders(of)] == [
         (0, 0, 1),
         (2, 0, 1),
@@ -63,7 +63,7 @@ def test_classes_of_the_file_have_its_order_priorities_and_weights() -> None:
 
 
 def test_a_class_by_its_name_in_python() -> None:
-    assert scenario({"a": {"class_name": "paid"}}).class_of("a") == "paid"
+    assert scenario({"a": {"class_name": "paid"}}).stream_classes == ("paid",)
 
 
 def test_a_lone_stream_carries_its_class_and_tenant() -> None:
