@@ -198,8 +198,6 @@ class SimpyCalendar(Calendar):
 
     def _look(self) -> None:
         """Tell the replicas whose plan has changed, all but the one that has just run."""
-        if self.timers is not None and timers.next_s(self.tables) != self.timer_s:
-            self.timers.interrupt()
         touched = self.tables.run["touched"]
         for row in self.tables.lists[len(self.replicas) :][: touched[0]].tolist():
             self.tables.replicas["touched"][row] = 0
@@ -216,6 +214,8 @@ class SimpyCalendar(Calendar):
             while True:
                 for _ in range(SLICE_EVENTS >> 4):
                     step()
+                    if self.timers is not None and timers.next_s(self.tables) != self.timer_s:
+                        self.timers.interrupt()  # a request that waits has set one, or one has been called off
                     if touched[0]:
                         self._look()
                     if noticed[0]:
