@@ -72,14 +72,22 @@ def _spent(log: RunLog, place: int, pool: Pool, window: Window) -> list[tuple[bi
     floor = pool.autoscaler.floor_replicas
     serving_s = np.sum(ready_s, axis=0)
     part = np.divide(serving_s, serving_s + drain_s, out=np.zeros_like(serving_s), where=serving_s > 0)
-    done_s = np.minimum(done_s * part, serving_s)
-    wasted_s = np.clip(wasted_s * part, 0.0, serving_s - done_s)
+    done_s, wasted_s = _fitted(done_s * part, np.maximum(wasted_s * part, 0.0), serving_s)
     shares = _shares(serving_s, done_s, wasted_s, proposed, floor, np.diff(edges_s))
     spent = []
     for term, seen, made_s in zip(billing.terms(pool), makes, ready_s, strict=True):
         entries = {name: float(share @ made_s) for name, share in shares.items()} | _outside(seen, edges_s[[0, -1]])
         spent.append((term, np.array([entries[name] for name in ENTRIES])))
     return spent
+
+
+def _fitted(
+    done_s: NDArray[np.float64], wasted_s: NDArray[np.float64], ready_s: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Work done and wasted in each bin, no more together than there was time: work is told by formula, time is not."""
+    both_s = done_s + wasted_s
+    fits = np.divide(ready_s, both_s, out=np.ones_like(both_s), where=(both_s > ready_s) & (wasted_s > 0))
+    return np.minimum(done_s * fits, ready_s), wasted_s * fits
 
 
 def _seen(log: RunLog, place: int, window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -112,7 +120,7 @@ def _shares(
     Idle time is split in order: what the minimum keeps there, then what is above the proposal, then the rest.
     """
     full = ready_s - (done_s + wasted_s) <= _NOISE * ready_s
-    useful_s = np.where(full, ready_s - wasted_s, np.maximum(done_s, 0.0))
+    useful_s = np.maximum(np.where(full, ready_s - wasted_s, done_s), 0.0)
     idle_s = np.where(full, 0.0, ready_s - useful_s - wasted_s)
     floor_s = np.minimum(idle_s, np.maximum(floor * length_s - useful_s - wasted_s, 0.0))
     floor_s = np.where(idle_s - floor_s <= _NOISE * ready_s, idle_s, floor_s)

@@ -66,9 +66,7 @@ def sending_sentence(summary: dict[str, Any]) -> str:
         return ""
     copies = ""
     if attempts["hedges"]:
-        copies = (
-            f"; {words.share(attempts['hedges'] / attempts['sent'])} of all that was sent were copies, to be sooner"
-        )
+        copies = f"; {words.share(attempts['hedges'] / attempts['sent'])} of what was sent were copies, to be sooner"
     return f"Each request was sent {times:.2g} times on average{copies}."
 
 
