@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.model.tables import CALL, COMPLETED, NONE, OUTCOMES, REJECTED, REQUEST
+from sim.model import calls as model_calls
+from sim.model.tables import COMPLETED, NONE, OUTCOMES, REJECTED, REQUEST
 from sim.model.work import WorkLaw
 from sim.result import DecisionRow, RunLog
 from sim.result.log import DOWN, SAMPLE, WHY, new_spans
@@ -81,13 +82,8 @@ def lives(*rows: dict[str, Any]) -> np.ndarray:
 
 def calls(table: np.ndarray, *rows: dict[str, Any]) -> np.ndarray:
     """Call rows beside request rows, from what differs from the only attempt of a client who bears anything."""
-    made = np.zeros(len(table), CALL)
-    for name in ("patience_s", "first_token_timeout_s", "token_timeout_s", "total_timeout_s"):
-        made[name] = np.inf
-    made["left_s"] = NAN
-    made["attempt"] = made["sent"] = 1
-    made["first"] = made["twin"] = np.arange(len(table))
-    made["before"] = made["then"] = made["session"] = NONE
+    made = model_calls.table(table)
+    made["sent"] = 1
     for place, given in enumerate(rows):
         for name, value in given.items():
             made[place][name] = value

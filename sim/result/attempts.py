@@ -61,12 +61,7 @@ def logical_rows(requests: NDArray[np.void], calls: NDArray[np.void] | None) -> 
     logical["first"] = logical["row"] = firsts
     logical["attempts"] = 1
     logical["lost"] = requests["lost"][firsts]
-    later = np.flatnonzero(calls["first"] != np.arange(len(calls)))
-    number = calls["attempt"][later]
-    later = later[np.argsort(number, kind="stable")]
-    # a request has one second attempt, one third: within a round no row of `logical` is written twice
-    rounds = np.cumsum(np.bincount(number)) if len(later) else np.zeros(0, np.int64)
-    for sent in np.split(later, rounds[:-1]):
+    for sent in _rounds(calls):
         place = np.searchsorted(firsts, calls["first"][sent])
         best = logical["row"][place]
         logical["row"][place] = np.where(_counts_more(requests, sent, best), sent, best)
@@ -76,6 +71,15 @@ def logical_rows(requests: NDArray[np.void], calls: NDArray[np.void] | None) -> 
         logical[name] = requests[name][logical["row"]]
     logical["arrival_s"] = requests["arrival_s"][firsts]
     return logical
+
+
+def _rounds(calls: NDArray[np.void]) -> list[NDArray[np.int64]]:
+    """The rows of all but first attempts, in the order of sending, in parts in which no request has two."""
+    later = np.flatnonzero(calls["first"] != np.arange(len(calls)))
+    # a request has one second attempt and one third, and one first copy and one second of each
+    number = calls["attempt"][later].astype(np.int64) * (int(calls["copy"].max(initial=0)) + 1) + calls["copy"][later]
+    rounds = np.cumsum(np.bincount(number))
+    return [part for part in np.split(later[np.argsort(number, kind="stable")], rounds[:-1]) if len(part)]
 
 
 def _counts_more(requests: NDArray[np.void], later: NDArray[np.int64], earlier: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -120,19 +124,19 @@ def attempts_block(
     attempt nothing is counted again.
     """
     ended = {name: requests[name] for name in OUTCOME_ORDER}
-    hedges, wasted = 0, dict.fromkeys(("attempts", "prompt_tokens", "output_tokens"), 0)
+    copies, wasted = 0, dict.fromkeys(("attempts", "prompt_tokens", "output_tokens"), 0)
     if log.calls is not None and chosen is not None:
         mask = group.mask(log.requests)
         chosen = chosen if mask is None else chosen & mask
         ended = outcomes(log.requests, chosen)
-        hedges = int(np.sum(log.calls["hedged"], where=chosen, dtype=np.int64))
+        copies = int(np.count_nonzero(chosen & (log.calls["copy"] > 0)))
         wasted = _wasted(log.requests, log.calls, chosen)
     sent = sum(ended.values())
     return {
         "sent": sent,
         **ended,
         "amplification": sent / requests["arrived"] if requests["arrived"] else None,
-        "hedges": hedges,
+        "hedges": copies,
         "wasted": wasted,
     }
 

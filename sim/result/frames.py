@@ -64,7 +64,8 @@ def _of_calls(log: RunLog, rows: slice) -> dict[str, NDArray[Any]]:
     if log.calls is None:
         return {}
     part = log.calls[rows]
-    columns = {"attempt": part["attempt"].copy(), "first_request": part["first"].astype(np.int64)}
+    columns = {name: part[name].copy() for name in ("attempt", "copy")}
+    columns |= {"first_request": part["first"].astype(np.int64)}
     if (log.calls["session"] != NONE).any():
         alone = part["session"] == NONE
         columns |= {"session": part["session"].copy(), "turn": np.where(alone, NONE, part["turn"]).astype(np.int16)}

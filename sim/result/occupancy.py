@@ -64,7 +64,8 @@ def occupancy(
         rows = requests[first : first + CHUNK_ROWS]
         finish_s = rows["finish_s"].copy()
         if calls is not None:
-            finish_s = np.fmax(finish_s, calls["left_s"][first : first + CHUNK_ROWS])
+            left_s = calls["left_s"][first : first + CHUNK_ROWS]
+            finish_s = np.where(np.isnan(left_s), finish_s, left_s)
         if pool is not None:
             chosen = rows["pool"] == pool
             rows, finish_s = rows[chosen], finish_s[chosen]

@@ -45,9 +45,9 @@ class Result:
         """One row an attempt at a request, in arrival order, warm-up included (a new frame at every call).
 
         Columns: request, stream, arrival_s, prompt_tokens, output_tokens, pool, replica, start_s, first_token_s,
-        finish_s, outcome, cached_tokens; class and tenant where there are any; where clients do more than wait attempt
-        and first_request, with sessions session and turn. Times in seconds from the run's start, NaN for what never
-        happened.
+        finish_s, outcome, cached_tokens; class and tenant where there are any; where clients do more than wait
+        attempt, copy and first_request, with sessions session and turn. Times in seconds from the run's start, NaN for
+        what never happened.
         """
         from sim.result.frames import requests_frame
 

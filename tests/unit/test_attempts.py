@@ -41,7 +41,7 @@ CALLS = calls(
     {"first": 0, "attempt": 2},
     {"first": 0, "attempt": 3},
     {"left_s": 8.5, "prefilled": 20, "hedged": 1},
-    {"first": 4, "attempt": 2},
+    {"first": 4, "attempt": 1, "copy": 1},
     {"patience_s": 1.5},
 )
 
@@ -163,7 +163,8 @@ def test_rows_say_which_attempt_they_are_and_whose(tmp_path: Any) -> None:
     linked["session"][[0, 2, 3]], linked["turn"][[0, 2, 3]] = 7, 2
     result = Result(scenario(), made(calls=linked))
     rows = result.requests
-    assert rows["attempt"].tolist() == [1, 1, 2, 3, 1, 2, 1]
+    assert rows["attempt"].tolist() == [1, 1, 2, 3, 1, 1, 1]
+    assert rows["copy"].tolist() == [0, 0, 0, 0, 0, 1, 0]
     assert rows["first_request"].tolist() == [0, 1, 0, 0, 4, 4, 6]
     assert rows["session"].tolist() == [7, -1, 7, 7, -1, -1, -1]
     assert rows["turn"].tolist() == [2, -1, 2, 2, -1, -1, -1]
@@ -201,7 +202,8 @@ def test_logical_rows_are_what_a_reader_of_all_attempts_would_say(drawn: list[An
         over = {} if outcome in ("unfinished", "rejected") else {"finish_s": arrival_s + lasts_s}
         rows.append({"arrival_s": arrival_s, "outcome": outcome, "lost": place % 3, **over})
         of.setdefault(whose, []).append(place)
-        links.append({"first": of[whose][0], "attempt": len(of[whose])})
+        sent = len(of[whose]) - 1  # each attempt is copied once
+        links.append({"first": of[whose][0], "attempt": 1 + sent // 2, "copy": sent % 2})
     table = requests(*rows)
     logical = logical_rows(table, calls(table, *links))
     assert len(logical) == len(of)
