@@ -111,7 +111,7 @@ CALL = np.dtype(
         ("token_due_s", "f8"),  # a token is late: the client gives up
         ("retry_s", "f8"),  # its client sends it again
         ("backoff_s", "f8"),  # the pause that went before this attempt
-        ("left_s", "f8"),  # when it left its replica, if its client had given it up there; else NaN
+        ("left_s", "f8"),  # when it left its replica for nothing, or was turned away at the door; else NaN
         ("timer", "i4"),  # its place in the heap of timers
         ("first", "i4"),  # row of the first attempt: itself, or an earlier row
         ("twin", "i4"),  # another attempt under way at the same time, in a ring; itself: none
