@@ -36,10 +36,13 @@ class Demand:
     prefixes: NDArray[np.int32]
     """Flat: the ids of each request's leading prompt blocks, in order, each list closed by -1.
 
-    Block i of a request holds its prompt tokens from 512 * i to 512 * (i + 1), or to the prompt's end; what lies beyond
-    the list is nobody else's. Ids are 0, 1, ... in order of first use. An id stands for its block and all before it:
-    always at the same place of a list, after the same ids, with the same number of tokens.
+    Of a trace, block i holds the prompt tokens from 512 * i to 512 * (i + 1), or to the prompt's end; of a session, the
+    blocks are what each turn has added. What lies beyond the list is nobody else's. Ids are 0, 1, ... in order of first
+    use. An id stands for its block and all before it: always at the same place of a list, after the same ids, with the
+    same number of tokens. Where the answer becomes a block of later prompts, -2 - its id closes the list instead.
     """
+    prefix_sizes: NDArray[np.int32]
+    """Shape (ids,): the tokens of each id."""
     streams: tuple[str, ...]
     notes: tuple[str, ...] = ()
     """What was left out or changed on the way, counted, in plain words."""
@@ -50,4 +53,4 @@ class Demand:
     @property
     def prefix_blocks(self) -> int:
         """How many different prefix blocks there are: one more than the largest id; 0 without prefixes."""
-        return int(self.prefixes.max(initial=-1)) + 1
+        return len(self.prefix_sizes)
