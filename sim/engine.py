@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from sim.fleet import setup
+from sim.fleet import callers, setup
 from sim.fleet.clock import ARRIVAL, COMPLETION, TIMER, Clock
 from sim.fleet.fleet import Fleet
 from sim.fleet.sampling import Sampler, edges
@@ -69,11 +69,12 @@ def simulate(
     if len(requests) > SMALL or calendar == "compiled":
         _warm_up(calendar, on_compile)
 
+    senders, tenants = callers.senders(scenario), callers.tenants(scenario)
+    calls = callers.call_table(scenario, demand, requests)
     streams, notes, prefixes, sizes = demand.streams, demand.notes, demand.prefixes, demand.prefix_sizes
     del demand  # its columns are in the table now: at 11 million requests they weigh half a gigabyte
 
-    senders = setup.senders(scenario)
-    tables = state.build(specs, requests, senders, prefixes, sizes)
+    tables = state.build(specs, requests, senders, prefixes, sizes, tenants, calls)
     clock = Clock()
     fleet = Fleet(clock, tables, scenario, specs, makes, replication, horizon_s)
     bins_s = edges(horizon_s)

@@ -113,3 +113,7 @@ class TenantSpec:
     """What the model must know of a tenant."""
 
     weight: float = 1.0
+    requests_per_s: float = math.inf
+    request_burst: float = math.inf
+    tokens_per_s: float = math.inf
+    token_burst: float = math.inf
