@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.workload.links import Links
+
+KV_BLOCK_TOKENS = 16
+"""Tokens of a block of KV memory, as vLLM has them."""
 PREFIX_BLOCK_TOKENS = 512
 """Prompt tokens in a prefix block; the last block of a prompt may hold fewer."""
 
 
 @dataclass(frozen=True)
 class Demand:
-    """The requests of one run, one row each, in arrival order (ties keep the order of the streams)."""
+    """The requests of one run, one row each, in arrival order (ties keep the order of the streams).
+
+    Behind those that arrive by themselves stand those that follow others (`links`), whose arrival is not known yet.
+    """
 
     arrival_s: NDArray[np.float64]
-    """Shape (n,), non-decreasing, in [0, horizon)."""
+    """Shape (n,), non-decreasing, in [0, horizon); infinite for those that follow others."""
     stream: NDArray[np.int16]
     """Shape (n,), index into `streams`."""
     prompt_tokens: NDArray[np.int32]
@@ -54,6 +62,14 @@ class Demand:
     """Shape (n,): how long it waits from one token to the next, the same."""
     total_timeout_s: NDArray[np.float64] | None = None
     """Shape (n,): how long it waits for the whole answer, the same."""
+
+    links: Links | None = None
+    """Who follows whom; None if every request arrives by itself."""
+    more: Callable[[int], Demand] | None = None
+    """Closed populations: chunk k = 1, 2, ... of further requests, all of whom follow others; None without such.
+
+    Its rows are numbered from 0, as many for each user; `links.heads` follow the `links.tails` of what came before.
+    """
 
     def __len__(self) -> int:
         return len(self.arrival_s)

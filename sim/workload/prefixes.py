@@ -48,6 +48,13 @@ class PrefixLists:
         ids = self.ids[np.repeat(shift, lengths) + np.arange(lengths.sum())]
         return PrefixLists(lengths, ids, self.sizes, None if self.answers is None else self.answers[rows])
 
+    def at(self, rows: NDArray[np.integer], n: int) -> PrefixLists:
+        """The same lists as those of the requests in these rows, of n; the others have none."""
+        own = np.full(n, len(self.lengths), np.intp)
+        own[rows] = np.arange(len(rows))
+        answers = None if self.answers is None else np.append(self.answers, np.int32(-1))
+        return PrefixLists(np.append(self.lengths, 0), self.ids, self.sizes, answers).only(own)
+
     def cycled(self, n: int) -> PrefixLists:
         """The first n lists of their endless repetition; a repeat shares no block with another. Needs numbered ids.
 
