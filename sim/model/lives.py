@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-import numpy as np
-
 from sim.model import (
     batching,
+    clients,
     memory,
     meters,
     outcomes,
@@ -23,11 +22,10 @@ from sim.model import (
     routing,
     seats,
     slots,
-    timers,
     transfer,
     transitions,
 )
-from sim.model.tables import NONE, State
+from sim.model.tables import NONE, UNFINISHED, State
 
 Lost = Literal["retry", "resume", "fail"]
 """What becomes of requests whose replica is closed under them."""
@@ -50,18 +48,18 @@ def open_replica(s: State, row: int, now_s: float, make_row: int | None = None) 
     replica["ready_s"] = replica["boundary_s"] = now_s
     s.lists[pool["replica0"] + pool["ready"]] = row
     pool["ready"] += 1
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     if pool["batching"] == 1:
         if pool["central"] == 1:
             transitions.dispatch(s, pool_row, row, len(s.replicas), now_s)
         planning.plan(s, row, now_s)
         if pool["central"] == 1:
             # as after a wake-up: who was admitted shares blocks with others, so there may be room for one more
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             transitions.dispatch(s, pool_row, len(s.replicas), len(s.replicas), now_s)
     else:
         slots.fill(s, row, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     transitions.touch(s, row)
     if pool["central"] == 0:
         _let_in(s, pool_row, now_s)
@@ -73,7 +71,7 @@ def drain_replica(s: State, row: int, now_s: float, redirect: bool) -> bool:
 
     Returns whether it has nothing left to end, so that it can be closed at once.
     """
-    _no_more(s, row)
+    _no_more(s, row, now_s)
     if redirect:
         _redirect(s, row, now_s)
     _offer(s, row, now_s)
@@ -96,7 +94,7 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
     assert replica["serving"] == 1, f"replica {row} is not open"
     was_ready = replica["ready"] == 1
     if was_ready:
-        _no_more(s, row)
+        _no_more(s, row, now_s)
     make = s.pools[replica["pool"]]
     if make["batching"] == 1:
         replica["busy_s"], replica["running_s"], replica["kv_s"] = batching.integrals(replica, make, now_s)
@@ -116,6 +114,9 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
     replica["past_seats_s"] += served_s * make["seats"]
     replica["past_capacity_s"] += served_s * (make["kv_blocks"] * make["block_tokens"])
     transitions.touch(s, row)
+    leaving = len(here)
+    if s.run[0]["calls"] == 1:
+        here, sent = (_with_clients(s, rows, now_s) for rows in (here, sent))
     for r in (*here, *sent):
         s.requests[r]["lost"] = min(int(s.requests[r]["lost"]) + 1, 255)
         if lost == "resume":
@@ -126,7 +127,7 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
             s.requests[r]["replica"] = NONE
             outcomes.fail(s, r, now_s)
     if make["metered"] == 1:
-        for _ in here:
+        for _ in range(leaving):
             meters.go(s, int(make["home"]), now_s)
     if lost != "fail":
         _send_again(s, [*here, *sent], now_s)
@@ -136,7 +137,19 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
     return len(here) + len(sent)
 
 
-def _no_more(s: State, row: int) -> None:
+def _with_clients(s: State, rows: list[int], now_s: float) -> list[int]:
+    """Those whose clients still want them; for the others this is the end, and nobody hears of it."""
+    for r in rows:
+        call, request = s.calls[r], s.requests[r]
+        if request["outcome"] != UNFINISHED:
+            call["left_s"] = now_s
+            outcomes.gone(s)
+        elif request["first_token_s"] <= now_s:
+            call["answering"] = 1
+    return [r for r in rows if s.requests[r]["outcome"] == UNFINISHED]
+
+
+def _no_more(s: State, row: int, now_s: float) -> None:
     """Take a replica from the list of ready ones."""
     replica = s.replicas[row]
     assert replica["ready"] == 1, f"replica {row} is not ready"
@@ -147,7 +160,7 @@ def _no_more(s: State, row: int) -> None:
     rows[place:-1] = rows[place + 1 :].copy()
     pool["ready"] -= 1
     replica["ready"] = 0
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
 
 
 def _offer(s: State, row: int, now_s: float) -> None:
@@ -181,7 +194,7 @@ def _let_in(s: State, pool_row: int, now_s: float) -> None:
     """Those who wait in the pool's own queue go to replicas, as long as one takes them."""
     while s.queues[pool_row]["length"] > 0:
         r = int(s.queues[pool_row]["head"])
-        row = int(routing.choose(s, pool_row, float(s.requests[r]["ticket"])))
+        row = int(routing.choose(s, pool_row, r, len(s.replicas), now_s))
         if row == NONE:
             return
         queues.pop_front(s.queues, s.requests, pool_row, memory.needed(s.pools[pool_row], s.requests[r]))
@@ -215,15 +228,16 @@ def _leave_queue(s: State, row: int) -> list[int]:
 
 def _leave_link(s: State, row: int) -> list[int]:
     """Requests whose KV cache is on its way from this replica, in the order in which they would arrive."""
-    run = s.run[0]
-    entries = s.heaps[int(run["timer0"]) : int(run["timer0"] + run["timers"])].copy()
-    own = s.requests["replica"][entries["request"]] == row
-    if not own.any():
+    if not len(s.calls):
         return []
-    run["timers"] = 0
-    for entry in entries[~own]:
-        timers.add(s, float(entry["key"]), int(entry["request"]))
-    return [int(r) for r in np.sort(entries[own], order=["key", "request"])["request"]]
+    first = int(s.run[0]["timer0"])
+    rows = s.heaps["request"][first : first + int(s.run[0]["timers"])]
+    on_link = (s.requests["replica"][rows] == row) & (s.calls["link_s"][rows] < math.inf)
+    sent = sorted(rows[on_link].tolist(), key=lambda r: (s.calls[r]["link_s"], r))
+    for r in sent:
+        s.calls[r]["link_s"] = math.inf
+        clients.arm(s, r)
+    return sent
 
 
 def _forget(s: State, row: int) -> None:
@@ -232,7 +246,7 @@ def _forget(s: State, row: int) -> None:
     make = s.pools[replica["pool"]]
     for name in ("running", "outstanding", "sending", "tokens", "planned", "tick", "context", "kv", "blocks"):
         replica[name] = 0
-    replica["idle_blocks"] = replica["noted_blocks"] = replica["heap"] = replica["changed"] = 0
+    replica["idle_blocks"] = replica["given_up"] = replica["noted_blocks"] = replica["heap"] = replica["changed"] = 0
     replica["prefill"] = NONE
     replica["wake_s"] = math.inf
     if make["link_shared"] == 0:  # else the first replica's is the whole pool's, and goes on sending for others

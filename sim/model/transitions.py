@@ -6,11 +6,25 @@ There is no clock here, no randomness and no I/O.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from sim.model import batching, memory, meters, outcomes, planning, queues, routing, slots, timers, transfer
+from sim.model import (
+    batching,
+    cancelling,
+    clients,
+    memory,
+    meters,
+    outcomes,
+    planning,
+    queues,
+    routing,
+    slots,
+    spill,
+    transfer,
+)
 from sim.model.compiled import compiled, compiled_apart
-from sim.model.tables import NONE, State
+from sim.model.tables import NONE, UNFINISHED, State
 
 
 @compiled
@@ -23,9 +37,15 @@ def arrive(s: State, r: int, now_s: float) -> None:
         queues.push_back(s.queues, s.requests, line, r, 0)
         return
     client["in_flight"] += 1
-    enter(s, r, len(s.replicas), now_s)
+    submit(s, r, len(s.replicas), now_s)
     if s.queues[len(s.queues) - 1]["length"] > 0:
         release(s, len(s.replicas), now_s)
+
+
+@compiled_apart
+def arrive_apart(s: State, r: int, now_s: float) -> None:
+    """`arrive`, for requests that others bring about: their own time is now."""
+    arrive(s, r, now_s)
 
 
 @compiled_apart
@@ -35,7 +55,33 @@ def release(s: State, over_row: int, now_s: float) -> None:
     while s.queues[line]["length"] > 0:
         r = queues.pop_front(s.queues, s.requests, line, 0)
         s.requests[r]["arrival_s"] = now_s
+        submit(s, r, over_row, now_s)
+
+
+@compiled
+def submit(s: State, r: int, over_row: int, now_s: float) -> None:
+    """The client of request r sends it: to its pool, or to the one that takes what is too much for its pool."""
+    if s.pools[s.requests[r]["pool"]]["spill_to"] != NONE:
+        s.requests[r]["pool"] = spill.over(s, r, over_row, now_s)
+    if s.run[0]["calls"] == 0:
         enter(s, r, over_row, now_s)
+    else:
+        submit_call(s, r, over_row, now_s)
+
+
+@compiled_apart
+def submit_call(s: State, r: int, over_row: int, now_s: float) -> None:
+    """A client that does more than wait sends request r: it waits no longer than it will."""
+    clients.sending(s, r)
+    enter_apart(s, r, over_row, now_s)
+    if s.requests[r]["outcome"] == UNFINISHED:
+        clients.arm(s, r)
+
+
+@compiled_apart
+def enter_apart(s: State, r: int, over_row: int, now_s: float) -> None:
+    """`enter`, for callers that are rare: they call this instead of holding a copy of it all."""
+    enter(s, r, over_row, now_s)
 
 
 @compiled
@@ -56,7 +102,7 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
         meters.come(s, pool_row, r, now_s)
     row = NONE
     if pool["central"] == 0 or s.queues[pool_row]["length"] == 0:
-        row = routing.choose(s, pool_row, request["ticket"])
+        row = routing.choose(s, pool_row, r, over_row, now_s)
     asks = pool["central"] == 1 and pool["batching"] == 1 and row != NONE
     if asks and not batching.has_room(s, row, r, now_s, row <= over_row):
         row = NONE
@@ -90,6 +136,7 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
             meters.go(s, int(pool["home"]), now_s)
         return
     request["replica"] = row
+    routing.sent(s, row, r, now_s)
     replica["outstanding"] += 1
     replica["tokens"] += request["prompt_tokens"]
     if pool["batching"] == 0 and room:
@@ -101,7 +148,7 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
         if pool["batching"] == 1 and room and waiting == 0:
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
 
 
 @compiled_apart
@@ -115,7 +162,7 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
     while queue["length"] > 0:
         r = int(queue["head"])
         blocks = memory.needed(s.pools[pool_row], s.requests[r])
-        row = routing.choose(s, pool_row, s.requests[r]["ticket"])
+        row = routing.choose(s, pool_row, r, over_row, now_s)
         if row == NONE or not batching.has_room(s, row, r, now_s, row <= over_row):
             return
         queues.pop_front(s.queues, s.requests, pool_row, blocks)
@@ -124,7 +171,7 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
         replica["outstanding"] += 1
         replica["tokens"] += s.requests[r]["prompt_tokens"]
         queues.push_back(s.queues, s.requests, len(s.pools) + row, r, blocks)
-        routing.refresh(s, row)
+        routing.refresh(s, row, now_s)
         if row != at_row:
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
@@ -136,18 +183,20 @@ def wake(s: State, row: int, now_s: float) -> None:
     pool_row = 0 + int(s.pools[s.replicas[row]["pool"]]["home"])
     if s.pools[pool_row]["batching"] == 1:
         batching.advance(s, row, now_s)
+        if s.replicas[row]["given_up"] > 0:
+            cancelling.sweep(s, row, now_s)
         if s.pools[pool_row]["central"] == 1:
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             if s.queues[pool_row]["length"] > 0:
                 dispatch(s, pool_row, row, row, now_s)
         planning.plan(s, row, now_s)
         if s.run[0]["prefix_ids"] > 0 and s.pools[pool_row]["central"] == 1 and s.queues[pool_row]["length"] > 0:
             # who was admitted shares blocks with others: that may have made room for one more
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             dispatch(s, pool_row, len(s.replicas), row, now_s)
     else:
         slots.wake(s, row, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     touch(s, row)
     if s.replicas[row]["ready"] == 0:
         drained(s, row, now_s)
@@ -156,9 +205,10 @@ def wake(s: State, row: int, now_s: float) -> None:
 
 
 @compiled_apart
-def deliver(s: State, now_s: float) -> None:
-    """The next KV cache has crossed its link: its sender's memory is free, and the request reaches the next pool."""
-    r = timers.pop(s)
+def deliver(s: State, r: int, now_s: float) -> None:
+    """A KV cache has crossed its link: its sender's memory is free, and the request reaches the next pool."""
+    s.calls[r]["link_s"] = math.inf
+    clients.arm(s, r)
     # 64 bits wide, as elsewhere: a transition called with another width would be compiled once more
     row = 0 + int(s.requests[r]["replica"])
     all_rows = len(s.replicas)
@@ -169,12 +219,13 @@ def deliver(s: State, now_s: float) -> None:
         touch(s, row)
     if s.queues[pool_row]["length"] > 0:
         dispatch(s, pool_row, all_rows, all_rows, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     if s.replicas[row]["ready"] == 0:
         drained(s, row, now_s)
-    enter(s, r, all_rows, now_s)
-    if s.queues[len(s.queues) - 1]["length"] > 0:
-        release(s, all_rows, now_s)
+    if s.requests[r]["outcome"] == UNFINISHED:
+        enter_apart(s, r, all_rows, now_s)
+    else:
+        outcomes.gone(s)  # its client has gone meanwhile
 
 
 @compiled
