@@ -115,5 +115,5 @@ def go_on(calls: NDArray[Any], tails: NDArray[np.int64], chunk: Links, first_row
     """
     calls["then"][tails] = first_row + chunk.heads
     calls["thens"][tails] = 1
-    calls["last"][tails] = 0
+    calls["last"][:first_row] = 0  # all users have enough for now
     return first_row + chunk.tails.astype(np.int64)

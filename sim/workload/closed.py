@@ -69,9 +69,9 @@ class Closed(Arrivals):
         if chunk == 0:
             waits[:users] = 0
             pause_s[:users] = 0.0
-        last = round_ == rounds - 1
-        then = np.where(last, NOBODY, np.arange(n) + users).astype(np.int32)
+        final = round_ == rounds - 1
+        then = np.where(final, NOBODY, np.arange(n) + users).astype(np.int32)
         ends = np.arange(n - users, n, dtype=np.int32)
         heads = np.arange(0 if chunk == 0 else users, dtype=np.int32)
-        thens = (~last).astype(np.int32)
-        return Links(then, thens, waits, pause_s, user, np.zeros(n, np.int16), last, heads, ends)
+        thens = (~final).astype(np.int32)
+        return Links(then, thens, waits, pause_s, user, np.zeros(n, np.int16), round_ == rounds - 2, heads, ends)

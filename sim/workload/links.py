@@ -35,7 +35,7 @@ class Links:
     turn: NDArray[np.int16]
     """Its place in its conversation, from 0; a tool's call has the place of the turn that made it."""
     last: NDArray[np.bool_]
-    """Its user goes on in rows that are not drawn yet."""
+    """When it is sent it is time for the next chunk: but one row is left of those drawn for its user."""
     heads: Rows
     """Shape (users,), closed populations: in a further chunk, the rows of each user's first request; else empty."""
     tails: Rows
