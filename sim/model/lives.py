@@ -9,25 +9,24 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-import numpy as np
-
 from sim.model import (
     batching,
+    clients,
     memory,
     meters,
     outcomes,
     pace,
     planning,
+    preemption,
     prefix,
     queues,
     routing,
     seats,
     slots,
-    timers,
     transfer,
     transitions,
 )
-from sim.model.tables import NONE, State
+from sim.model.tables import NONE, UNFINISHED, State
 
 Lost = Literal["retry", "resume", "fail"]
 """What becomes of requests whose replica is closed under them."""
@@ -116,6 +115,9 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
     replica["past_seats_s"] += served_s * make["seats"]
     replica["past_capacity_s"] += served_s * (make["kv_blocks"] * make["block_tokens"])
     transitions.touch(s, row)
+    leaving = len(here)
+    if s.run[0]["calls"] == 1:
+        here, sent = (_with_clients(s, rows, now_s) for rows in (here, sent))
     for r in (*here, *sent):
         s.requests[r]["lost"] = min(int(s.requests[r]["lost"]) + 1, 255)
         if lost == "resume":
@@ -126,7 +128,7 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
             s.requests[r]["replica"] = NONE
             outcomes.fail(s, r, now_s)
     if make["metered"] == 1:
-        for _ in here:
+        for _ in range(leaving):
             meters.go(s, int(make["home"]), now_s)
     if lost != "fail":
         _send_again(s, [*here, *sent], now_s)
@@ -134,6 +136,18 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
         _offer(s, row, now_s)
     _release(s, now_s)
     return len(here) + len(sent)
+
+
+def _with_clients(s: State, rows: list[int], now_s: float) -> list[int]:
+    """Those whose clients still want them; for the others this is the end, and nobody hears of it."""
+    for r in rows:
+        call, request = s.calls[r], s.requests[r]
+        if request["outcome"] != UNFINISHED:
+            call["left_s"] = now_s
+            outcomes.gone(s)
+        elif request["first_token_s"] <= now_s:
+            call["answering"] = 1
+    return [r for r in rows if s.requests[r]["outcome"] == UNFINISHED]
 
 
 def _no_more(s: State, row: int) -> None:
@@ -182,6 +196,9 @@ def _let_in(s: State, pool_row: int, now_s: float) -> None:
     while s.queues[pool_row]["length"] > 0:
         r = int(queues.first(s, pool_row))
         row = int(routing.choose(s, pool_row, float(s.requests[r]["ticket"])))
+        pool = s.pools[pool_row]
+        if row == NONE and pool["preemptive"] == 1 and pool["central"] == 1:
+            row = int(preemption.replica_for(s, pool_row, r, now_s))
         if row == NONE:
             return
         queues.pop_front(s, pool_row, r, memory.needed(s.pools[pool_row], s.requests[r]))
@@ -216,15 +233,16 @@ def _leave_queue(s: State, row: int) -> list[int]:
 
 def _leave_link(s: State, row: int) -> list[int]:
     """Requests whose KV cache is on its way from this replica, in the order in which they would arrive."""
-    run = s.run[0]
-    entries = s.heaps[int(run["timer0"]) : int(run["timer0"] + run["timers"])].copy()
-    own = s.requests["replica"][entries["request"]] == row
-    if not own.any():
+    if not len(s.calls):
         return []
-    run["timers"] = 0
-    for entry in entries[~own]:
-        timers.add(s, float(entry["key"]), int(entry["request"]))
-    return [int(r) for r in np.sort(entries[own], order=["key", "request"])["request"]]
+    first = int(s.run[0]["timer0"])
+    rows = s.heaps["request"][first : first + int(s.run[0]["timers"])]
+    on_link = (s.requests["replica"][rows] == row) & (s.calls["link_s"][rows] < math.inf)
+    sent = sorted(rows[on_link].tolist(), key=lambda r: (s.calls[r]["link_s"], r))
+    for r in sent:
+        s.calls[r]["link_s"] = math.inf
+        clients.arm(s, r)
+    return sent
 
 
 def _forget(s: State, row: int) -> None:
@@ -233,7 +251,7 @@ def _forget(s: State, row: int) -> None:
     make = s.pools[replica["pool"]]
     for name in ("running", "outstanding", "sending", "tokens", "planned", "tick", "context", "kv", "blocks"):
         replica[name] = 0
-    replica["idle_blocks"] = replica["noted_blocks"] = replica["heap"] = replica["changed"] = 0
+    replica["idle_blocks"] = replica["given_up"] = replica["noted_blocks"] = replica["heap"] = replica["changed"] = 0
     replica["prefill"] = NONE
     replica["wake_s"] = math.inf
     if make["link_shared"] == 0:  # else the first replica's is the whole pool's, and goes on sending for others
@@ -271,11 +289,7 @@ def _keep(s: State, row: int, now_s: float) -> None:
         request = s.requests[place["request"]]
         seat = int(place["older"])
         if make["batching"] == 0:
-            left_s = float(place["stop"]) - now_s
-            first_s = float(request["first_service_s"]) - (float(request["service_s"]) - left_s)
-            request["service_s"], request["first_service_s"] = left_s, max(first_s, 0.0)
-            if first_s > 0.0:
-                request["first_token_s"] = math.nan  # it was only foreseen
+            slots.keep(place, request, now_s)
         elif place["stop"] >= 0:
             request["done_tokens"] += int(place["offset"]) + made - int(place["prompt"])
 

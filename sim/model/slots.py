@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model import heaps, memory, meters, outcomes, queues, seats
+from sim.model import admission, clients, heaps, memory, meters, outcomes, queues, seats
 from sim.model.compiled import compiled
-from sim.model.tables import State
+from sim.model.tables import COMPLETED, State
 
 
 @compiled
@@ -32,9 +32,24 @@ def take(s: State, row: int, r: int, now_s: float) -> None:
     heaps.push(s.heaps, s.seats, replica, heaps.SPARE * int(pool["seats"]), seat)
     if math.isnan(request["start_s"]):
         request["start_s"] = now_s
+        if s.run[0]["calls"] == 1:
+            clients.started(s, r)
     if math.isnan(request["first_token_s"]):  # else it goes on where another replica left off
         request["first_token_s"] = now_s + request["first_service_s"] + pool["overhead_s"]
     replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)
+    if pool["shed"] == admission.ESTIMATED_WAIT:
+        admission.started(s, int(pool["home"]), now_s)
+
+
+@compiled
+def keep(place: Any, request: Any, now_s: float) -> None:
+    """A service breaks off, to go on later: what is left of it is what it takes from then on."""
+    left_s = float(place["stop"]) - now_s
+    first_s = float(request["first_service_s"]) - (float(request["service_s"]) - left_s)
+    request["service_s"] = left_s
+    request["first_service_s"] = max(first_s, 0.0)
+    if first_s > 0.0:
+        request["first_token_s"] = math.nan  # it was only foreseen
 
 
 @compiled
@@ -50,12 +65,19 @@ def wake(s: State, row: int, now_s: float) -> None:
         replica["running"] -= 1
         replica["outstanding"] -= 1
         replica["tokens"] -= s.requests[r]["prompt_tokens"]
-        outcomes.finish(s, r, now_s + pool["overhead_s"])
+        outcomes.finish(s, r, now_s + pool["overhead_s"], now_s)
         if pool["metered"] == 1:
-            meters.first_token(s, int(pool["home"]), r)
-            meters.answered(s, int(pool["home"]), r, now_s)
+            if s.requests[r]["outcome"] == COMPLETED:
+                meters.first_token(s, int(pool["home"]), r)
+            meters.ended(s, int(pool["home"]), r, now_s)
     fill(s, row, now_s)
-    replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)
+    next_wake(s, row)
+
+
+@compiled
+def next_wake(s: State, row: int) -> None:
+    """The replica next needs attention when a service ends."""
+    s.replicas[row]["wake_s"] = heaps.next_stop(s.heaps, s.seats, s.replicas[row])
 
 
 @compiled
@@ -73,7 +95,11 @@ def fill(s: State, row: int, now_s: float) -> None:
         else:
             break
         r = queues.first(s, line)
-        queues.pop_front(s, line, r, memory.needed(pool, s.requests[r]))
+        blocks = memory.needed(pool, s.requests[r])
+        if admission.late(s, line, r, now_s):
+            admission.turn_away_first(s, line, r, blocks, now_s)
+            continue
+        queues.pop_front(s, line, r, blocks)
         if line == pool_row:
             s.requests[r]["replica"] = row
             replica["outstanding"] += 1

@@ -6,11 +6,28 @@ There is no clock here, no randomness and no I/O.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from sim.model import batching, lines, memory, meters, outcomes, planning, queues, routing, slots, timers, transfer
+from sim.model import (
+    admission,
+    batching,
+    cancelling,
+    clients,
+    lines,
+    memory,
+    meters,
+    orders,
+    outcomes,
+    planning,
+    preemption,
+    queues,
+    routing,
+    slots,
+    transfer,
+)
 from sim.model.compiled import compiled, compiled_apart
-from sim.model.tables import NONE, State
+from sim.model.tables import NONE, UNFINISHED, State
 
 
 @compiled
@@ -23,9 +40,15 @@ def arrive(s: State, r: int, now_s: float) -> None:
         lines.append(s.queues, s.requests, line, r)
         return
     client["in_flight"] += 1
-    enter(s, r, len(s.replicas), now_s)
+    submit(s, r, len(s.replicas), now_s)
     if s.queues[len(s.queues) - 1]["length"] > 0:
         release(s, len(s.replicas), now_s)
+
+
+@compiled_apart
+def arrive_apart(s: State, r: int, now_s: float) -> None:
+    """`arrive`, for requests that others bring about: their own time is now."""
+    arrive(s, r, now_s)
 
 
 @compiled_apart
@@ -35,7 +58,36 @@ def release(s: State, over_row: int, now_s: float) -> None:
     while s.queues[line]["length"] > 0:
         r = lines.pop(s.queues, s.requests, line)
         s.requests[r]["arrival_s"] = now_s
+        submit(s, r, over_row, now_s)
+
+
+@compiled
+def submit(s: State, r: int, over_row: int, now_s: float) -> None:
+    """The client of request r really sends it."""
+    if s.run[0]["calls"] == 1:
+        submit_call(s, r, over_row, now_s)
+    elif admission.refused(s, r, now_s) == admission.WELCOME:
         enter(s, r, over_row, now_s)
+    else:
+        admission.send_back(s, r, now_s)
+
+
+@compiled_apart
+def submit_call(s: State, r: int, over_row: int, now_s: float) -> None:
+    """A client that does more than wait sends request r: it waits no longer than it will."""
+    clients.sending(s, r)
+    if admission.refused(s, r, now_s) == admission.WELCOME:
+        enter_apart(s, r, over_row, now_s)
+    else:
+        admission.send_back(s, r, now_s)
+    if s.requests[r]["outcome"] == UNFINISHED:
+        clients.arm(s, r)
+
+
+@compiled_apart
+def enter_apart(s: State, r: int, over_row: int, now_s: float) -> None:
+    """`enter`, for callers that are rare: they call this instead of holding a copy of it all."""
+    enter(s, r, over_row, now_s)
 
 
 @compiled
@@ -61,14 +113,44 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
     if asks and not batching.has_room(s, row, r, now_s, row <= over_row):
         row = NONE
     if row != NONE:
+        if pool["fair"] == 1 and pool["central"] == 1:
+            orders.charge(s, pool_row, r)
         enqueue(s, row, r, over_row, now_s)
-    elif s.queues[pool_row]["length"] >= pool["max_waiting"]:
-        outcomes.reject(s, r, now_s)
-        if pool["metered"] == 1:
-            meters.go(s, pool_row, now_s)
+    elif s.queues[pool_row]["lines"] > 0:
+        stand_in_line(s, pool_row, r, over_row, now_s)
+    elif queues.full(s, pool_row, r):
+        admission.turn_away(s, pool_row, r, now_s)
     else:
         # a queue of the pool's own; with a queue at each replica, the place where requests wait for the first replica
         queues.push_back(s, pool_row, r, blocks)
+
+
+@compiled_apart
+def stand_in_line(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> None:
+    """Request r waits for its pool, at a place of several lines; or others wait, and it goes before them all."""
+    pool = s.pools[pool_row]
+    row = NONE
+    if pool["central"] == 1 and orders.precedes(s, pool_row, r):
+        row = place_at_once(s, pool_row, r, over_row, now_s)
+    if row != NONE:
+        enqueue(s, row, r, over_row, now_s)
+    elif queues.full(s, pool_row, r):
+        admission.turn_away(s, pool_row, r, now_s)
+    else:
+        queues.push_back(s, pool_row, r, memory.needed(pool, s.requests[r]))
+        if pool["central"] == 1 and pool["batching"] == 1 and queues.comes_first(s, pool_row, r):
+            dispatch(s, pool_row, len(s.replicas), over_row, now_s)
+
+
+@compiled_apart
+def place_at_once(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> int:
+    """The replica that takes request r from a central queue now, or gives it somebody else's place; NONE: none does."""
+    row = routing.choose(s, pool_row, s.requests[r]["ticket"])
+    if s.pools[pool_row]["batching"] == 1 and row != NONE and not batching.has_room(s, row, r, now_s, row <= over_row):
+        row = NONE
+    if row == NONE and s.pools[pool_row]["preemptive"] == 1:
+        row = preemption.replica_for(s, pool_row, r, now_s)
+    return int(row)
 
 
 @compiled
@@ -84,21 +166,23 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
         room = batching.has_room(s, row, r, now_s, row <= over_row)
     else:
         room = bool(replica["seated"] < pool["seats"])
-    if not room and waiting >= pool["max_waiting"]:
-        outcomes.reject(s, r, now_s)
-        if pool["metered"] == 1:
-            meters.go(s, int(pool["home"]), now_s)
+        if not room and pool["preemptive"] == 1:
+            room = preemption.free_slot(s, row, r, now_s)
+    if not room and queues.full(s, line, r) and not preemption.may_displace(s, row, r, now_s):
+        admission.turn_away(s, int(pool["home"]), r, now_s)
         return
     request["replica"] = row
     replica["outstanding"] += 1
     replica["tokens"] += request["prompt_tokens"]
     if pool["batching"] == 0 and room:
+        if pool["fair"] == 1 and pool["central"] == 0:
+            orders.charge(s, line, r)
         slots.settle(replica, now_s)
         slots.take(s, row, r, now_s)
         touch(s, row)
     else:
         queues.push_back(s, line, r, blocks)
-        if pool["batching"] == 1 and room and waiting == 0:
+        if pool["batching"] == 1 and ((room and waiting == 0) or queues.comes_first(s, line, r)):
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
     routing.refresh(s, row)
@@ -117,7 +201,14 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
         blocks = memory.needed(s.pools[pool_row], s.requests[r])
         row = routing.choose(s, pool_row, s.requests[r]["ticket"])
         if row == NONE or not batching.has_room(s, row, r, now_s, row <= over_row):
-            return
+            row = NONE
+            if s.pools[pool_row]["preemptive"] == 1:
+                row = preemption.replica_for(s, pool_row, r, now_s)
+            if row == NONE:
+                return
+        if admission.late(s, pool_row, r, now_s):
+            admission.turn_away_first(s, pool_row, r, blocks, now_s)
+            continue
         queues.pop_front(s, pool_row, r, blocks)
         replica = s.replicas[row]
         s.requests[r]["replica"] = row
@@ -136,6 +227,8 @@ def wake(s: State, row: int, now_s: float) -> None:
     pool_row = 0 + int(s.pools[s.replicas[row]["pool"]]["home"])
     if s.pools[pool_row]["batching"] == 1:
         batching.advance(s, row, now_s)
+        if s.replicas[row]["given_up"] > 0:
+            cancelling.sweep(s, row, now_s)
         if s.pools[pool_row]["central"] == 1:
             routing.refresh(s, row)
             if s.queues[pool_row]["length"] > 0:
@@ -156,9 +249,10 @@ def wake(s: State, row: int, now_s: float) -> None:
 
 
 @compiled_apart
-def deliver(s: State, now_s: float) -> None:
-    """The next KV cache has crossed its link: its sender's memory is free, and the request reaches the next pool."""
-    r = timers.pop(s)
+def deliver(s: State, r: int, now_s: float) -> None:
+    """A KV cache has crossed its link: its sender's memory is free, and the request reaches the next pool."""
+    s.calls[r]["link_s"] = math.inf
+    clients.arm(s, r)
     # 64 bits wide, as elsewhere: a transition called with another width would be compiled once more
     row = 0 + int(s.requests[r]["replica"])
     all_rows = len(s.replicas)
@@ -172,9 +266,10 @@ def deliver(s: State, now_s: float) -> None:
     routing.refresh(s, row)
     if s.replicas[row]["ready"] == 0:
         drained(s, row, now_s)
-    enter(s, r, all_rows, now_s)
-    if s.queues[len(s.queues) - 1]["length"] > 0:
-        release(s, all_rows, now_s)
+    if s.requests[r]["outcome"] == UNFINISHED:
+        enter_apart(s, r, all_rows, now_s)
+    else:
+        outcomes.gone(s)  # its client has gone meanwhile
 
 
 @compiled
