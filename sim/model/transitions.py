@@ -6,11 +6,25 @@ There is no clock here, no randomness and no I/O.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from sim.model import batching, memory, meters, outcomes, planning, queues, routing, slots, spill, timers, transfer
+from sim.model import (
+    batching,
+    cancelling,
+    clients,
+    memory,
+    meters,
+    outcomes,
+    planning,
+    queues,
+    routing,
+    slots,
+    spill,
+    transfer,
+)
 from sim.model.compiled import compiled, compiled_apart
-from sim.model.tables import NONE, State
+from sim.model.tables import NONE, UNFINISHED, State
 
 
 @compiled
@@ -29,6 +43,12 @@ def arrive(s: State, r: int, now_s: float) -> None:
 
 
 @compiled_apart
+def arrive_apart(s: State, r: int, now_s: float) -> None:
+    """`arrive`, for requests that others bring about: their own time is now."""
+    arrive(s, r, now_s)
+
+
+@compiled_apart
 def release(s: State, over_row: int, now_s: float) -> None:
     """Send what clients held back and may send now; from now on, now is when it arrived."""
     line = len(s.queues) - 1
@@ -43,6 +63,24 @@ def submit(s: State, r: int, over_row: int, now_s: float) -> None:
     """The client of request r sends it: to its pool, or to the one that takes what is too much for its pool."""
     if s.pools[s.requests[r]["pool"]]["spill_to"] != NONE:
         s.requests[r]["pool"] = spill.over(s, r, over_row, now_s)
+    if s.run[0]["calls"] == 0:
+        enter(s, r, over_row, now_s)
+    else:
+        submit_call(s, r, over_row, now_s)
+
+
+@compiled_apart
+def submit_call(s: State, r: int, over_row: int, now_s: float) -> None:
+    """A client that does more than wait sends request r: it waits no longer than it will."""
+    clients.sending(s, r)
+    enter_apart(s, r, over_row, now_s)
+    if s.requests[r]["outcome"] == UNFINISHED:
+        clients.arm(s, r)
+
+
+@compiled_apart
+def enter_apart(s: State, r: int, over_row: int, now_s: float) -> None:
+    """`enter`, for callers that are rare: they call this instead of holding a copy of it all."""
     enter(s, r, over_row, now_s)
 
 
@@ -145,6 +183,8 @@ def wake(s: State, row: int, now_s: float) -> None:
     pool_row = 0 + int(s.pools[s.replicas[row]["pool"]]["home"])
     if s.pools[pool_row]["batching"] == 1:
         batching.advance(s, row, now_s)
+        if s.replicas[row]["given_up"] > 0:
+            cancelling.sweep(s, row, now_s)
         if s.pools[pool_row]["central"] == 1:
             routing.refresh(s, row, now_s)
             if s.queues[pool_row]["length"] > 0:
@@ -165,9 +205,10 @@ def wake(s: State, row: int, now_s: float) -> None:
 
 
 @compiled_apart
-def deliver(s: State, now_s: float) -> None:
-    """The next KV cache has crossed its link: its sender's memory is free, and the request reaches the next pool."""
-    r = timers.pop(s)
+def deliver(s: State, r: int, now_s: float) -> None:
+    """A KV cache has crossed its link: its sender's memory is free, and the request reaches the next pool."""
+    s.calls[r]["link_s"] = math.inf
+    clients.arm(s, r)
     # 64 bits wide, as elsewhere: a transition called with another width would be compiled once more
     row = 0 + int(s.requests[r]["replica"])
     all_rows = len(s.replicas)
@@ -181,9 +222,10 @@ def deliver(s: State, now_s: float) -> None:
     routing.refresh(s, row, now_s)
     if s.replicas[row]["ready"] == 0:
         drained(s, row, now_s)
-    enter(s, r, all_rows, now_s)
-    if s.queues[len(s.queues) - 1]["length"] > 0:
-        release(s, all_rows, now_s)
+    if s.requests[r]["outcome"] == UNFINISHED:
+        enter_apart(s, r, all_rows, now_s)
+    else:
+        outcomes.gone(s)  # its client has gone meanwhile
 
 
 @compiled
