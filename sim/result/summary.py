@@ -16,6 +16,7 @@ from sim.result.ledger import ledger
 from sim.result.lives import lives_block
 from sim.result.occupancy import occupancy
 from sim.result.provenance import version
+from sim.result.recovery import recovery_block
 from sim.result.transfer import transfer_block
 from sim.result.window import Window, measured_window
 
@@ -60,6 +61,7 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
         "simulated_s": float(log.end_s),
         "measured_s": window.length_s,
         **blocks[None],
+        "recovery": recovery_block(scenario, log),
         "pools": pools,
         "run": _run(scenario, log),
     }
