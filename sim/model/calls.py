@@ -39,15 +39,20 @@ def table(requests: NDArray[Any], first_row: int = 0) -> NDArray[Any]:
 def senders(streams: Sequence[SenderSpec], tenants: Sequence[TenantSpec]) -> NDArray[Any]:
     """A row a stream, then a row a tenant."""
     rows = np.zeros(len(streams) + len(tenants), SENDER)
+    levels = sorted({spec.level for spec in streams})
     for row, spec in zip(rows, streams, strict=False):
         for name in _SAME:
             row[name] = getattr(spec, name)
         row["tenant"] = NONE if spec.tenant is None else len(streams) + spec.tenant
+        row["customer"] = 0 if spec.tenant is None else 1 + spec.tenant
+        row["rank"] = levels.index(spec.level)
         row["retries"] = sum(1 << outcome for outcome in spec.retries)
         row["jitter"] = JITTERS.index(spec.jitter)
         row["credit"] = spec.most_credit
     for row, tenant in zip(rows[len(streams) :], tenants, strict=True):
-        row["weight"] = tenant.weight
+        for name in ("weight", "requests_per_s", "request_burst", "tokens_per_s", "token_burst"):
+            row[name] = getattr(tenant, name)
+        row["requests_left"], row["tokens_left"] = tenant.request_burst, tenant.token_burst
     return rows
 
 

@@ -13,6 +13,7 @@ from sim.model import (
     batching,
     cancelling,
     clients,
+    lines,
     memory,
     meters,
     outcomes,
@@ -20,6 +21,7 @@ from sim.model import (
     queues,
     routing,
     slots,
+    spill,
     transfer,
 )
 from sim.model.compiled import compiled, compiled_apart
@@ -33,7 +35,7 @@ def arrive(s: State, r: int, now_s: float) -> None:
     line = len(s.pools) + len(s.replicas) + stream
     client = s.queues[line]
     if client["in_flight"] >= client["most_in_flight"]:
-        queues.push_back(s.queues, s.requests, line, r, 0)
+        lines.append(s.queues, s.requests, line, r)
         return
     client["in_flight"] += 1
     submit(s, r, len(s.replicas), now_s)
@@ -52,14 +54,16 @@ def release(s: State, over_row: int, now_s: float) -> None:
     """Send what clients held back and may send now; from now on, now is when it arrived."""
     line = len(s.queues) - 1
     while s.queues[line]["length"] > 0:
-        r = queues.pop_front(s.queues, s.requests, line, 0)
+        r = lines.pop(s.queues, s.requests, line)
         s.requests[r]["arrival_s"] = now_s
         submit(s, r, over_row, now_s)
 
 
 @compiled
 def submit(s: State, r: int, over_row: int, now_s: float) -> None:
-    """The client of request r really sends it."""
+    """The client of request r sends it: to its pool, or to the one that takes what is too much for its pool."""
+    if s.pools[s.requests[r]["pool"]]["spill_to"] != NONE:
+        s.requests[r]["pool"] = spill.over(s, r, over_row, now_s)
     if s.run[0]["calls"] == 0:
         enter(s, r, over_row, now_s)
     else:
@@ -99,7 +103,7 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
         meters.come(s, pool_row, r, now_s)
     row = NONE
     if pool["central"] == 0 or s.queues[pool_row]["length"] == 0:
-        row = routing.choose(s, pool_row, request["ticket"])
+        row = routing.choose(s, pool_row, r, over_row, now_s)
     asks = pool["central"] == 1 and pool["batching"] == 1 and row != NONE
     if asks and not batching.has_room(s, row, r, now_s, row <= over_row):
         row = NONE
@@ -111,7 +115,7 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
             meters.go(s, pool_row, now_s)
     else:
         # a queue of the pool's own; with a queue at each replica, the place where requests wait for the first replica
-        queues.push_back(s.queues, s.requests, pool_row, r, blocks)
+        queues.push_back(s, pool_row, r, blocks)
 
 
 @compiled
@@ -133,6 +137,7 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
             meters.go(s, int(pool["home"]), now_s)
         return
     request["replica"] = row
+    routing.sent(s, row, r, now_s)
     replica["outstanding"] += 1
     replica["tokens"] += request["prompt_tokens"]
     if pool["batching"] == 0 and room:
@@ -140,11 +145,11 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
         slots.take(s, row, r, now_s)
         touch(s, row)
     else:
-        queues.push_back(s.queues, s.requests, line, r, blocks)
+        queues.push_back(s, line, r, blocks)
         if pool["batching"] == 1 and room and waiting == 0:
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
 
 
 @compiled_apart
@@ -156,18 +161,18 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
     """
     queue = s.queues[pool_row]
     while queue["length"] > 0:
-        r = int(queue["head"])
+        r = queues.first(s, pool_row)
         blocks = memory.needed(s.pools[pool_row], s.requests[r])
-        row = routing.choose(s, pool_row, s.requests[r]["ticket"])
+        row = routing.choose(s, pool_row, r, over_row, now_s)
         if row == NONE or not batching.has_room(s, row, r, now_s, row <= over_row):
             return
-        queues.pop_front(s.queues, s.requests, pool_row, blocks)
+        queues.pop_front(s, pool_row, r, blocks)
         replica = s.replicas[row]
         s.requests[r]["replica"] = row
         replica["outstanding"] += 1
         replica["tokens"] += s.requests[r]["prompt_tokens"]
-        queues.push_back(s.queues, s.requests, len(s.pools) + row, r, blocks)
-        routing.refresh(s, row)
+        queues.push_back(s, len(s.pools) + row, r, blocks)
+        routing.refresh(s, row, now_s)
         if row != at_row:
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
@@ -182,17 +187,17 @@ def wake(s: State, row: int, now_s: float) -> None:
         if s.replicas[row]["given_up"] > 0:
             cancelling.sweep(s, row, now_s)
         if s.pools[pool_row]["central"] == 1:
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             if s.queues[pool_row]["length"] > 0:
                 dispatch(s, pool_row, row, row, now_s)
         planning.plan(s, row, now_s)
         if s.run[0]["prefix_ids"] > 0 and s.pools[pool_row]["central"] == 1 and s.queues[pool_row]["length"] > 0:
             # who was admitted shares blocks with others: that may have made room for one more
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             dispatch(s, pool_row, len(s.replicas), row, now_s)
     else:
         slots.wake(s, row, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     touch(s, row)
     if s.replicas[row]["ready"] == 0:
         drained(s, row, now_s)
@@ -215,7 +220,7 @@ def deliver(s: State, r: int, now_s: float) -> None:
         touch(s, row)
     if s.queues[pool_row]["length"] > 0:
         dispatch(s, pool_row, all_rows, all_rows, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     if s.replicas[row]["ready"] == 0:
         drained(s, row, now_s)
     if s.requests[r]["outcome"] == UNFINISHED:
