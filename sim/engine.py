@@ -26,7 +26,6 @@ from sim.model.work import work_law
 from sim.result import Result
 from sim.result.log import RunLog
 from sim.scenario import Scenario
-from sim.workload.demand import PREFIX_BLOCK_TOKENS
 
 SMALL = 5_000
 """Up to this many requests, plain Python on the SimPy calendar is done before a compiler has even been loaded."""
@@ -76,10 +75,10 @@ def simulate(
 
     senders, tenants = callers.senders(scenario), callers.tenants(scenario)
     calls = callers.call_table(scenario, demand, requests)
-    streams, notes, prefixes = demand.streams, demand.notes, demand.prefixes
+    streams, notes, prefixes, sizes = demand.streams, demand.notes, demand.prefixes, demand.prefix_sizes
     del demand  # its columns are in the table now: at 11 million requests they weigh half a gigabyte
 
-    tables = state.build(specs, requests, senders, prefixes, PREFIX_BLOCK_TOKENS, tenants, calls)
+    tables = state.build(specs, requests, senders, prefixes, sizes, tenants, calls)
     clock = Clock()
     fleet = Fleet(clock, tables, scenario, specs, makes, replication, horizon_s)
     bins_s = edges(horizon_s)

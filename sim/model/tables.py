@@ -111,7 +111,7 @@ CALL = np.dtype(
         ("token_due_s", "f8"),  # a token is late: the client gives up
         ("retry_s", "f8"),  # its client sends it again
         ("backoff_s", "f8"),  # the pause that went before this attempt
-        ("left_s", "f8"),  # when it left its replica, if its client had given it up there; else NaN
+        ("left_s", "f8"),  # when it left its replica for nothing, or was turned away at the door; else NaN
         ("timer", "i4"),  # its place in the heap of timers
         ("first", "i4"),  # row of the first attempt: itself, or an earlier row
         ("twin", "i4"),  # another attempt under way at the same time, in a ring; itself: none
@@ -173,7 +173,7 @@ SENDER = np.dtype(
 )
 """Who sends requests: a row a stream, then a row a tenant."""
 
-PREFIX = np.dtype([("holders", "i4"), ("tokens", "i4"), ("older", "i4"), ("newer", "i4")])
+PREFIX = np.dtype([("holders", "i4"), ("older", "i4"), ("newer", "i4")])
 """A block of a prompt at one replica (see prefix): who holds it, and its neighbours in the line of idle ones."""
 
 FINISH = np.dtype([("key", "f8"), ("request", "i4"), ("seat", "i4")])
@@ -336,7 +336,7 @@ RUN = np.dtype(
         ("timer0", "i8"),  # first row of the timers in the heap table
         ("timers", "i8"),
         ("prefix_ids", "i8"),  # different blocks of prompts that requests name
-        ("prefix_tokens", "i8"),  # tokens of such a block
+        ("prefix_sizes", "i8"),  # where the tokens of each begin in the lists
         ("prefix_lists", "i8"),  # where these names begin in the lists
         ("lines0", "i8"),  # first row of the queue table that is part of a place
         ("guards", "i8"),  # 1: there are quotas, or pools that turn away what comes
@@ -359,7 +359,8 @@ class State(NamedTuple):
     `replica0`, the rows of ready replicas, for routers that draw or rotate. Then the rows of the replicas whose plan
     the last transition changed: a calendar looks at their `wake_s`. Then, from each replica's `phase0`, its decoding
     sequences counted by when they take their next block of KV memory. Then, from each pool's `meter0`, the counts of
-    its histograms. Then the ids of the blocks of prompts, each request's closed by NONE.
+    its histograms. Then the ids of the blocks of prompts, each request's closed by NONE (see prefix). Then how many
+    tokens each id stands for.
     """
     queues: NDArray[Any]
     seats: NDArray[Any]

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from sim.model.tables import COMPLETED
 from sim.result.bursts import Burst, bursts
-from sim.result.latency import metric_s
+from sim.result.latency import good_rows
 
 if TYPE_CHECKING:
     from sim.result.log import RunLog
@@ -82,7 +82,7 @@ def recovery_block(scenario: Scenario, log: RunLog) -> dict[str, Any] | None:
     the rate that was carried before); `attempts_after` (of a request); `watched_s`; `recovered_after_s` (None: not in
     this run); `state` (one of `recovered`, `slow`, `overloaded`, `unknown`, `metastable`); `metastable`.
     """
-    arrival_s = log.requests["arrival_s"]
+    arrival_s = log.logical["arrival_s"]
     edges_s = log.edges_s[log.edges_s >= min(scenario.warmup_s, log.edges_s[-1])]
     edges_s = _look_edges(edges_s, np.diff(np.searchsorted(arrival_s, edges_s)))
     offered = np.diff(np.searchsorted(arrival_s, edges_s)).astype(np.float64)
@@ -93,26 +93,18 @@ def recovery_block(scenario: Scenario, log: RunLog) -> dict[str, Any] | None:
 
 def looks_of(log: RunLog, targets: Sequence[Target], edges_s: Floats) -> Looks:
     """A run's counts between edges."""
-    rows = log.requests
-    done = rows["outcome"] == COMPLETED
+    rows = log.logical
 
     def count(at_s: Floats) -> Floats:
         return np.histogram(at_s, edges_s)[0].astype(np.float64)
 
-    arrival_s = rows["arrival_s"]
-    offered = count(arrival_s)
-    return Looks(edges_s, offered, count(arrival_s[in_time(rows, targets)]), count(rows["finish_s"][done]), offered)
-
-
-def in_time(rows: NDArray[np.void], targets: Sequence[Target]) -> NDArray[np.bool_]:
-    """Which requests are completed and keep every limit that is promised, shape (n,)."""
-    good = np.asarray(rows["outcome"] == COMPLETED)
-    for target in targets:
-        met = metric_s(rows, target.metric) <= target.under_s
-        if target.metric == "tpot":
-            met |= rows["output_tokens"] <= 1
-        good &= met
-    return good
+    return Looks(
+        edges_s,
+        offered=count(rows["arrival_s"]),
+        in_time=count(rows["arrival_s"][good_rows(log, rows, targets)]),
+        answered=count(rows["finish_s"][rows["outcome"] == COMPLETED]),
+        sent=count(log.requests["arrival_s"]),
+    )
 
 
 def judged(looks: Looks) -> dict[str, Any] | None:
