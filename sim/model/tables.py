@@ -324,6 +324,7 @@ RUN = np.dtype(
         ("calls", "i8"),  # 1: clients do more than wait
         ("ends_s", "f8"),  # from then on nobody asks anything new
         ("gaps", "i8"),  # 1: clients give up when tokens are too far apart
+        ("retry_after_s", "f8"),  # what the rejection that is being made tells its client
         ("asked", "i8"),  # 1: sessions go on beyond the rows that are drawn
         ("in_system", "i8"),
         ("finished", "i8"),  # with an outcome

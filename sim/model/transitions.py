@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from sim.model import (
+    admission,
     batching,
     cancelling,
     clients,
@@ -64,16 +65,20 @@ def submit(s: State, r: int, over_row: int, now_s: float) -> None:
     """The client of request r sends it: to its pool, or to the one that takes what is too much for its pool."""
     if s.pools[s.requests[r]["pool"]]["spill_to"] != NONE:
         s.requests[r]["pool"] = spill.over(s, r, over_row, now_s)
-    if s.run[0]["calls"] == 0:
-        enter(s, r, over_row, now_s)
+    if s.run[0]["calls"] == 1:
+        clients.sending(s, r)
+    if admission.refused(s, r, now_s) != admission.WELCOME:
+        s.run[0]["in_system"] += 1
+        outcomes.reject(s, r, now_s)
+    elif s.run[0]["calls"] == 1:
+        enter_call(s, r, over_row, now_s)
     else:
-        submit_call(s, r, over_row, now_s)
+        enter(s, r, over_row, now_s)
 
 
 @compiled_apart
-def submit_call(s: State, r: int, over_row: int, now_s: float) -> None:
-    """A client that does more than wait sends request r: it waits no longer than it will."""
-    clients.sending(s, r)
+def enter_call(s: State, r: int, over_row: int, now_s: float) -> None:
+    """Request r enters; its client does more than wait, and waits no longer than it will."""
     enter_apart(s, r, over_row, now_s)
     if s.requests[r]["outcome"] == UNFINISHED:
         clients.arm(s, r)
