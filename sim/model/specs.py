@@ -55,6 +55,8 @@ class PoolSpec:
     link_latency_s: float = 0.0
     link_shared: bool = False
     """All replicas send over one link, instead of each over its own."""
+    cancels: bool = True
+    """A request whose client has gone leaves its slot, or its batch at the next boundary; else it is served on."""
     hears: int = meters.HEARS_NOTHING
     """What control is to hear of at once."""
     metered: bool = False
