@@ -18,8 +18,8 @@ from tests.oracle.parts import Job, Machine
 CACHE, LIMIT, HEDGE, SENDING = range(4)
 """What can be due for a job, in the order in which it happens when all is due at once."""
 
-PAUSE_OF_LUCK, LEAVING, TICKET = 0, 1000, 100
-"""Where the draws of a request's ticket begin: pauses by attempt, staying away, tickets of further attempts."""
+TICKET, LEAVING = 100, 1000
+"""Where the draws of a ticket begin: of tickets for further attempts, and of staying away. Before: pauses, by attempt."""
 
 
 def luck(ticket: float, n: int) -> float:
@@ -92,7 +92,7 @@ class Clients(Control):
             cached=first.drawn[1],
             output=first.output,
             service_s=first.drawn[0],
-            ticket=luck(first.ticket, TICKET + attempt),
+            ticket=luck(first.ticket, TICKET + attempt + 50 * copy),
             pool=first.pool,
             stream=first.stream,
             prefix=first.prefix,
@@ -104,6 +104,7 @@ class Clients(Control):
             first=first,
             attempt=attempt,
             copy=copy,
+            backoff_s=job.backoff_s,
             row=len(self.jobs),
         )
         self.jobs.append(new)
@@ -125,6 +126,8 @@ class Clients(Control):
 
     def limits(self, job: Job) -> list[tuple[float, str]]:
         """When its client gives up, if nothing changes by then, and as what."""
+        if job.beaten and job.outcome == "unfinished":
+            return [(job.beaten_s, "abandoned")]
         if not job.asked or job.outcome != "unfinished":
             return []
         found = [(job.arrival_s + job.total_timeout_s, "timed_out")]
@@ -140,7 +143,7 @@ class Clients(Control):
     def hedge_s(self, job: Job) -> float:
         """When its next copy is sent."""
         sender = self.senders[job.stream]
-        if not job.asked or job.outcome != "unfinished" or job.copy or job.hedged >= sender.hedges:
+        if not job.asked or job.outcome != "unfinished" or job.copy or job.beaten or job.hedged >= sender.hedges:
             return math.inf
         at_s = job.arrival_s + sender.hedge_s * (job.hedged + 1)
         return math.inf if job.answering or job.first_token_s <= at_s else at_s
@@ -148,11 +151,9 @@ class Clients(Control):
     def happens(self, job: Job, what: int, now_s: float) -> None:
         """What is due for the job."""
         if what == SENDING and job.retry_s < math.inf:
-            pause_s, job.retry_s = job.backoff_s, math.inf
+            job.retry_s = math.inf
             self.open_jobs.remove(job)
-            new = self.another(job, job.attempt + 1)
-            new.backoff_s = pause_s
-            self.sends(new, now_s)
+            self.sends(self.another(job, job.attempt + 1), now_s)
         elif what == SENDING:
             self.open_jobs.remove(job)
             self.sends(job, now_s)
@@ -191,6 +192,8 @@ class Clients(Control):
         assert machine is not None
         if job in machine.waiting:
             machine.waiting.remove(job)
+            if job.been_in:
+                job.left_s = now_s
             self.goes(pool, now_s)
             self.looks.append((machine, pool))
             return
@@ -232,15 +235,20 @@ class Clients(Control):
         job.outcome = outcome
         heard_s = self.now_s if math.isnan(job.finish_s) else job.finish_s
         self.makes_way(job)
-        job.rivals.remove(job)
+        if not job.beaten:
+            job.rivals.remove(job)
         if outcome == "completed":
-            self.beats_others(job)
+            self.beats_others(job, self.now_s)
             self.over(first_of(job), heard_s, answered=True)
         elif not job.rivals and not job.beaten and not self.tries_again(job, heard_s):
             self.over(first_of(job), heard_s, answered=False)
 
     def in_time(self, job: Job) -> str:
         """An answer that its client has too late is none: it has given up meanwhile."""
+        if job.beaten:
+            job.finish_s = job.left_s = self.now_s
+            job.first_token_s = math.nan if job.first_token_s > self.now_s else job.first_token_s
+            return "abandoned"
         late = []
         first_s = job.arrival_s + job.first_token_timeout_s
         if job.first_token_s > first_s and not job.answering:
@@ -258,13 +266,11 @@ class Clients(Control):
     def makes_way(self, job: Job) -> None:
         """For what its client held back."""
         line = self.held[job.stream]
-        if job in line:
-            line.remove(job)
-            return
-        if job in self.released:
-            self.released.remove(job)
         if job in self.open_jobs:
             self.open_jobs.remove(job)
+        if not job.asked:
+            line.remove(job)
+            return
         if line:
             self.released.append(line.pop(0))
         else:
@@ -273,13 +279,17 @@ class Clients(Control):
     def first_token(self, job: Job, machine: Machine) -> None:
         super().first_token(job, machine)
         if machine.spec.batching:
-            self.beats_others(job)
+            self.beats_others(job, self.now_s)
 
-    def beats_others(self, job: Job) -> None:
-        """The other attempts at the same request are not needed any more."""
+    def beats_others(self, job: Job, now_s: float) -> None:
+        """The other attempts at the same request are not needed any more: they are given up when their turn comes."""
+        if job.beaten:
+            return
         for rival in [rival for rival in job.rivals if rival is not job]:
-            rival.beaten = True
-            self.gives_up(rival, "abandoned", self.now_s)
+            rival.beaten, rival.beaten_s = True, now_s
+            job.rivals.remove(rival)
+            if rival not in self.open_jobs:
+                self.open_jobs.append(rival)
 
     def tries_again(self, job: Job, heard_s: float) -> bool:
         sender = self.senders[job.stream]
@@ -297,7 +307,7 @@ class Clients(Control):
     def pause_s(self, job: Job, sender: SenderSpec) -> float:
         """Before the attempt after this one."""
         base_s, cap_s = sender.backoff_s, sender.longest_backoff_s
-        drawn = luck(first_of(job).ticket, PAUSE_OF_LUCK + job.attempt)
+        drawn = luck(job.ticket, job.attempt)
         if sender.jitter == "decorrelated":
             last_s = job.backoff_s if job.attempt > 1 else base_s
             return min(cap_s, base_s + drawn * (3 * last_s - base_s))

@@ -128,7 +128,5 @@ class Naive(Clients):
         if machine.spec.central:
             self.dispatch(None, machine.pool, now_s)
         self.noted |= not machine.ready and machine.empty()
-        if job.given_up:
-            job.left_s = now_s
-        else:
+        if job.outcome == "unfinished":  # else its client has gone meanwhile
             self.arrive(job, now_s)

@@ -56,7 +56,8 @@ class Job:
     attempt: int = 1  # copies have the number of what they are copies of
     copy: int = 0  # sent while another was under way: which copy of it
     rivals: list[Job] = field(default_factory=list)  # attempts under way at the same time, itself too; one shared list
-    beaten: bool = False  # another of them was first
+    beaten: bool = False  # another of them was first,
+    beaten_s: float = math.inf  # then
     hedged: int = 0  # copies sent while it was under way
     backoff_s: float = 0.0  # the pause that went before it
     retry_s: float = math.inf  # it has failed and is sent again then

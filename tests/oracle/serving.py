@@ -52,8 +52,6 @@ class Serving:
         machine.account(now_s)
         for job in sorted(machine.batch, key=lambda job: (job.ends_s, job.row)):
             if job.ends_s <= now_s:
-                if job not in machine.batch:
-                    continue  # another attempt of the same request ended just before
                 machine.batch.remove(job)
                 if job.given_up:
                     self.for_nothing(job, machine, now_s)
@@ -94,12 +92,7 @@ class Serving:
                 if spec.next_pool is not None and job.made < job.output:
                     sent.append(job)
         for job in sent:
-            if job.given_up:
-                machine.batch.remove(job)
-                machine.leaves(job, job.prompt)
-                self.for_nothing(job, machine, now_s)
-            else:
-                self.send(job, machine, now_s)
+            self.send(job, machine, now_s)
         done = [job for job in machine.batch if not job.prefilling and job.made >= job.output]
         # answers go out in this order: those of one token, as admitted; then the others, by last token and request
         for job in sorted(done, key=lambda job: (job.output - job.made, job.row) if job.row in decoded else (-99, 0)):
