@@ -19,7 +19,7 @@ from sim.fleet import setup
 from sim.fleet.clock import ARRIVAL, COMPLETION, TIMER, Clock
 from sim.fleet.fleet import Fleet
 from sim.fleet.sampling import Sampler, edges
-from sim.model import compiled, lives, loop, state, timers, tournament, transitions
+from sim.model import compiled, leaving, lives, loop, state, timers, tournament, transitions
 from sim.model.specs import PoolSpec
 from sim.model.tables import NONE, REQUEST, State
 from sim.model.work import work_law
@@ -33,6 +33,9 @@ SMALL = 5_000
 
 SLICE_EVENTS = 1_000_000
 """Events between two looks at the progress bar and the keyboard."""
+
+LEAST_ROOM = 1024
+"""Rows by which the table of requests grows at least."""
 
 Notice = Callable[[], None]
 """Called when the data plane has noted something that control must see at its time."""
@@ -130,6 +133,12 @@ class Calendar:
         self.notice = notice
         self.progress = progress
 
+    def make_room(self) -> None:
+        """Lengthen the table of requests when the next timer may need a row that there is not."""
+        rows = len(self.tables.requests)
+        if self.tables.run["calls"][0] == 1 and self.tables.run["rows"][0] == rows:
+            state.grow(self.tables, rows + max(rows >> 1, LEAST_ROOM))
+
 
 class SimpyCalendar(Calendar):
     """Every transition at its own SimPy event: the calendar to read, to step through and to extend."""
@@ -181,8 +190,9 @@ class SimpyCalendar(Calendar):
                 yield clock.at(self.timer_s, TIMER)
             except simpy.Interrupt:
                 continue
+            self.make_room()
             self.events += 1
-            transitions.deliver(tables, clock.now)
+            leaving.ring(tables, clock.now)
 
     def _look(self) -> None:
         """Tell the replicas whose plan has changed, all but the one that has just run."""
@@ -199,7 +209,7 @@ class SimpyCalendar(Calendar):
     def run(self) -> int:
         """To the end of everything; returns the number of transitions."""
         step, run = self.clock.step, self.tables.run
-        touched, noticed, finished, arrivals = (run[name] for name in ("touched", "noticed", "finished", "arrivals"))
+        touched, noticed, finished, expected = (run[name] for name in ("touched", "noticed", "finished", "expected"))
         try:
             while True:
                 for _ in range(SLICE_EVENTS >> 4):
@@ -208,7 +218,7 @@ class SimpyCalendar(Calendar):
                         self._look()
                     if noticed[0]:
                         self.notice()
-                    if finished[0] == arrivals[0] and self.clock.peek() > self.ends_s:
+                    if finished[0] == expected[0] and self.clock.peek() > self.ends_s:
                         return self.events
                 _report(self.progress, self.tables, self.clock.now)
         except simpy.core.EmptySchedule:
@@ -229,11 +239,12 @@ class CompiledCalendar(Calendar):
             stop_s = clock.peek()
             if not clock.next_is_internal():
                 while not loop.run_until(tables, wakes, stop_s, SLICE_EVENTS):
+                    self.make_room()
                     _report(self.progress, tables, float(run["last_finish_s"]))
                 if run["noticed"] > 0:
                     self.notice()
                     continue
-            if stop_s == math.inf or (stop_s > self.ends_s and run["finished"] == run["arrivals"]):
+            if stop_s == math.inf or (stop_s > self.ends_s and run["finished"] == run["expected"]):
                 return int(run["events"])
             clock.step()
             if run["noticed"] > 0:  # what control has just done is itself something to hear of, before anything later
@@ -242,13 +253,13 @@ class CompiledCalendar(Calendar):
 
 def _has_timers(tables: State) -> bool:
     """Whether any request can have one."""
-    return bool((tables.pools["next_pool"] != NONE).any())
+    return len(tables.calls) > 0
 
 
 def _report(progress: Progress | None, tables: State, now_s: float) -> None:
     if progress is not None:
         run = tables.run[0]
-        progress(now_s, int(run["next_arrival"]), int(run["finished"]), int(run["arrivals"]))
+        progress(now_s, int(run["next_arrival"]), int(run["finished"]), int(run["expected"]))
 
 
 def _warm_up(calendar: str, on_compile: Callable[[], None] | None) -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model import heaps, memory, meters, outcomes, pace, prefix, seats, transfer
+from sim.model import clients, heaps, memory, meters, outcomes, pace, prefix, seats, transfer
 from sim.model.compiled import compiled, compiled_apart
-from sim.model.tables import NONE, State
+from sim.model.tables import NONE, UNFINISHED, State
 
 
 @compiled
@@ -122,11 +122,16 @@ def prefilled(s: State, row: int, seat: int, client_s: float) -> None:
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
     place = s.seats[seat]
-    request = s.requests[place["request"]]
-    if request["done_tokens"] == 0:
+    r = 0 + int(place["request"])
+    request = s.requests[r]
+    if replica["given_up"] > 0 and s.calls[r]["given_up"] == 1:
+        return  # it leaves before the next iteration
+    if request["done_tokens"] == 0 and request["outcome"] == UNFINISHED:
         request["first_token_s"] = client_s
         if pool["metered"] == 1:
-            meters.first_token(s, int(pool["home"]), int(place["request"]))
+            meters.first_token(s, int(pool["home"]), r)
+        if s.run[0]["calls"] == 1:
+            clients.first_token(s, r, replica["boundary_s"])
     replica["changed"] = 1
     more = int(request["output_tokens"]) - int(request["done_tokens"]) - 1
     if more > 0 and pool["next_pool"] != NONE:
@@ -174,10 +179,10 @@ def answered(s: State, row: int, seat: int, client_s: float) -> None:
     replica["tokens"] -= s.requests[r]["prompt_tokens"]
     if s.requests[r]["prefix0"] != NONE and s.requests[r]["handed"] == transfer.HERE:
         prefix.drop(s, row, r, 0 + int(s.requests[r]["prompt_tokens"]))
-    outcomes.finish(s, r, client_s)
+    outcomes.finish(s, r, client_s, replica["boundary_s"])
     pool = s.pools[replica["pool"]]
     if pool["metered"] == 1:
-        meters.answered(s, int(pool["home"]), r, replica["boundary_s"])
+        meters.ended(s, int(pool["home"]), r, replica["boundary_s"])
 
 
 @compiled_apart

@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-import numpy as np
-
 from sim.model import (
     batching,
+    clients,
     memory,
     meters,
     outcomes,
@@ -23,11 +22,10 @@ from sim.model import (
     routing,
     seats,
     slots,
-    timers,
     transfer,
     transitions,
 )
-from sim.model.tables import NONE, State
+from sim.model.tables import NONE, UNFINISHED, State
 
 Lost = Literal["retry", "resume", "fail"]
 """What becomes of requests whose replica is closed under them."""
@@ -116,6 +114,9 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
     replica["past_seats_s"] += served_s * make["seats"]
     replica["past_capacity_s"] += served_s * (make["kv_blocks"] * make["block_tokens"])
     transitions.touch(s, row)
+    leaving = len(here)
+    if s.run[0]["calls"] == 1:
+        here, sent = (_with_clients(s, rows, now_s) for rows in (here, sent))
     for r in (*here, *sent):
         s.requests[r]["lost"] = min(int(s.requests[r]["lost"]) + 1, 255)
         if lost == "resume":
@@ -126,7 +127,7 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
             s.requests[r]["replica"] = NONE
             outcomes.fail(s, r, now_s)
     if make["metered"] == 1:
-        for _ in here:
+        for _ in range(leaving):
             meters.go(s, int(make["home"]), now_s)
     if lost != "fail":
         _send_again(s, [*here, *sent], now_s)
@@ -134,6 +135,18 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
         _offer(s, row, now_s)
     _release(s, now_s)
     return len(here) + len(sent)
+
+
+def _with_clients(s: State, rows: list[int], now_s: float) -> list[int]:
+    """Those whose clients still want them; for the others this is the end, and nobody hears of it."""
+    for r in rows:
+        call, request = s.calls[r], s.requests[r]
+        if request["outcome"] != UNFINISHED:
+            call["left_s"] = now_s
+            outcomes.gone(s)
+        elif request["first_token_s"] <= now_s:
+            call["answering"] = 1
+    return [r for r in rows if s.requests[r]["outcome"] == UNFINISHED]
 
 
 def _no_more(s: State, row: int) -> None:
@@ -215,15 +228,16 @@ def _leave_queue(s: State, row: int) -> list[int]:
 
 def _leave_link(s: State, row: int) -> list[int]:
     """Requests whose KV cache is on its way from this replica, in the order in which they would arrive."""
-    run = s.run[0]
-    entries = s.heaps[int(run["timer0"]) : int(run["timer0"] + run["timers"])].copy()
-    own = s.requests["replica"][entries["request"]] == row
-    if not own.any():
+    if not len(s.calls):
         return []
-    run["timers"] = 0
-    for entry in entries[~own]:
-        timers.add(s, float(entry["key"]), int(entry["request"]))
-    return [int(r) for r in np.sort(entries[own], order=["key", "request"])["request"]]
+    first = int(s.run[0]["timer0"])
+    rows = s.heaps["request"][first : first + int(s.run[0]["timers"])]
+    on_link = (s.requests["replica"][rows] == row) & (s.calls["link_s"][rows] < math.inf)
+    sent = sorted(rows[on_link].tolist(), key=lambda r: (s.calls[r]["link_s"], r))
+    for r in sent:
+        s.calls[r]["link_s"] = math.inf
+        clients.arm(s, r)
+    return sent
 
 
 def _forget(s: State, row: int) -> None:
@@ -232,7 +246,7 @@ def _forget(s: State, row: int) -> None:
     make = s.pools[replica["pool"]]
     for name in ("running", "outstanding", "sending", "tokens", "planned", "tick", "context", "kv", "blocks"):
         replica[name] = 0
-    replica["idle_blocks"] = replica["noted_blocks"] = replica["heap"] = replica["changed"] = 0
+    replica["idle_blocks"] = replica["given_up"] = replica["noted_blocks"] = replica["heap"] = replica["changed"] = 0
     replica["prefill"] = NONE
     replica["wake_s"] = math.inf
     if make["link_shared"] == 0:  # else the first replica's is the whole pool's, and goes on sending for others

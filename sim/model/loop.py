@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model import timers, tournament, transitions
+from sim.model import leaving, timers, tournament, transitions
 from sim.model.compiled import compiled
 from sim.model.tables import State
 
@@ -29,7 +29,7 @@ def look(s: State, wakes: Any) -> None:
 def run_until(s: State, wakes: Any, stop_s: float, most_events: int) -> bool:
     """Do all completions up to and at `stop_s` and all arrivals before; True when done, False after `most_events`.
 
-    Ends early, too, when something has happened that control must notice.
+    Ends early, too, when something has happened that control must notice; and, not done, when the tables must grow.
     """
     run = s.run[0]
     look(s, wakes)
@@ -48,7 +48,9 @@ def run_until(s: State, wakes: Any, stop_s: float, most_events: int) -> bool:
             if timer_s >= stop_s:
                 done = True
                 break
-            transitions.deliver(s, timer_s)
+            if run["calls"] == 1 and run["rows"] == len(s.requests):
+                break  # the table must grow first
+            leaving.ring(s, timer_s)
         else:
             if arrival_s >= stop_s:
                 done = True
@@ -59,5 +61,7 @@ def run_until(s: State, wakes: Any, stop_s: float, most_events: int) -> bool:
         look(s, wakes)
         if run["noticed"] > 0:
             done = True
+            break
+        if run["asked"] == 1:
             break
     return done

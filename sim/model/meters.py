@@ -13,7 +13,7 @@ import numpy as np
 
 from sim.config import latency_buckets
 from sim.model.compiled import compiled, compiled_apart
-from sim.model.tables import State
+from sim.model.tables import COMPLETED, State
 
 HEARS_NOTHING, HEARS_FIRST, HEARS_CHANGES = range(3)
 
@@ -84,11 +84,13 @@ def first_token(s: State, pool_row: int, r: int) -> None:
 
 
 @compiled_apart
-def answered(s: State, pool_row: int, r: int, now_s: float) -> None:
-    """Request r has been answered here."""
+def ended(s: State, pool_row: int, r: int, now_s: float) -> None:
+    """Request r has been served to its end here: its client has the answer, unless it has gone."""
     pool = s.pools[pool_row]
     request = s.requests[r]
     go(s, pool_row, now_s)
+    if request["outcome"] != COMPLETED:
+        return
     pool["answered"] += 1
     pool["answered_tokens"] += request["output_tokens"]
     if request["output_tokens"] > 1:

@@ -1,24 +1,52 @@
-"""How a request ends. Every request ends once, and is counted where it ends; its client may then send the next."""
+"""Requests leave: answered, turned away, given up, or lost with their replica."""
 
 from __future__ import annotations
 
 import math
 
-from sim.model import queues
-from sim.model.compiled import compiled
-from sim.model.tables import COMPLETED, FAILED, REJECTED, State
+from sim.model import clients, queues
+from sim.model.compiled import compiled, compiled_apart
+from sim.model.tables import ABANDONED, COMPLETED, FAILED, REJECTED, TIMED_OUT, UNFINISHED, State
 
 
 @compiled
-def finish(s: State, r: int, client_s: float) -> None:
+def finish(s: State, r: int, client_s: float, now_s: float) -> None:
     """Request r is answered; `client_s` is when the client has all of it."""
     request = s.requests[r]
+    run = s.run[0]
+    run["last_finish_s"] = max(run["last_finish_s"], client_s)
+    if run["calls"] == 1:
+        finish_call(s, r, client_s, now_s)
+        return
     request["finish_s"] = client_s
     request["outcome"] = COMPLETED
-    run = s.run[0]
-    run["in_system"] -= 1
-    run["finished"] += 1
-    run["last_finish_s"] = max(run["last_finish_s"], client_s)
+    gone(s)
+    answer(s, r)
+
+
+@compiled_apart
+def finish_call(s: State, r: int, client_s: float, now_s: float) -> None:
+    """Request r is answered; its client may have gone, or may go before the answer gets to it."""
+    request = s.requests[r]
+    gone(s)
+    if request["outcome"] != UNFINISHED:
+        s.calls[r]["left_s"] = now_s
+        return
+    late_s = clients.deadline_s(s, r, client_s)
+    if s.calls[r]["beaten"] == 1:
+        request["outcome"] = ABANDONED
+        request["finish_s"] = now_s
+        s.calls[r]["left_s"] = now_s
+    elif late_s < math.inf:
+        request["outcome"] = TIMED_OUT
+        request["finish_s"] = late_s
+        s.calls[r]["left_s"] = now_s
+    else:
+        request["outcome"] = COMPLETED
+        request["finish_s"] = client_s
+    if request["first_token_s"] > request["finish_s"]:
+        request["first_token_s"] = math.nan  # its client has not seen it
+    clients.over(s, r, now_s, float(request["finish_s"]))
     answer(s, r)
 
 
@@ -29,9 +57,39 @@ def reject(s: State, r: int, now_s: float) -> None:
     request["outcome"] = REJECTED
     if not math.isnan(request["start_s"]):
         request["finish_s"] = now_s
+    gone(s)
+    if s.run[0]["calls"] == 1:
+        reject_call(s, r, now_s)
+    answer(s, r)
+
+
+@compiled_apart
+def reject_call(s: State, r: int, now_s: float) -> None:
+    """The client of a rejected request hears of it: at once, or when it would have given up, if nobody tells it."""
+    request = s.requests[r]
+    call = s.calls[r]
+    heard_s = now_s
+    if s.pools[request["pool"]]["silent"] == 1:
+        limit_s = float(request["arrival_s"] + min(call["total_timeout_s"], call["first_token_timeout_s"]))
+        if now_s < limit_s < math.inf:
+            heard_s = limit_s
+    if heard_s > request["arrival_s"]:
+        request["finish_s"] = heard_s
+    clients.over(s, r, now_s, heard_s)
+    s.run[0]["retry_after_s"] = 0.0
+
+
+@compiled_apart
+def give_up(s: State, r: int, outcome: int, now_s: float) -> None:
+    """The client of request r has had enough: for it, that is the end. Where the request is is another matter."""
+    request = s.requests[r]
+    request["outcome"] = outcome
+    request["finish_s"] = now_s
+    if request["first_token_s"] > now_s:
+        request["first_token_s"] = math.nan  # on its way, or foreseen: its client has not seen it
     run = s.run[0]
-    run["in_system"] -= 1
-    run["finished"] += 1
+    run["last_finish_s"] = max(run["last_finish_s"], now_s)
+    clients.over(s, r, now_s, now_s)
     answer(s, r)
 
 
@@ -42,11 +100,20 @@ def fail(s: State, r: int, now_s: float) -> None:
     request["finish_s"] = now_s
     if request["first_token_s"] > now_s:
         request["first_token_s"] = math.nan  # on its way, or foreseen: its client has not seen it
+    gone(s)
+    run = s.run[0]
+    run["last_finish_s"] = max(float(run["last_finish_s"]), now_s)
+    if run["calls"] == 1:
+        clients.over(s, r, now_s, now_s)
+    answer(s, r)
+
+
+@compiled
+def gone(s: State) -> None:
+    """A request is in the system no more."""
     run = s.run[0]
     run["in_system"] -= 1
     run["finished"] += 1
-    run["last_finish_s"] = max(float(run["last_finish_s"]), now_s)
-    answer(s, r)
 
 
 @compiled

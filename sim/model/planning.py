@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sim.model import batching, heaps, memory, pace, prefix, queues, seats, transfer
+from sim.model import batching, clients, gaps, heaps, memory, pace, prefix, queues, seats, transfer
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
 
@@ -53,6 +53,8 @@ def plan(s: State, row: int, now_s: float) -> None:
         ends = min(ends, memory.fitting(s, replica, int(pool["kv_blocks"] - replica["blocks"])))
         replica["planned"] = pace.iterations_for(pool, replica["tick"], ends)
     replica["wake_s"] = now_s + batching.span_s(replica, int(replica["planned"]))
+    if s.run[0]["gaps"] == 1:
+        gaps.watch(s, row, now_s)
 
 
 @compiled
@@ -174,6 +176,8 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
     if math.isnan(request["start_s"]):
         request["start_s"] = now_s
         request["cached_tokens"] = cached
+        if s.run[0]["calls"] == 1:
+            clients.started(s, r)
     return seat
 
 
@@ -198,6 +202,8 @@ def preempt(s: State, row: int) -> None:
             replica["prefill"] = NONE
     else:
         request["done_tokens"] += batching.stop_decoding(s, replica, place) - prompt
+        if s.run[0]["gaps"] == 1:
+            gaps.waits(s, r, float(replica["boundary_s"]))
     seats.leave(s.seats, replica, seat)
     if request["prefix0"] != NONE and request["handed"] == transfer.HERE:
         prefix.drop(s, row, r, computed)

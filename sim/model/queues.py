@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.model.compiled import compiled
-from sim.model.tables import NONE
+from sim.model.tables import NONE, UNFINISHED
 
 
 @compiled
@@ -37,6 +37,26 @@ def push_front(queues: Any, requests: Any, line: int, r: int, blocks: int) -> No
 
 
 @compiled
+def take_out(queues: Any, requests: Any, line: int, r: int, blocks: int) -> None:
+    """Request r, which has its outcome, leaves the line from wherever it is.
+
+    In the middle it stays linked, and is passed over when it comes to the head: nothing that has ended ever comes back.
+    """
+    queue = queues[line]
+    queue["length"] -= 1
+    queue["blocks"] -= blocks
+    pass_over(queue, requests)
+
+
+@compiled
+def pass_over(queue: Any, requests: Any) -> None:
+    """The head of a line is one that still waits."""
+    if queue["length"] > 0:
+        while requests[queue["head"]]["outcome"] != UNFINISHED:
+            queue["head"] = requests[queue["head"]]["next"]
+
+
+@compiled
 def pop_front(queues: Any, requests: Any, line: int, blocks: int) -> int:
     """The head of the line leaves it, and takes its blocks along."""
     queue = queues[line]
@@ -44,4 +64,5 @@ def pop_front(queues: Any, requests: Any, line: int, blocks: int) -> int:
     queue["head"] = requests[r]["next"]
     queue["length"] -= 1
     queue["blocks"] -= blocks
+    pass_over(queue, requests)
     return int(r)

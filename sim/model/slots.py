@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model import heaps, memory, meters, outcomes, queues, seats
+from sim.model import clients, heaps, memory, meters, outcomes, queues, seats
 from sim.model.compiled import compiled
-from sim.model.tables import State
+from sim.model.tables import COMPLETED, State
 
 
 @compiled
@@ -32,6 +32,8 @@ def take(s: State, row: int, r: int, now_s: float) -> None:
     heaps.push(s.heaps, s.seats, replica, heaps.SPARE * int(pool["seats"]), seat)
     if math.isnan(request["start_s"]):
         request["start_s"] = now_s
+        if s.run[0]["calls"] == 1:
+            clients.started(s, r)
     if math.isnan(request["first_token_s"]):  # else it goes on where another replica left off
         request["first_token_s"] = now_s + request["first_service_s"] + pool["overhead_s"]
     replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)
@@ -50,12 +52,19 @@ def wake(s: State, row: int, now_s: float) -> None:
         replica["running"] -= 1
         replica["outstanding"] -= 1
         replica["tokens"] -= s.requests[r]["prompt_tokens"]
-        outcomes.finish(s, r, now_s + pool["overhead_s"])
+        outcomes.finish(s, r, now_s + pool["overhead_s"], now_s)
         if pool["metered"] == 1:
-            meters.first_token(s, int(pool["home"]), r)
-            meters.answered(s, int(pool["home"]), r, now_s)
+            if s.requests[r]["outcome"] == COMPLETED:
+                meters.first_token(s, int(pool["home"]), r)
+            meters.ended(s, int(pool["home"]), r, now_s)
     fill(s, row, now_s)
-    replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)
+    next_wake(s, row)
+
+
+@compiled
+def next_wake(s: State, row: int) -> None:
+    """The replica next needs attention when a service ends."""
+    s.replicas[row]["wake_s"] = heaps.next_stop(s.heaps, s.seats, s.replicas[row])
 
 
 @compiled

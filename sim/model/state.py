@@ -27,11 +27,13 @@ def build(
     prefix_tokens: int = 512,
     tenants: Sequence[TenantSpec] = (),
     calls: NDArray[Any] | None = None,
+    ends_s: float = math.inf,
 ) -> State:
     """Tables for pools with no replica ready yet, and requests (rows of `REQUEST`, in arrival order) still to come.
 
     `senders` has an entry a stream. `calls`: rows of `CALL`, one a request, where clients do more than wait; then those
-    requests that follow others stand behind those that arrive by themselves, at infinity.
+    requests that follow others stand behind those that arrive by themselves, at infinity; none is sent at or after
+    `ends_s`.
     `prefixes` are the ids of the blocks of prompts, from 0 up, each list closed by NONE; requests point into it. A
     block has `prefix_tokens`, a multiple of every pool's `block_tokens`.
     """
@@ -75,12 +77,18 @@ def build(
         laws.append(law)
     run = np.zeros(1, RUN)
     handing = any(spec.next_pool is not None for spec in specs)
-    if calls is None:
-        calls = call_table(requests) if handing else np.zeros(0, CALL)
+    told: NDArray[Any] = np.zeros(0, CALL)
+    if calls is not None:
+        told = calls
+    elif handing:
+        told = call_table(requests)
+        told["sent"] = 1  # their clients just wait; only links have times
     # those that follow others are last, at infinity, until they are sent
     run["arrivals"] = run["expected"] = np.count_nonzero(requests["arrival_s"] < math.inf)
     run["rows"] = len(requests)
-    run["calls"] = len(calls) > 0
+    run["calls"] = calls is not None
+    run["gaps"] = calls is not None and bool((calls["token_timeout_s"] < math.inf).any())
+    run["ends_s"] = ends_s
     run["timer0"] = heap0
     names = np.asarray(prefixes, np.int64)
     run["prefix_ids"] = names.max(initial=NONE) + 1
@@ -102,14 +110,21 @@ def build(
         lists=np.concatenate([np.zeros(counts, np.int64), names]),
         queues=_queues(len(pools) + len(replicas), senders),
         seats=_seats(seat0),
-        heaps=np.zeros(heap0 + len(calls), FINISH),
+        heaps=np.zeros(heap0 + len(told), FINISH),
         routes=np.concatenate(trees),
         laws=np.concatenate(laws),
         prefixes=prefix.table(replicas, int(run["prefix_ids"][0])),
         requests=requests,
-        calls=calls,
+        calls=told,
         senders=sender_table(senders, tenants),
     )
+
+
+def grow(s: State, rows: int) -> None:
+    """Make room for `rows` requests in all, in place: whoever holds a table keeps it. Columns taken from one do not."""
+    s.requests.resize(rows, refcheck=False)
+    s.calls.resize(rows, refcheck=False)
+    s.heaps.resize(int(s.run[0]["timer0"]) + rows, refcheck=False)
 
 
 def _set_numbers(pool: Any, home: PoolSpec, spec: PoolSpec) -> None:
@@ -121,6 +136,7 @@ def _set_numbers(pool: Any, home: PoolSpec, spec: PoolSpec) -> None:
     pool["replicas"] = home.replicas
     pool["leaves"] = tournament.leaves(home.replicas)
     pool["next_pool"] = NONE if home.next_pool is None else home.next_pool
+    pool["cancels"] = home.cancels
     pool["link_shared"] = home.link_shared
     pool["link_s_per_token"] = home.link_s_per_token
     pool["link_latency_s"] = home.link_latency_s

@@ -104,11 +104,13 @@ CALL = np.dtype(
         ("session", "i4"),  # number of its conversation or user
         ("cached_tokens", "i4"),  # as drawn
         ("prefilled", "i4"),  # prompt tokens computed for it when it left its replica unanswered
-        ("attempt", "i2"),  # 1 for the first
-        ("hedged", "i2"),  # copies sent while it was under way
+        ("attempt", "i2"),  # 1 for the first, and for copies of it that hedge
+        ("copy", "i2"),  # of a copy: which one
+        ("hedged", "i2"),  # copies of it sent so far
         ("pool", "i2"),  # as drawn
         ("turn", "i2"),  # its place in its session, from 0
         ("sent", "u1"),
+        ("beaten", "u1"),  # a twin was first: its client gives it up now
         ("answering", "u1"),  # its client saw a first token, even if the replica that made it was lost
         ("given_up", "u1"),  # its client has gone, and it is still in a batch or slot
         ("last", "u1"),  # its session goes on in rows that are not drawn yet
@@ -182,6 +184,7 @@ REPLICA = np.dtype(
         ("changed", "i4"),  # somebody joined or left since the last plan
         ("touched", "i4"),  # already in the list of touched replicas
         ("sending", "i4"),  # KV caches that it hands over and still holds
+        ("given_up", "i4"),  # seats of requests whose clients have gone: they leave at the next boundary
         ("heap", "i8"),  # entries in the heap, stale ones included
         ("heap0", "i8"),  # first row in the heap table
         ("phase0", "i8"),  # first place of its phases in the lists
@@ -222,6 +225,8 @@ POOL = np.dtype(
         ("verified", "i8"),  # tokens of a decoding sequence in an iteration: 1, and those drafted
         ("tokens_per_step", "f8"),  # of these, kept on average
         ("lookahead", "i8"),  # 1: the next iteration is decided before this one ends (asynchronous scheduling)
+        ("cancels", "i8"),  # 1: a request whose client has gone is not served on
+        ("silent", "i8"),  # 1: who is rejected hears nothing until its deadline
         ("next_pool", "i8"),  # where requests decode after their prefill here; NONE: here
         ("link_shared", "i8"),  # 1: one link for the pool, else one a replica
         ("law0", "i8"),  # first row in the law table
@@ -262,6 +267,8 @@ RUN = np.dtype(
         ("expected", "i8"),  # requests that have come, or are known to come
         ("calls", "i8"),  # 1: clients do more than wait
         ("ends_s", "f8"),  # from then on nobody asks anything new
+        ("gaps", "i8"),  # 1: clients give up when tokens are too far apart
+        ("retry_after_s", "f8"),  # what the rejection that is being made tells its client
         ("asked", "i8"),  # 1: sessions go on beyond the rows that are drawn
         ("in_system", "i8"),
         ("finished", "i8"),  # with an outcome

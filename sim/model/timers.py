@@ -1,6 +1,7 @@
-"""What will happen to single requests at known times: KV caches that arrive at the pool that decodes.
+"""What happens to single requests at times known beforehand: a KV cache arrives, a client gives up or asks again.
 
-A binary heap by (time, request), in the rows of the heap table behind those of the replicas.
+A heap by (time, request), in the rows of the heap table behind those of the replicas. A request has one entry at most,
+for what comes next to it, and knows its place: who is served leaves the heap at once, which so stays small.
 """
 
 from __future__ import annotations
@@ -9,23 +10,7 @@ import math
 
 from sim.model import heaps
 from sim.model.compiled import compiled, compiled_apart
-from sim.model.tables import State
-
-
-@compiled_apart
-def add(s: State, at_s: float, r: int) -> None:
-    """Something will happen to request r at `at_s`; a request has one timer at most."""
-    run = s.run[0]
-    first = int(run["timer0"])
-    place = int(run["timers"])
-    run["timers"] += 1
-    while place > 0:
-        parent = (place - 1) >> 1
-        if heaps.before(s.heaps, first + parent, at_s, r):
-            break
-        heaps.move(s.heaps, first + place, first + parent)
-        place = parent
-    heaps.put(s.heaps, first + place, at_s, r, 0)
+from sim.model.tables import NONE, State
 
 
 @compiled
@@ -36,13 +21,80 @@ def next_s(s: State) -> float:
 
 
 @compiled
-def pop(s: State) -> int:
-    """The request of the next one, which is then over."""
+def first(s: State) -> int:
+    """The request of the next one."""
+    return 0 + int(s.heaps[s.run[0]["timer0"]]["request"])  # 64 bits wide, as requests are elsewhere
+
+
+@compiled_apart
+def set_to(s: State, r: int, at_s: float) -> None:
+    """The next thing happens to request r at `at_s`; inf: nothing does."""
     run = s.run[0]
-    first = int(run["timer0"])
-    r = 0 + int(s.heaps[first]["request"])  # 64 bits wide, as requests are elsewhere
-    run["timers"] -= 1
-    size = int(run["timers"])
-    last = s.heaps[first + size]
-    heaps.sift_down(s.heaps, first, size, 0, last["key"], last["request"], last["seat"])
-    return r
+    place = int(s.calls[r]["timer"])
+    if place == NONE:
+        if at_s == math.inf:
+            return
+        place = int(run["timers"])
+        run["timers"] += 1
+        rise(s, place, at_s, r)
+    elif at_s == math.inf:
+        s.calls[r]["timer"] = NONE
+        run["timers"] -= 1
+        size = int(run["timers"])
+        if place < size:  # the last entry takes its place
+            last = s.heaps[run["timer0"] + size]
+            settle(s, place, float(last["key"]), 0 + int(last["request"]))
+    else:
+        settle(s, place, at_s, r)
+
+
+@compiled_apart
+def settle(s: State, place: int, key: float, r: int) -> None:
+    """Put an entry in the place of another: it rises, or it sinks."""
+    first_row = int(s.run[0]["timer0"])
+    if place > 0 and not heaps.before(s.heaps, first_row + ((place - 1) >> 1), key, r):
+        rise(s, place, key, r)
+    else:
+        sink(s, place, key, r)
+
+
+@compiled
+def put(s: State, place: int, key: float, r: int) -> None:
+    """Write an entry, and tell its request where it is."""
+    heaps.put(s.heaps, int(s.run[0]["timer0"]) + place, key, r, 0)
+    s.calls[r]["timer"] = place
+
+
+@compiled
+def rise(s: State, place: int, key: float, r: int) -> None:
+    """Put an entry where it belongs at or above `place`."""
+    first_row = int(s.run[0]["timer0"])
+    while place > 0:
+        parent = (place - 1) >> 1
+        if heaps.before(s.heaps, first_row + parent, key, r):
+            break
+        above = s.heaps[first_row + parent]
+        put(s, place, float(above["key"]), 0 + int(above["request"]))
+        place = parent
+    put(s, place, key, r)
+
+
+@compiled
+def sink(s: State, place: int, key: float, r: int) -> None:
+    """Put an entry where it belongs at or below `place`."""
+    first_row = int(s.run[0]["timer0"])
+    size = int(s.run[0]["timers"])
+    while True:
+        child = 2 * place + 1
+        if child >= size:
+            break
+        if child + 1 < size:
+            right = s.heaps[first_row + child + 1]
+            if not heaps.before(s.heaps, first_row + child, float(right["key"]), 0 + int(right["request"])):
+                child += 1
+        below = s.heaps[first_row + child]
+        if not heaps.before(s.heaps, first_row + child, key, r):
+            break
+        put(s, place, float(below["key"]), 0 + int(below["request"]))
+        place = child
+    put(s, place, key, r)

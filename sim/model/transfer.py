@@ -7,7 +7,7 @@ and goes on decoding there without prefill.
 
 from __future__ import annotations
 
-from sim.model import memory, meters, prefix, seats, timers
+from sim.model import clients, memory, meters, prefix, seats
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
 
@@ -34,7 +34,10 @@ def send(s: State, row: int, seat: int, now_s: float) -> None:
     link = s.replicas[pool["replica0"] if pool["link_shared"] == 1 else row]
     through_s = max(now_s, link["link_free_s"]) + pool["link_s_per_token"] * request["prompt_tokens"]
     link["link_free_s"] = through_s
-    timers.add(s, through_s + pool["link_latency_s"], r)
+    s.calls[r]["link_s"] = through_s + pool["link_latency_s"]
+    if s.run[0]["gaps"] == 1:
+        s.calls[r]["token_due_s"] = now_s + s.calls[r]["token_timeout_s"]
+    clients.arm(s, r)
 
 
 @compiled

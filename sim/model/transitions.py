@@ -6,11 +6,24 @@ There is no clock here, no randomness and no I/O.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from sim.model import batching, memory, meters, outcomes, planning, queues, routing, slots, timers, transfer
+from sim.model import (
+    batching,
+    cancelling,
+    clients,
+    memory,
+    meters,
+    outcomes,
+    planning,
+    queues,
+    routing,
+    slots,
+    transfer,
+)
 from sim.model.compiled import compiled, compiled_apart
-from sim.model.tables import NONE, State
+from sim.model.tables import NONE, UNFINISHED, State
 
 
 @compiled
@@ -23,9 +36,15 @@ def arrive(s: State, r: int, now_s: float) -> None:
         queues.push_back(s.queues, s.requests, line, r, 0)
         return
     client["in_flight"] += 1
-    enter(s, r, len(s.replicas), now_s)
+    submit(s, r, len(s.replicas), now_s)
     if s.queues[len(s.queues) - 1]["length"] > 0:
         release(s, len(s.replicas), now_s)
+
+
+@compiled_apart
+def arrive_apart(s: State, r: int, now_s: float) -> None:
+    """`arrive`, for requests that others bring about: their own time is now."""
+    arrive(s, r, now_s)
 
 
 @compiled_apart
@@ -35,7 +54,31 @@ def release(s: State, over_row: int, now_s: float) -> None:
     while s.queues[line]["length"] > 0:
         r = queues.pop_front(s.queues, s.requests, line, 0)
         s.requests[r]["arrival_s"] = now_s
+        submit(s, r, over_row, now_s)
+
+
+@compiled
+def submit(s: State, r: int, over_row: int, now_s: float) -> None:
+    """The client of request r really sends it."""
+    if s.run[0]["calls"] == 0:
         enter(s, r, over_row, now_s)
+    else:
+        submit_call(s, r, over_row, now_s)
+
+
+@compiled_apart
+def submit_call(s: State, r: int, over_row: int, now_s: float) -> None:
+    """A client that does more than wait sends request r: it waits no longer than it will."""
+    clients.sending(s, r)
+    enter_apart(s, r, over_row, now_s)
+    if s.requests[r]["outcome"] == UNFINISHED:
+        clients.arm(s, r)
+
+
+@compiled_apart
+def enter_apart(s: State, r: int, over_row: int, now_s: float) -> None:
+    """`enter`, for callers that are rare: they call this instead of holding a copy of it all."""
+    enter(s, r, over_row, now_s)
 
 
 @compiled
@@ -136,6 +179,8 @@ def wake(s: State, row: int, now_s: float) -> None:
     pool_row = 0 + int(s.pools[s.replicas[row]["pool"]]["home"])
     if s.pools[pool_row]["batching"] == 1:
         batching.advance(s, row, now_s)
+        if s.replicas[row]["given_up"] > 0:
+            cancelling.sweep(s, row, now_s)
         if s.pools[pool_row]["central"] == 1:
             routing.refresh(s, row)
             if s.queues[pool_row]["length"] > 0:
@@ -156,9 +201,10 @@ def wake(s: State, row: int, now_s: float) -> None:
 
 
 @compiled_apart
-def deliver(s: State, now_s: float) -> None:
-    """The next KV cache has crossed its link: its sender's memory is free, and the request reaches the next pool."""
-    r = timers.pop(s)
+def deliver(s: State, r: int, now_s: float) -> None:
+    """A KV cache has crossed its link: its sender's memory is free, and the request reaches the next pool."""
+    s.calls[r]["link_s"] = math.inf
+    clients.arm(s, r)
     # 64 bits wide, as elsewhere: a transition called with another width would be compiled once more
     row = 0 + int(s.requests[r]["replica"])
     all_rows = len(s.replicas)
@@ -172,9 +218,10 @@ def deliver(s: State, now_s: float) -> None:
     routing.refresh(s, row)
     if s.replicas[row]["ready"] == 0:
         drained(s, row, now_s)
-    enter(s, r, all_rows, now_s)
-    if s.queues[len(s.queues) - 1]["length"] > 0:
-        release(s, all_rows, now_s)
+    if s.requests[r]["outcome"] == UNFINISHED:
+        enter_apart(s, r, all_rows, now_s)
+    else:
+        outcomes.gone(s)  # its client has gone meanwhile
 
 
 @compiled
