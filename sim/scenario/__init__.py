@@ -142,17 +142,14 @@ class Scenario(BaseModel):
     pools: Annotated[
         dict[Annotated[str, AfterValidator(_pool_name)], Pool], Field(description="The fleet, by name of pool.")
     ]
-<<<<<<< HEAD
     routes: Annotated[
         tuple[Route, ...] | None,
         Field(description="Which pool requests go to: the first rule that holds, else their stream's pool."),
     ] = None
-=======
     classes: Annotated[
         dict[ClassName, RequestClass], Field(description="Classes of requests, by name; streams carry them.")
     ] = {}
     tenants: Annotated[dict[TenantName, Tenant], Field(description="Customers, by name; streams carry them.")] = {}
->>>>>>> main
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
 
     @property
@@ -210,11 +207,8 @@ class Scenario(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         problems: Problems = [*self._window_problems(), *self._stream_problems(), *self._transfer_problems()]
-<<<<<<< HEAD
         problems += self._route_problems()
-=======
         problems += unfitting(self)
->>>>>>> main
         if problems:
             raise said_all(problems)
         return self

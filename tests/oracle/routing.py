@@ -21,6 +21,7 @@ class Routing(Serving):
         self.cursor = [0 for _ in specs]
         self.books = [Books() for _ in specs]
         self.noted = False
+        self.clients_act = False
         """Something that control must hear of at once has happened since it was last told."""
 
     def pool_of(self, job: Job) -> int:
@@ -49,7 +50,7 @@ class Routing(Serving):
         self.noted |= self.specs[machine.pool].hears == meters.HEARS_CHANGES
 
     def reject(self, job: Job, pool: int, now_s: float) -> None:
-        if not math.isnan(job.start_s):
+        if not math.isnan(job.start_s) or (self.clients_act and now_s > job.arrival_s):
             job.finish_s = now_s
         self.goes(pool, now_s)
         self.ended(job, "rejected")
