@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sim.model import affinity, calls, lives, prefix, routing, state, transitions
-from sim.model.specs import PoolSpec
+from sim.model.specs import ClassLimit, PoolSpec
 from sim.model.tables import NONE, OUTCOMES, State
 from tests import runs
 from tests.oracle import Job
@@ -262,3 +262,7 @@ class TestSpill:
         lives.close_replica(s, 0, 0.5, "retry")
         assert s.requests["pool"].tolist() == [0, 0]
         assert np.all(s.requests["replica"] == NONE)
+
+    def test_what_would_be_shed_goes_on(self) -> None:
+        first = replace(self.SMALL, spill_above=math.inf, shed="load", class_limits=(ClassLimit(shed_at=1.0),))
+        assert self.pools([first, self.BIG], 4).requests["pool"].tolist() == [0, 0, 1, 1]
