@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from sim.fleet import setup
+from sim.fleet import callers, deadlines, setup
 from sim.fleet.clock import ARRIVAL, COMPLETION, TIMER, Clock
 from sim.fleet.fleet import Fleet
 from sim.fleet.sampling import Sampler, edges
@@ -67,17 +67,19 @@ def simulate(
     requests = setup.request_table(scenario, demand)
     setup.check_servable(scenario, specs, requests)
     setup.check_memory(specs, demand)
+    deadlines.check(scenario, specs, demand, requests)
     calendar = scenario.calendar
     if calendar == "auto":
         calendar = "simpy" if len(requests) <= SMALL else "compiled"
     if len(requests) > SMALL or calendar == "compiled":
         _warm_up(calendar, on_compile)
 
+    senders, tenants = callers.senders(scenario), callers.tenants(scenario)
+    calls = callers.call_table(scenario, demand, requests)
     streams, notes, prefixes = demand.streams, demand.notes, demand.prefixes
     del demand  # its columns are in the table now: at 11 million requests they weigh half a gigabyte
 
-    senders = setup.senders(scenario)
-    tables = state.build(specs, requests, senders, prefixes, PREFIX_BLOCK_TOKENS)
+    tables = state.build(specs, requests, senders, prefixes, PREFIX_BLOCK_TOKENS, tenants, calls)
     clock = Clock()
     fleet = Fleet(clock, tables, scenario, specs, makes, replication, horizon_s)
     bins_s = edges(horizon_s)
@@ -196,8 +198,6 @@ class SimpyCalendar(Calendar):
 
     def _look(self) -> None:
         """Tell the replicas whose plan has changed, all but the one that has just run."""
-        if self.timers is not None and timers.next_s(self.tables) != self.timer_s:
-            self.timers.interrupt()
         touched = self.tables.run["touched"]
         for row in self.tables.lists[len(self.replicas) :][: touched[0]].tolist():
             self.tables.replicas["touched"][row] = 0
@@ -214,6 +214,8 @@ class SimpyCalendar(Calendar):
             while True:
                 for _ in range(SLICE_EVENTS >> 4):
                     step()
+                    if self.timers is not None and timers.next_s(self.tables) != self.timer_s:
+                        self.timers.interrupt()  # a request that waits has set one, or one has been called off
                     if touched[0]:
                         self._look()
                     if noticed[0]:

@@ -13,7 +13,7 @@ from sim.config import machine
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.hardware import IterationLaw
 from sim.model import meters
-from sim.model.specs import PoolSpec, SenderSpec
+from sim.model.specs import PoolSpec
 from sim.model.tables import NONE, PREFIX, REQUEST
 from sim.scenario import Batching, Central, PerReplica, Pool, Scenario
 from sim.workload.demand import Demand
@@ -161,12 +161,6 @@ def _handing_over(pool: Pool, names: list[str]) -> dict[str, Any]:
         "link_latency_s": transfer.latency_s,
         "link_shared": transfer.shared,
     }
-
-
-def senders(scenario: Scenario) -> list[SenderSpec]:
-    """Those who send the requests of each stream, for the model."""
-    workload = scenario.workload
-    return [SenderSpec(max_in_flight=workload.most_in_flight(name)) for name in workload.stream_names]
 
 
 def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:

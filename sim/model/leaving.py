@@ -188,7 +188,7 @@ def leave_slot(s: State, r: int, row: int, seat: int, now_s: float) -> None:
 @compiled
 def left(s: State, row: int, now_s: float) -> None:
     """Replica `row` has one request less: routers see it, and control if it was the last of one that drains."""
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     make = s.pools[s.replicas[row]["pool"]]
     if make["central"] == 1 and make["batching"] == 1 and s.queues[int(make["home"])]["length"] > 0:
         transitions.dispatch(s, int(make["home"]), len(s.replicas), len(s.replicas), now_s)

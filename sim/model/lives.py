@@ -49,18 +49,18 @@ def open_replica(s: State, row: int, now_s: float, make_row: int | None = None) 
     replica["ready_s"] = replica["boundary_s"] = now_s
     s.lists[pool["replica0"] + pool["ready"]] = row
     pool["ready"] += 1
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     if pool["batching"] == 1:
         if pool["central"] == 1:
             transitions.dispatch(s, pool_row, row, len(s.replicas), now_s)
         planning.plan(s, row, now_s)
         if pool["central"] == 1:
             # as after a wake-up: who was admitted shares blocks with others, so there may be room for one more
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             transitions.dispatch(s, pool_row, len(s.replicas), len(s.replicas), now_s)
     else:
         slots.fill(s, row, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     transitions.touch(s, row)
     if pool["central"] == 0:
         _let_in(s, pool_row, now_s)
@@ -72,7 +72,7 @@ def drain_replica(s: State, row: int, now_s: float, redirect: bool) -> bool:
 
     Returns whether it has nothing left to end, so that it can be closed at once.
     """
-    _no_more(s, row)
+    _no_more(s, row, now_s)
     if redirect:
         _redirect(s, row, now_s)
     _offer(s, row, now_s)
@@ -95,7 +95,7 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
     assert replica["serving"] == 1, f"replica {row} is not open"
     was_ready = replica["ready"] == 1
     if was_ready:
-        _no_more(s, row)
+        _no_more(s, row, now_s)
     make = s.pools[replica["pool"]]
     if make["batching"] == 1:
         replica["busy_s"], replica["running_s"], replica["kv_s"] = batching.integrals(replica, make, now_s)
@@ -150,7 +150,7 @@ def _with_clients(s: State, rows: list[int], now_s: float) -> list[int]:
     return [r for r in rows if s.requests[r]["outcome"] == UNFINISHED]
 
 
-def _no_more(s: State, row: int) -> None:
+def _no_more(s: State, row: int, now_s: float) -> None:
     """Take a replica from the list of ready ones."""
     replica = s.replicas[row]
     assert replica["ready"] == 1, f"replica {row} is not ready"
@@ -161,7 +161,7 @@ def _no_more(s: State, row: int) -> None:
     rows[place:-1] = rows[place + 1 :].copy()
     pool["ready"] -= 1
     replica["ready"] = 0
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
 
 
 def _offer(s: State, row: int, now_s: float) -> None:
@@ -195,7 +195,7 @@ def _let_in(s: State, pool_row: int, now_s: float) -> None:
     """Those who wait in the pool's own queue go to replicas, as long as one takes them."""
     while s.queues[pool_row]["length"] > 0:
         r = int(queues.first(s, pool_row))
-        row = int(routing.choose(s, pool_row, float(s.requests[r]["ticket"])))
+        row = int(routing.choose(s, pool_row, r, len(s.replicas), now_s))
         pool = s.pools[pool_row]
         if row == NONE and pool["preemptive"] == 1 and pool["central"] == 1:
             row = int(preemption.replica_for(s, pool_row, r, now_s))

@@ -63,6 +63,7 @@ def take_out(s: State, place: int, r: int, blocks: int) -> bool:
     before = 0 + int(s.queues[line]["head"])
     while before != r and s.requests[before]["outcome"] != UNFINISHED:
         before = 0 + int(s.requests[before]["next"])
+    s.queues[line]["head"] = before  # those passed over need not be looked at again
     s.queues[line]["length"] -= 1
     count(s, place, r, blocks, -1)
     return before == r

@@ -33,6 +33,16 @@ class PoolSpec:
     """Sequences in a batch, or slots, of one replica."""
     central: bool = False
     router: str = "least_outstanding"
+    refresh_s: float = 0.0
+    """The router reads loads so often and goes by them until the next time; 0: it always knows them."""
+    counts_own: bool = True
+    """In between it counts what it has itself sent."""
+    load_bound: float = 1.25
+    """A router that remembers goes by that while a replica's load is within this many times the mean."""
+    spill_to: int | None = None
+    """Row of the pool that takes new requests when this one has too many; following them must come to an end."""
+    spill_above: float = math.inf
+    """Too many: more than so many waiting for each ready replica."""
     max_waiting: int | None = None
     max_waiting_tokens: int | None = None
     """Prompt tokens that may wait."""

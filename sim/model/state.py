@@ -101,6 +101,7 @@ def build(
     replicas["wake_s"] = math.inf
     replicas["newest"] = NONE
     replicas["prefill"] = NONE
+    replicas["period"] = NONE
     return State(
         run=run,
         pools=pools,
@@ -130,6 +131,11 @@ def _set_numbers(pool: Any, home: PoolSpec, spec: PoolSpec) -> None:
     pool["batching"] = home.batching
     pool["central"] = home.central
     pool["router"] = _router(home)
+    pool["refresh_s"] = home.refresh_s
+    pool["counts_own"] = home.counts_own and home.refresh_s > 0
+    pool["load_bound"] = home.load_bound
+    pool["spill_to"] = NONE if home.spill_to is None else home.spill_to
+    pool["spill_above"] = home.spill_above
     pool["max_waiting"] = UNLIMITED if home.max_waiting is None else home.max_waiting
     pool["max_waiting_tokens"] = UNLIMITED if home.max_waiting_tokens is None else home.max_waiting_tokens
     pool["order"] = orders.ORDERS[home.order]

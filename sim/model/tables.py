@@ -111,7 +111,7 @@ CALL = np.dtype(
         ("token_due_s", "f8"),  # a token is late: the client gives up
         ("retry_s", "f8"),  # its client sends it again
         ("backoff_s", "f8"),  # the pause that went before this attempt
-        ("left_s", "f8"),  # when it left its replica, if its client had given it up there; else NaN
+        ("left_s", "f8"),  # when it left its replica for nothing, or was turned away at the door; else NaN
         ("timer", "i4"),  # its place in the heap of timers
         ("first", "i4"),  # row of the first attempt: itself, or an earlier row
         ("twin", "i4"),  # another attempt under way at the same time, in a ring; itself: none
@@ -230,6 +230,11 @@ REPLICA = np.dtype(
         ("past_capacity_s", "f8"),  # and KV memory, in tokens
         ("link_free_s", "f8"),  # when its link has sent all that is on it
         ("prefix0", "i8"),  # first row of its prefix cache
+        # where the router's loads are old (see stale)
+        ("load", "i8"),  # what it ranks by, now
+        ("seen", "i8"),  # the same when the period of the last change began
+        ("sent", "i8"),  # and sent since then
+        ("period", "i8"),  # the number of that period
     ]
 )
 
@@ -239,6 +244,11 @@ POOL = np.dtype(
         ("batching", "i8"),  # 0: slots
         ("central", "i8"),  # 0: a queue per replica
         ("router", "i8"),
+        ("refresh_s", "f8"),  # its router reads loads so often; 0: they are always as they are
+        ("counts_own", "i8"),  # 1: in between it counts what it has itself sent
+        ("load_bound", "f8"),  # times the mean: for routers that remember
+        ("spill_to", "i8"),  # the pool that takes its new requests when it has too many; NONE: it takes them itself
+        ("spill_above", "f8"),  # that is, so many waiting for each ready replica
         ("max_waiting", "i8"),
         ("max_waiting_tokens", "i8"),
         ("order", "i8"),  # who goes first (see orders)
@@ -252,6 +262,7 @@ POOL = np.dtype(
         ("ranks", "i8"),  # levels that there are
         ("level0", "i8"),  # rows of the queue table that count who waits anywhere in the pool, by level
         ("shed", "i8"),  # what makes it turn requests away (see admission)
+        ("silent", "i8"),  # 1: who is rejected hears nothing until its deadline
         ("retry_after_s", "f8"),  # what a rejection tells
         ("target_s", "f8"),
         ("interval_s", "f8"),
@@ -272,7 +283,6 @@ POOL = np.dtype(
         ("tokens_per_step", "f8"),  # of these, kept on average
         ("lookahead", "i8"),  # 1: the next iteration is decided before this one ends (asynchronous scheduling)
         ("cancels", "i8"),  # 1: a request whose client has gone is not served on
-        ("silent", "i8"),  # 1: who is rejected hears nothing until its deadline
         ("next_pool", "i8"),  # where requests decode after their prefill here; NONE: here
         ("link_shared", "i8"),  # 1: one link for the pool, else one a replica
         ("law0", "i8"),  # first row in the law table
@@ -314,7 +324,6 @@ RUN = np.dtype(
         ("calls", "i8"),  # 1: clients do more than wait
         ("ends_s", "f8"),  # from then on nobody asks anything new
         ("gaps", "i8"),  # 1: clients give up when tokens are too far apart
-        ("retry_after_s", "f8"),  # what the rejection that is being made tells its client
         ("asked", "i8"),  # 1: sessions go on beyond the rows that are drawn
         ("in_system", "i8"),
         ("finished", "i8"),  # with an outcome
@@ -330,6 +339,7 @@ RUN = np.dtype(
         ("prefix_tokens", "i8"),  # tokens of such a block
         ("prefix_lists", "i8"),  # where these names begin in the lists
         ("lines0", "i8"),  # first row of the queue table that is part of a place
+        ("retry_after_s", "f8"),  # what the rejection that is being made tells its client
         ("guards", "i8"),  # 1: there are quotas, or pools that turn away what comes
         ("last_finish_s", "f8"),
         ("noticed", "i8"),  # something that control must see at its own time has happened

@@ -24,6 +24,7 @@ from sim.model import (
     queues,
     routing,
     slots,
+    spill,
     transfer,
 )
 from sim.model.compiled import compiled, compiled_apart
@@ -63,7 +64,9 @@ def release(s: State, over_row: int, now_s: float) -> None:
 
 @compiled
 def submit(s: State, r: int, over_row: int, now_s: float) -> None:
-    """The client of request r really sends it."""
+    """The client of request r sends it: to its pool, or to the one that takes what is too much for its pool."""
+    if s.pools[s.requests[r]["pool"]]["spill_to"] != NONE:
+        s.requests[r]["pool"] = spill.over(s, r, over_row, now_s)
     if s.run[0]["calls"] == 1:
         submit_call(s, r, over_row, now_s)
     elif admission.refused(s, r, now_s) == admission.WELCOME:
@@ -108,7 +111,7 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
         meters.come(s, pool_row, r, now_s)
     row = NONE
     if pool["central"] == 0 or s.queues[pool_row]["length"] == 0:
-        row = routing.choose(s, pool_row, request["ticket"])
+        row = routing.choose(s, pool_row, r, over_row, now_s)
     asks = pool["central"] == 1 and pool["batching"] == 1 and row != NONE
     if asks and not batching.has_room(s, row, r, now_s, row <= over_row):
         row = NONE
@@ -145,7 +148,7 @@ def stand_in_line(s: State, pool_row: int, r: int, over_row: int, now_s: float) 
 @compiled_apart
 def place_at_once(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> int:
     """The replica that takes request r from a central queue now, or gives it somebody else's place; NONE: none does."""
-    row = routing.choose(s, pool_row, s.requests[r]["ticket"])
+    row = routing.choose(s, pool_row, r, over_row, now_s)
     if s.pools[pool_row]["batching"] == 1 and row != NONE and not batching.has_room(s, row, r, now_s, row <= over_row):
         row = NONE
     if row == NONE and s.pools[pool_row]["preemptive"] == 1:
@@ -172,6 +175,7 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
         admission.turn_away(s, int(pool["home"]), r, now_s)
         return
     request["replica"] = row
+    routing.sent(s, row, r, now_s)
     replica["outstanding"] += 1
     replica["tokens"] += request["prompt_tokens"]
     if pool["batching"] == 0 and room:
@@ -185,7 +189,7 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
         if pool["batching"] == 1 and ((room and waiting == 0) or queues.comes_first(s, line, r)):
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
 
 
 @compiled_apart
@@ -199,7 +203,7 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
     while queue["length"] > 0:
         r = queues.first(s, pool_row)
         blocks = memory.needed(s.pools[pool_row], s.requests[r])
-        row = routing.choose(s, pool_row, s.requests[r]["ticket"])
+        row = routing.choose(s, pool_row, r, over_row, now_s)
         if row == NONE or not batching.has_room(s, row, r, now_s, row <= over_row):
             row = NONE
             if s.pools[pool_row]["preemptive"] == 1:
@@ -215,7 +219,7 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
         replica["outstanding"] += 1
         replica["tokens"] += s.requests[r]["prompt_tokens"]
         queues.push_back(s, len(s.pools) + row, r, blocks)
-        routing.refresh(s, row)
+        routing.refresh(s, row, now_s)
         if row != at_row:
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
@@ -230,17 +234,17 @@ def wake(s: State, row: int, now_s: float) -> None:
         if s.replicas[row]["given_up"] > 0:
             cancelling.sweep(s, row, now_s)
         if s.pools[pool_row]["central"] == 1:
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             if s.queues[pool_row]["length"] > 0:
                 dispatch(s, pool_row, row, row, now_s)
         planning.plan(s, row, now_s)
         if s.run[0]["prefix_ids"] > 0 and s.pools[pool_row]["central"] == 1 and s.queues[pool_row]["length"] > 0:
             # who was admitted shares blocks with others: that may have made room for one more
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             dispatch(s, pool_row, len(s.replicas), row, now_s)
     else:
         slots.wake(s, row, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     touch(s, row)
     if s.replicas[row]["ready"] == 0:
         drained(s, row, now_s)
@@ -263,7 +267,7 @@ def deliver(s: State, r: int, now_s: float) -> None:
         touch(s, row)
     if s.queues[pool_row]["length"] > 0:
         dispatch(s, pool_row, all_rows, all_rows, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     if s.replicas[row]["ready"] == 0:
         drained(s, row, now_s)
     if s.requests[r]["outcome"] == UNFINISHED:

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sim.config.errors import ConfigError
 from sim.config.units import Share
-from sim.workload.clients import Clients
+from sim.workload.clients import Clients, merged_limits
 from sim.workload.demand import Demand
+from sim.workload.names import ClassName, TenantName
 from sim.workload.prefixes import PrefixLists, closed, joined, no_prefixes
 from sim.workload.randomness import RngOf, rngs_of
 from sim.workload.rates import check_size
@@ -45,7 +46,7 @@ class Columns:
 class Workload(BaseModel):
     """What may stand under `workload:`; each shape says what its streams are."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     @abstractmethod
     def by_name(self) -> dict[str, Stream]:
@@ -67,10 +68,13 @@ class Workload(BaseModel):
         """Whether the stream's requests bring prompt and output tokens (for `batching` replicas)."""
         return self.by_name()[name].brings_tokens
 
+    def clients_of(self, name: str) -> Clients:
+        """Those who send the stream's requests."""
+        return self.by_name()[name].clients or Clients()
+
     def most_in_flight(self, name: str) -> int | None:
         """How many of the stream's requests its clients have under way at once; None: any number."""
-        clients = self.by_name()[name].clients
-        return None if clients is None else clients.max_in_flight
+        return self.clients_of(name).max_in_flight
 
     @property
     def is_finite(self) -> bool:
@@ -93,15 +97,23 @@ class Workload(BaseModel):
                 check_size(self.expected_requests(horizon_s))
             except ConfigError as error:
                 raise _below("workload", error) from None
-        parts, tickets = [], []
+        parts, tickets, limits = [], [], []
         for name, stream in self.by_name().items():
             rng_of = rngs_of(seed, replication, name)
             try:
                 parts.append(stream.columns(rng_of, horizon_s))
+                limits.append(self.clients_of(name).limits(rng_of, len(parts[-1].arrival_s)))
             except ConfigError as error:
                 raise _below(self.place_of(name), error) from None
             tickets.append(rng_of("ticket").random(len(parts[-1].arrival_s)))
-        return _merged(self.by_name(), parts, tickets)
+        bears = merged_limits(limits, [part.arrival_s for part in parts])
+        return replace(
+            _merged(self.by_name(), parts, tickets),
+            patience_s=bears.get("patience_s"),
+            first_token_timeout_s=bears.get("first_token_timeout_s"),
+            token_timeout_s=bears.get("token_timeout_s"),
+            total_timeout_s=bears.get("total_timeout_s"),
+        )
 
     def place_of(self, name: str) -> str:
         """Dotted path of a stream in the scenario."""
@@ -171,6 +183,12 @@ class Stream(Workload):
     cached_share: Annotated[
         Share, Field(description="Share of prompt tokens found in the prefix cache: in memory, not prefilled.")
     ] = 0.0
+    class_name: Annotated[
+        ClassName | None, Field(alias="class", description="Class of its requests, one of `classes` if there are any.")
+    ] = None
+    tenant: Annotated[
+        TenantName | None, Field(description="Whose requests they are, one of `tenants` if there are any.")
+    ] = None
     clients: Annotated[Clients | None, Field(description="Those who send the requests.")] = None
 
     def by_name(self) -> dict[str, Stream]:

@@ -43,6 +43,14 @@ class Demand:
     streams: tuple[str, ...]
     notes: tuple[str, ...] = ()
     """What was left out or changed on the way, counted, in plain words."""
+    patience_s: NDArray[np.float64] | None = None
+    """Shape (n,): how long the request's client waits for its start; inf: for ever. None: all of them do."""
+    first_token_timeout_s: NDArray[np.float64] | None = None
+    """Shape (n,): how long it waits for the first token, the same."""
+    token_timeout_s: NDArray[np.float64] | None = None
+    """Shape (n,): how long it waits from one token to the next, the same."""
+    total_timeout_s: NDArray[np.float64] | None = None
+    """Shape (n,): how long it waits for the whole answer, the same."""
 
     def __len__(self) -> int:
         return len(self.arrival_s)
