@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from sim.config import catalogue
 from sim.config.said import said
 from sim.config.units import Count
 from sim.model.routing import ROUTERS
 from sim.scenario.replica import kind_or
+from sim.scenario.waiting import Waiting
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -28,7 +29,7 @@ _MaxWaiting = Annotated[
 ]
 
 
-class PerReplica(BaseModel):
+class PerReplica(Waiting):
     """Each replica has its own queue; a router picks the replica when a request arrives."""
 
     model_config = _CLOSED
@@ -38,8 +39,8 @@ class PerReplica(BaseModel):
     max_waiting: _MaxWaiting = None
 
 
-class Central(BaseModel):
-    """One queue for the pool, first come first served; a replica takes the next request when it has room."""
+class Central(Waiting):
+    """One queue for the pool; a replica takes the next request when it has room."""
 
     model_config = ConfigDict(**_CLOSED, json_schema_extra={"required": ["kind"]})
 
