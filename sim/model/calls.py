@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.specs import SenderSpec, TenantSpec
-from sim.model.tables import CALL, NONE, SENDER
+from sim.model.tables import CALL, NONE, SENDER, State
 
 JITTERS = ("none", "full", "equal", "decorrelated")
 NO_JITTER, FULL, EQUAL, DECORRELATED = range(4)
@@ -60,3 +60,26 @@ _SAME = (
     *("group", "level", "weight", "attempts", "exponential", "backoff_s", "longest_backoff_s", "heeds", "budget"),
     *("most_credit", "hedge_s", "hedges", "persists", "slow_s", "leaves", "away_s"),
 )
+
+
+def in_order(s: State) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """The requests that have arrived, sorted by arrival, and their rows of calls with links to rows of this order.
+
+    Links to requests that were never sent become NONE. Without calls, the requests as they are.
+    """
+    run = s.run[0]
+    if run["calls"] == 0:
+        return s.requests, None
+    rows = int(run["rows"])
+    there = s.calls["sent"][:rows] == 1
+    there[: int(run["arrivals"])] = True  # held back by their clients to the end, they have arrived all the same
+    kept = np.flatnonzero(there)
+    kept = kept[np.argsort(s.requests["arrival_s"][kept], kind="stable")]
+    row_of = np.full(rows + 1, NONE)
+    row_of[kept] = np.arange(len(kept))
+    requests, calls = s.requests[kept], s.calls[kept]
+    for name in ("service_s", "first_service_s"):
+        requests[name] = calls[name]  # not what was left of it when it last began
+    for name in ("first", "twin", "before", "then"):
+        calls[name] = row_of[calls[name]]
+    return requests, calls

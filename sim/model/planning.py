@@ -177,7 +177,7 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
     taken = blocks
     if named:
         cached, shared, shared_blocks = prefix.look(s, row, r)
-        cached = min(cached, prompt - 1)
+        cached = max(min(cached, prompt - 1), 0)
         taken -= shared_blocks
     left = prompt - cached
     room = pool["kv_blocks"] - pool["watermark_blocks"] - replica["blocks"]

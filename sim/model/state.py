@@ -22,7 +22,7 @@ def build(
     requests: NDArray[Any],
     senders: Sequence[SenderSpec] = (SenderSpec(),),
     prefixes: NDArray[Any] | Sequence[int] = (),
-    prefix_tokens: int = 512,
+    prefix_sizes: NDArray[Any] | Sequence[int] = (),
     tenants: Sequence[TenantSpec] = (),
     calls: NDArray[Any] | None = None,
     ends_s: float = math.inf,
@@ -32,8 +32,9 @@ def build(
     `senders` has an entry a stream. `calls`: rows of `CALL`, one a request, where clients do more than wait; then those
     requests that follow others stand behind those that arrive by themselves, at infinity; none is sent at or after
     `ends_s`.
-    `prefixes` are the ids of the blocks of prompts, from 0 up, each list closed by NONE; requests point into it. A
-    block has `prefix_tokens`, a multiple of every pool's `block_tokens`.
+    `prefixes` are the ids of the blocks of prompts, from 0 up, each list closed by NONE or by `prefix.closing` of the
+    request's answer; requests point into it. `prefix_sizes`: the tokens of each id, a multiple of every pool's
+    `block_tokens` unless a prompt ends with it.
     """
     homes = [*range(len(specs)), *(row for row, spec in enumerate(specs) for _ in spec.makes)]
     makes = [*specs, *(make for spec in specs for make in spec.makes)]
@@ -89,10 +90,12 @@ def build(
     run["ends_s"] = ends_s
     run["timer0"] = heap0
     names = np.asarray(prefixes, np.int64)
-    run["prefix_ids"] = names.max(initial=NONE) + 1
-    run["prefix_tokens"] = prefix_tokens
+    sizes = np.asarray(prefix_sizes, np.int64)
+    assert names.max(initial=NONE) < len(sizes), f"no tokens are told of block {names.max()} of prompts"
+    run["prefix_ids"] = len(sizes)
     counts = 2 * len(replicas) + phase0 + meter0
     run["prefix_lists"] = counts
+    run["prefix_sizes"] = counts + len(names)
     for spec in specs:
         if spec.next_pool is not None:
             after = specs[spec.next_pool] if 0 <= spec.next_pool < len(specs) else spec
@@ -106,7 +109,7 @@ def build(
         run=run,
         pools=pools,
         replicas=replicas,
-        lists=np.concatenate([np.zeros(counts, np.int64), names]),
+        lists=np.concatenate([np.zeros(counts, np.int64), names, sizes]),
         queues=queue_table(specs, pools, replicas, run, senders, tenants),
         seats=_seats(seat0),
         heaps=np.zeros(heap0 + len(told), FINISH),

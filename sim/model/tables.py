@@ -173,7 +173,7 @@ SENDER = np.dtype(
 )
 """Who sends requests: a row a stream, then a row a tenant."""
 
-PREFIX = np.dtype([("holders", "i4"), ("tokens", "i4"), ("older", "i4"), ("newer", "i4")])
+PREFIX = np.dtype([("holders", "i4"), ("older", "i4"), ("newer", "i4")])
 """A block of a prompt at one replica (see prefix): who holds it, and its neighbours in the line of idle ones."""
 
 FINISH = np.dtype([("key", "f8"), ("request", "i4"), ("seat", "i4")])
@@ -262,7 +262,6 @@ POOL = np.dtype(
         ("ranks", "i8"),  # levels that there are
         ("level0", "i8"),  # rows of the queue table that count who waits anywhere in the pool, by level
         ("shed", "i8"),  # what makes it turn requests away (see admission)
-        ("silent", "i8"),  # 1: who is rejected hears nothing until its deadline
         ("retry_after_s", "f8"),  # what a rejection tells
         ("target_s", "f8"),
         ("interval_s", "f8"),
@@ -282,6 +281,7 @@ POOL = np.dtype(
         ("verified", "i8"),  # tokens of a decoding sequence in an iteration: 1, and those drafted
         ("tokens_per_step", "f8"),  # of these, kept on average
         ("lookahead", "i8"),  # 1: the next iteration is decided before this one ends (asynchronous scheduling)
+        ("silent", "i8"),  # 1: who is rejected hears nothing until its deadline
         ("cancels", "i8"),  # 1: a request whose client has gone is not served on
         ("next_pool", "i8"),  # where requests decode after their prefill here; NONE: here
         ("link_shared", "i8"),  # 1: one link for the pool, else one a replica
@@ -324,6 +324,7 @@ RUN = np.dtype(
         ("calls", "i8"),  # 1: clients do more than wait
         ("ends_s", "f8"),  # from then on nobody asks anything new
         ("gaps", "i8"),  # 1: clients give up when tokens are too far apart
+        ("retry_after_s", "f8"),  # what the rejection that is being made tells its client
         ("asked", "i8"),  # 1: sessions go on beyond the rows that are drawn
         ("in_system", "i8"),
         ("finished", "i8"),  # with an outcome
@@ -336,10 +337,9 @@ RUN = np.dtype(
         ("timer0", "i8"),  # first row of the timers in the heap table
         ("timers", "i8"),
         ("prefix_ids", "i8"),  # different blocks of prompts that requests name
-        ("prefix_tokens", "i8"),  # tokens of such a block
+        ("prefix_sizes", "i8"),  # where the tokens of each begin in the lists
         ("prefix_lists", "i8"),  # where these names begin in the lists
         ("lines0", "i8"),  # first row of the queue table that is part of a place
-        ("retry_after_s", "f8"),  # what the rejection that is being made tells its client
         ("guards", "i8"),  # 1: there are quotas, or pools that turn away what comes
         ("last_finish_s", "f8"),
         ("noticed", "i8"),  # something that control must see at its own time has happened
@@ -360,7 +360,8 @@ class State(NamedTuple):
     `replica0`, the rows of ready replicas, for routers that draw or rotate. Then the rows of the replicas whose plan
     the last transition changed: a calendar looks at their `wake_s`. Then, from each replica's `phase0`, its decoding
     sequences counted by when they take their next block of KV memory. Then, from each pool's `meter0`, the counts of
-    its histograms. Then the ids of the blocks of prompts, each request's closed by NONE.
+    its histograms. Then the ids of the blocks of prompts, each request's closed by NONE (see prefix). Then how many
+    tokens each id stands for.
     """
     queues: NDArray[Any]
     seats: NDArray[Any]
