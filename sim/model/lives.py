@@ -270,6 +270,8 @@ def _start_over(s: State, r: int) -> None:
     request["preempted"] = 0
     request["done_tokens"] = 0
     request["first_token_s"] = math.nan
+    if len(s.calls):  # a service that broke off for others is whole again
+        request["service_s"], request["first_service_s"] = s.calls[r]["service_s"], s.calls[r]["first_service_s"]
 
 
 def _keep(s: State, row: int, now_s: float) -> None:
