@@ -20,21 +20,16 @@ from sim.workload.links import Links
 
 def senders(scenario: Scenario) -> list[SenderSpec]:
     """Those who send the requests of each stream, in the order of the streams."""
-    workload, classes, customers = scenario.workload, scenario.request_classes, list(scenario.customers)
-    groups = list(classes)
+    workload, classes = scenario.workload, scenario.request_classes
+    groups = {name: group for group, name in enumerate(classes)}
+    customers = {name: row for row, name in enumerate(scenario.customers)}
     specs = []
-    for name in workload.stream_names:
-        group, tenant = scenario.class_of(name), scenario.tenant_of(name)
-        specs.append(
-            SenderSpec(
-                group=0 if group is None else groups.index(group),
-                level=0 if group is None else classes[group].priority,
-                weight=1.0 if group is None else classes[group].weight,
-                tenant=None if tenant is None else customers.index(tenant),
-                **_behaviour(workload.clients_of(name)),
-                **_habits(workload.by_name()[name]),
-            )
-        )
+    streams = zip(workload.stream_names, scenario.stream_classes, scenario.stream_tenants, strict=True)
+    for stream, group, tenant in streams:
+        told = _behaviour(workload.clients_of(stream)) | _habits(workload.by_name()[stream])
+        if group is not None:
+            told |= {"group": groups[group], "level": classes[group].priority, "weight": classes[group].weight}
+        specs.append(SenderSpec(tenant=None if tenant is None else customers[tenant], **told))
     return specs
 
 

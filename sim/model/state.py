@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model import heaps, meters, prefix, routing, tournament
+from sim.model import admission, heaps, meters, orders, prefix, routing, tournament
 from sim.model.calls import senders as sender_table
 from sim.model.calls import table as call_table
+from sim.model.places import UNLIMITED, queue_table
 from sim.model.specs import PoolSpec, SenderSpec, TenantSpec
-from sim.model.tables import CALL, FINISH, LAW, NONE, POOL, QUEUE, REPLICA, RUN, SEAT, State
-
-UNLIMITED = 2**62
-"""No limit to a queue."""
+from sim.model.tables import CALL, FINISH, LAW, NONE, POOL, REPLICA, RUN, SEAT, State
 
 
 def build(
@@ -112,7 +110,7 @@ def build(
         pools=pools,
         replicas=replicas,
         lists=np.concatenate([np.zeros(counts, np.int64), names, sizes]),
-        queues=_queues(len(pools) + len(replicas), senders),
+        queues=queue_table(specs, pools, replicas, run, senders, tenants),
         seats=_seats(seat0),
         heaps=np.zeros(heap0 + len(told), FINISH),
         routes=np.concatenate(trees),
@@ -142,6 +140,12 @@ def _set_numbers(pool: Any, home: PoolSpec, spec: PoolSpec) -> None:
     pool["spill_to"] = NONE if home.spill_to is None else home.spill_to
     pool["spill_above"] = home.spill_above
     pool["max_waiting"] = UNLIMITED if home.max_waiting is None else home.max_waiting
+    pool["max_waiting_tokens"] = UNLIMITED if home.max_waiting_tokens is None else home.max_waiting_tokens
+    pool["order"] = orders.ORDERS[home.order]
+    pool["fair"] = home.fair_tenants or home.order == "weighted_fair"
+    pool["shed"] = admission.SHEDS[home.shed]
+    for name in ("aging_s", "silent", "retry_after_s", "target_s", "interval_s"):
+        pool[name] = getattr(home, name)
     pool["replicas"] = home.replicas
     pool["leaves"] = tournament.leaves(home.replicas)
     pool["next_pool"] = NONE if home.next_pool is None else home.next_pool
@@ -171,13 +175,6 @@ def _router(spec: PoolSpec) -> int:
     if spec.central:
         return routing.FREE_MEMORY if spec.batching else routing.FREE_SLOT
     return routing.ROUTERS[spec.router]
-
-
-def _queues(fleet: int, senders: Sequence[SenderSpec]) -> NDArray[Any]:
-    queues = np.zeros(fleet + len(senders) + 1, QUEUE)
-    most = [spec.max_in_flight for spec in senders]
-    queues["most_in_flight"][fleet:-1] = [UNLIMITED if limit is None else limit for limit in most]
-    return queues
 
 
 def _seats(count: int) -> NDArray[Any]:

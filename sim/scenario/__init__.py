@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -148,23 +147,26 @@ class Scenario(BaseModel):
     tenants: Annotated[dict[TenantName, Tenant], Field(description="Customers, by name; streams carry them.")] = {}
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
 
-    @cached_property
+    @property
     def request_classes(self) -> dict[str, RequestClass]:
         """The classes of requests, those that only streams name included; empty where there is but one kind."""
         return classes_of(self)
 
-    @cached_property
+    @property
     def customers(self) -> dict[str, Tenant]:
         """The tenants, those that only streams name included."""
         return tenants_of(self)
 
-    def class_of(self, stream: str) -> str | None:
-        """The class of a stream's requests; None where there are no classes."""
-        return (carried(self, "class_name")[stream] or DEFAULT) if self.request_classes else None
+    @property
+    def stream_classes(self) -> tuple[str | None, ...]:
+        """The class of each stream's requests, in the order of `workload.stream_names`; None if there are none."""
+        none = DEFAULT if self.request_classes else None
+        return tuple(name or none for name in carried(self, "class_name").values())
 
-    def tenant_of(self, stream: str) -> str | None:
-        """Whose requests a stream's are; None if nobody's."""
-        return carried(self, "tenant")[stream]
+    @property
+    def stream_tenants(self) -> tuple[str | None, ...]:
+        """Whose requests each stream's are, in the same order; None if nobody's."""
+        return tuple(carried(self, "tenant").values())
 
     @property
     def stream_pools(self) -> tuple[str, ...]:

@@ -127,7 +127,7 @@ def unfitting(scenario: Scenario) -> Problems:
                 told = f"no stream carries it: no request is ever of it; give a stream '{key}: {name}'"
                 found.append(((many, name), told))
         found += _promises_nobody(scenario, what, key, there if any(named.values()) or known else set())
-    return [*found, *_unordered(scenario)]
+    return [*found, *_promises_no_pair(scenario), *_unordered(scenario)]
 
 
 def _unknown(scenario: Scenario, named: Mapping[str, str | None], key: str, known: Mapping[str, object]) -> Problems:
@@ -147,6 +147,19 @@ def _promises_nobody(scenario: Scenario, what: str, key: str, there: set[str | N
         if name is not None and name not in there:
             hint = catalogue.did_you_mean(name, sorted(str(each) for each in there))
             found.append((("slo", index, key), f"no stream is of {key} '{name}'{hint}"))
+    return found
+
+
+def _promises_no_pair(scenario: Scenario) -> Problems:
+    """SLOs for a class of a tenant that has no such requests, though there are both."""
+    classes, tenants = carried(scenario, "class_name"), carried(scenario, "tenant")
+    pairs = {(classes[stream] or DEFAULT, tenants[stream]) for stream in classes}
+    found: Problems = []
+    for index, target in enumerate(scenario.slo):
+        wanted = (target.class_name, target.tenant)
+        known = all(any(pair[place] == name for pair in pairs) for place, name in enumerate(wanted))
+        if None not in wanted and known and wanted not in pairs:
+            found.append((("slo", index), f"no stream of class '{wanted[0]}' is of tenant '{wanted[1]}'"))
     return found
 
 
