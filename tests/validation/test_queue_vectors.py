@@ -12,9 +12,16 @@ from collections.abc import Iterator
 import pytest
 from scipy import stats
 
-from tests.validation.queue_cases import cases_of
+from tests.validation import impatient_cases, queue_cases
 from tests.validation.reference import ABSENT, vectors
 from tests.validation.replications import Case, Verdict, judge, workers
+
+BUILDERS = queue_cases.BUILDERS | impatient_cases.BUILDERS
+
+
+def cases_of(vector: queue_cases.Vector) -> list[Case]:
+    return queue_cases.cases_of(vector, BUILDERS)
+
 
 CASES = {case.name: case for vector in vectors() for case in cases_of(vector)}
 
@@ -29,17 +36,11 @@ QUICK = [
     "statedepPS_noK exponential",
     "mt_g_inf_exponential",
     "mm1_detsetup_D20.0_rho0.3",
+    "erlangA_c1_lam0.9_th0.5",
 ]
 """In every run of the suite; the others are slow."""
 
 NOT_EXPRESSED = {
-    **dict.fromkeys(
-        [
-            *("erlangA_c1_lam0.9_th0.5", "erlangA_c5_lam5.0_th1.0", "erlangA_c50_lam50.0_th0.5"),
-            *("erlangA_c50_lam55.0_th2.0", "erlangA_c100_lam95.0_th0.1", "mt_m_c_erlangA_sin"),
-        ],
-        "clients do not give up yet",
-    ),
     **dict.fromkeys(
         [
             *("mg1_np_prio2_exp", "mg1_np_prio2_exp_diffmu", "mg1_np_prio3_det", "mg1_np_prio2_mixed"),
