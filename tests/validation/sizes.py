@@ -116,6 +116,11 @@ MILLIONS: dict[str, float] = {
     "erlangA_c50_lam55.0_th2.0": 16,
     "erlangA_c100_lam95.0_th0.1": 75,
     "mt_m_c_erlangA_sin": 70,
+    "closed_N5_c1": 3,
+    "closed_N10_c2": 4,
+    "closed_N50_c8": 8,
+    "closed_N100_c20": 16,
+    "feedback_mm1": 14,
 }
 """Requests simulated, in millions, by the name of the case."""
 
@@ -200,8 +205,12 @@ WIDE_HERE |= {
     # six in a thousand give up, in bursts
     "erlangA_c100_lam95.0_th0.1": {"Lq": 0.02, "Wq_all": 0.02, "P_abandon": 0.02},
     "mt_m_c_erlangA_sin": {
-        **{"EQ_t7.5": 0.08, "EQ_t10": 0.06, "EQ_t20": 0.06},
-        **{"Pdelay_t7.5": 0.06, "Pdelay_t10": 0.04, "Pdelay_t20": 0.04},
+        "EQ_t7.5": 0.08,
+        "EQ_t10": 0.06,
+        "EQ_t20": 0.06,
+        "Pdelay_t7.5": 0.06,
+        "Pdelay_t10": 0.04,
+        "Pdelay_t20": 0.04,
     },
 }
 """Clients that give up keep most lines short."""

@@ -171,7 +171,15 @@ def test_processor_sharing(arrival_s: list[int], size_s: list[int], finish_s: li
     np.testing.assert_allclose(rows["finish_s"], finish_s, atol=2 * len(size_s) / fine, rtol=0)
 
 
-EXPRESSED = {"abandon", "ps_two_jobs", "ps_three_jobs", "dyn_batch_slow", "dyn_batch_fast", "cont_batch", "cont_batch_B1"}
+EXPRESSED = {
+    "abandon",
+    "ps_two_jobs",
+    "ps_three_jobs",
+    "dyn_batch_slow",
+    "dyn_batch_fast",
+    "cont_batch",
+    "cont_batch_B1",
+}
 NOT_EXPRESSED = {
     "prio_np": "there are no priorities",
     "prio_pr": "there are no priorities",
