@@ -11,7 +11,6 @@ from tests.validation.queue_cases import (
     Vector,
     case,
     from_empty,
-    memory_s,
     poisson,
     queue,
     same,
@@ -37,20 +36,6 @@ def erlang_a(vector: Vector) -> list[Case]:
 
 def wave_with_abandonment(vector: Vector) -> list[Case]:
     return from_empty(vector, clients=impatient(vector["params"]["theta"]), given={"from_count": 1})
-
-
-def feedback(vector: Vector) -> list[Case]:
-    """A request that comes back is the next turn of its conversation, asked at once: it goes to the tail of the line.
-
-    The number of turns is geometric; the whole of it takes from the first turn's arrival to the last one's end.
-    """
-    rate, again = vector["params"]["lam"], vector["params"]["p_feedback"]
-    turns = {"kind": "geometric", "mean": 1 / (1 - again)}
-    exact = same(vector, "L", "utilization", W_session="W_total", arrival_rate="effective_arrival")
-    sessions = {"turns": turns, "think": 0}
-    load = rate / (1 - again)
-    more: dict[str, Any] = {"service": EXPONENTIAL, "sessions": sessions}
-    return [case(vector, exact, queue(1), poisson(rate), load, memory_s(load, 1), **more)]
 
 
 BUILDERS: dict[str, Callable[[Vector], list[Case]]] = {

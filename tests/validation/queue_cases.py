@@ -27,7 +27,7 @@ from tests.validation.sizes import (
 Vector = Mapping[str, Any]
 Law = Mapping[str, Any]
 
-WORK = ("service", "prompt_tokens", "output_tokens", "clients", "sessions")
+WORK = ("service", "prompt_tokens", "output_tokens", "clients", "session")
 """Keys of a workload, beside its arrivals."""
 
 EXPONENTIAL = {"kind": "exponential", "mean": 1.0}

@@ -116,6 +116,11 @@ MILLIONS: dict[str, float] = {
     "erlangA_c50_lam55.0_th2.0": 16,
     "erlangA_c100_lam95.0_th0.1": 75,
     "mt_m_c_erlangA_sin": 70,
+    "closed_N5_c1": 3,
+    "closed_N10_c2": 4,
+    "closed_N50_c8": 8,
+    "closed_N100_c20": 16,
+    "feedback_mm1": 14,
 }
 """Requests simulated, in millions, by the name of the case."""
 
