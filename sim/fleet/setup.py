@@ -13,14 +13,15 @@ from sim.config import machine
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.hardware import IterationLaw
 from sim.model import meters
-from sim.model.specs import PoolSpec, SenderSpec
+from sim.model.specs import PoolSpec
 from sim.model.tables import NONE, PREFIX, REQUEST
 from sim.scenario import Batching, Central, PerReplica, Pool, Scenario
-from sim.workload.demand import Demand
+from sim.workload.demand import KV_BLOCK_TOKENS, Demand
+from sim.workload.generated import Generated
 from sim.workload.replayed import Replayed
 
-BLOCK_TOKENS = 16
-"""Tokens of a block of KV memory, as vLLM has them; a capacity given directly is meant to the token."""
+BLOCK_TOKENS = KV_BLOCK_TOKENS
+"""Tokens of a block of KV memory; a capacity given directly is meant to the token."""
 
 
 def horizon_s(scenario: Scenario, demand: Demand) -> float:
@@ -163,12 +164,6 @@ def _handing_over(pool: Pool, names: list[str]) -> dict[str, Any]:
     }
 
 
-def senders(scenario: Scenario) -> list[SenderSpec]:
-    """Those who send the requests of each stream, for the model."""
-    workload = scenario.workload
-    return [SenderSpec(max_in_flight=workload.most_in_flight(name)) for name in workload.stream_names]
-
-
 def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:
     """Request rows for the model, in arrival order."""
     names = list(scenario.pools)
@@ -209,14 +204,15 @@ def _check_make(scenario: Scenario, path: str, spec: PoolSpec, need: NDArray[Any
             continue
         request = requests[worst]
         stream = list(scenario.workload.stream_names)[int(request["stream"])]
+        sender = scenario.workload.by_name()[stream]
+        bound = ", of sessions `max_context:`" if isinstance(sender, Generated) and sender.session else ""
         problem = Problem(
             f"request {worst} of stream '{stream}' has {request['prompt_tokens']} prompt and "
             f"{request['output_tokens']} output tokens and can never be served: {what} {limit} tokens "
-            f"({int((need > limit).sum())} such requests); bound the lengths (`max:`) or give {remedy}",
+            f"({int((need > limit).sum())} such requests); bound the lengths (`max:`{bound}) or give {remedy}",
             path=path,
         )
-        replayed = isinstance(scenario.workload.by_name()[stream], Replayed)
-        raise DataError(problem) if replayed else ConfigError(problem)
+        raise DataError(problem) if isinstance(sender, Replayed) else ConfigError(problem)
 
 
 def check_memory(specs: list[PoolSpec], demand: Demand) -> None:
@@ -228,7 +224,7 @@ def check_memory(specs: list[PoolSpec], demand: Demand) -> None:
             Problem(
                 f"prefix caches of {replicas:,} replicas for {ids:,} different blocks take {needed / 2**30:.3g} GiB of "
                 f"memory, and this machine has {there / 2**30:.3g}: replay fewer requests (`limit`), have fewer "
-                "replicas, or leave the hashes out (`prefixes: false`)",
+                "replicas, or leave the hashes out (`prefixes: false`; of sessions: `prefix_cache: false`)",
                 "workload",
             )
         )

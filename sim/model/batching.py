@@ -178,6 +178,7 @@ def answered(s: State, row: int, seat: int, client_s: float) -> None:
     replica["outstanding"] -= 1
     replica["tokens"] -= s.requests[r]["prompt_tokens"]
     if s.requests[r]["prefix0"] != NONE and s.requests[r]["handed"] == transfer.HERE:
+        prefix.keep(s, row, r)
         prefix.drop(s, row, r, 0 + int(s.requests[r]["prompt_tokens"]))
     outcomes.finish(s, r, client_s, replica["boundary_s"])
     pool = s.pools[replica["pool"]]

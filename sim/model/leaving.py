@@ -134,8 +134,7 @@ def leave_pool(s: State, r: int, now_s: float) -> None:
     """Request r leaves the queue of its pool; if it was the first, the next may be served."""
     pool_row = pool_of(s, r)
     pool = s.pools[pool_row]
-    was_first = s.queues[pool_row]["head"] == r
-    queues.take_out(s.queues, s.requests, pool_row, r, memory.needed(pool, s.requests[r]))
+    was_first = queues.take_out(s, pool_row, r, memory.needed(pool, s.requests[r]))
     outcomes.gone(s)
     if pool["metered"] == 1:
         meters.go(s, pool_row, now_s)
@@ -149,8 +148,7 @@ def leave_queue(s: State, r: int, row: int, now_s: float) -> None:
     replica = s.replicas[row]
     make = s.pools[replica["pool"]]
     line = len(s.pools) + row
-    was_first = s.queues[line]["head"] == r
-    queues.take_out(s.queues, s.requests, line, r, memory.needed(make, s.requests[r]))
+    was_first = queues.take_out(s, line, r, memory.needed(make, s.requests[r]))
     replica["outstanding"] -= 1
     replica["tokens"] -= s.requests[r]["prompt_tokens"]
     if s.requests[r]["preempted"] == 1:

@@ -181,7 +181,7 @@ def _redirect(s: State, row: int, now_s: float) -> None:
         (stay if began else go).append(r)
     for r in stay:
         make = s.pools[replica["pool"]]
-        queues.push_back(s.queues, s.requests, len(s.pools) + row, r, memory.needed(make, s.requests[r]))
+        queues.push_back(s, len(s.pools) + row, r, memory.needed(make, s.requests[r]))
     for r in go:
         replica["outstanding"] -= 1
         replica["tokens"] -= s.requests[r]["prompt_tokens"]
@@ -193,11 +193,11 @@ def _redirect(s: State, row: int, now_s: float) -> None:
 def _let_in(s: State, pool_row: int, now_s: float) -> None:
     """Those who wait in the pool's own queue go to replicas, as long as one takes them."""
     while s.queues[pool_row]["length"] > 0:
-        r = int(s.queues[pool_row]["head"])
+        r = int(queues.first(s, pool_row))
         row = int(routing.choose(s, pool_row, r, len(s.replicas), now_s))
         if row == NONE:
             return
-        queues.pop_front(s.queues, s.requests, pool_row, memory.needed(s.pools[pool_row], s.requests[r]))
+        queues.pop_front(s, pool_row, r, memory.needed(s.pools[pool_row], s.requests[r]))
         transitions.enqueue(s, row, r, len(s.replicas), now_s)
 
 
@@ -221,8 +221,9 @@ def _leave_queue(s: State, row: int) -> list[int]:
     line = len(s.pools) + row
     left = []
     while s.queues[line]["length"] > 0:
-        r = int(s.queues[line]["head"])
-        left.append(int(queues.pop_front(s.queues, s.requests, line, memory.needed(make, s.requests[r]))))
+        r = int(queues.first(s, line))
+        queues.pop_front(s, line, r, memory.needed(make, s.requests[r]))
+        left.append(r)
     return left
 
 
@@ -317,7 +318,7 @@ def _send_again(s: State, requests: list[int], now_s: float) -> None:
     for pool_row, rows in heads.items():
         pool = s.pools[pool_row]
         for r in reversed(rows):
-            queues.push_front(s.queues, s.requests, pool_row, r, memory.needed(pool, s.requests[r]))
+            queues.push_front(s, pool_row, r, memory.needed(pool, s.requests[r]))
             if pool["metered"] == 1:
                 meters.come(s, pool_row, r, now_s)
         if pool["batching"] == 1:

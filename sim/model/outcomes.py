@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sim.model import clients, queues
+from sim.model import clients, lines
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import ABANDONED, COMPLETED, FAILED, REJECTED, TIMED_OUT, UNFINISHED, State
 
@@ -136,4 +136,4 @@ def answer(s: State, r: int) -> None:
     if client["length"] == 0:
         client["in_flight"] -= 1
     else:
-        queues.push_back(s.queues, s.requests, len(s.queues) - 1, queues.pop_front(s.queues, s.requests, line, 0), 0)
+        lines.append(s.queues, s.requests, len(s.queues) - 1, lines.pop(s.queues, s.requests, line))

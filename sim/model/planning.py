@@ -135,7 +135,7 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
     line = len(s.pools) + row
     if s.queues[line]["length"] == 0 or replica["seated"] == pool["seats"]:
         return NONE
-    r = int(s.queues[line]["head"])
+    r = queues.first(s, line)
     request = s.requests[r]
     prompt = int(request["prompt_tokens"]) + int(request["done_tokens"])
     blocks = memory.blocks_of(pool, prompt)
@@ -149,13 +149,13 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
     taken = blocks
     if named:
         cached, shared, shared_blocks = prefix.look(s, row, r)
-        cached = min(cached, prompt - 1)
+        cached = max(min(cached, prompt - 1), 0)
         taken -= shared_blocks
     left = prompt - cached
     room = pool["kv_blocks"] - pool["watermark_blocks"] - replica["blocks"]
     if taken > room or (pool["chunked"] == 0 and left > budget):
         return NONE
-    queues.pop_front(s.queues, s.requests, line, blocks)
+    queues.pop_front(s, line, r, blocks)
     if request["handed"] == transfer.SENT:
         request["handed"] = transfer.GOES_ON
     seat = seats.sit(s.seats, replica, r)
@@ -210,4 +210,4 @@ def preempt(s: State, row: int) -> None:
     request["preempted"] = 1
     replica["preemptions"] += 1
     replica["changed"] = 1
-    queues.push_front(s.queues, s.requests, len(s.pools) + row, r, memory.needed(pool, request))
+    queues.push_front(s, len(s.pools) + row, r, memory.needed(pool, request))

@@ -81,8 +81,8 @@ def fill(s: State, row: int, now_s: float) -> None:
             line = pool_row
         else:
             break
-        r = int(s.queues[line]["head"])
-        queues.pop_front(s.queues, s.requests, line, memory.blocks_of(pool, int(s.requests[r]["prompt_tokens"])))
+        r = queues.first(s, line)
+        queues.pop_front(s, line, r, memory.needed(pool, s.requests[r]))
         if line == pool_row:
             s.requests[r]["replica"] = row
             replica["outstanding"] += 1

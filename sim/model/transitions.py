@@ -10,9 +10,11 @@ import math
 from typing import Any
 
 from sim.model import (
+    admission,
     batching,
     cancelling,
     clients,
+    lines,
     memory,
     meters,
     outcomes,
@@ -34,7 +36,7 @@ def arrive(s: State, r: int, now_s: float) -> None:
     line = len(s.pools) + len(s.replicas) + stream
     client = s.queues[line]
     if client["in_flight"] >= client["most_in_flight"]:
-        queues.push_back(s.queues, s.requests, line, r, 0)
+        lines.append(s.queues, s.requests, line, r)
         return
     client["in_flight"] += 1
     submit(s, r, len(s.replicas), now_s)
@@ -53,7 +55,7 @@ def release(s: State, over_row: int, now_s: float) -> None:
     """Send what clients held back and may send now; from now on, now is when it arrived."""
     line = len(s.queues) - 1
     while s.queues[line]["length"] > 0:
-        r = queues.pop_front(s.queues, s.requests, line, 0)
+        r = lines.pop(s.queues, s.requests, line)
         s.requests[r]["arrival_s"] = now_s
         submit(s, r, over_row, now_s)
 
@@ -63,16 +65,20 @@ def submit(s: State, r: int, over_row: int, now_s: float) -> None:
     """The client of request r sends it: to its pool, or to the one that takes what is too much for its pool."""
     if s.pools[s.requests[r]["pool"]]["spill_to"] != NONE:
         s.requests[r]["pool"] = spill.over(s, r, over_row, now_s)
-    if s.run[0]["calls"] == 0:
-        enter(s, r, over_row, now_s)
+    if s.run[0]["calls"] == 1:
+        clients.sending(s, r)
+    if admission.refused(s, r, now_s) != admission.WELCOME:
+        s.run[0]["in_system"] += 1
+        outcomes.reject(s, r, now_s)
+    elif s.run[0]["calls"] == 1:
+        enter_call(s, r, over_row, now_s)
     else:
-        submit_call(s, r, over_row, now_s)
+        enter(s, r, over_row, now_s)
 
 
 @compiled_apart
-def submit_call(s: State, r: int, over_row: int, now_s: float) -> None:
-    """A client that does more than wait sends request r: it waits no longer than it will."""
-    clients.sending(s, r)
+def enter_call(s: State, r: int, over_row: int, now_s: float) -> None:
+    """Request r enters; its client does more than wait, and waits no longer than it will."""
     enter_apart(s, r, over_row, now_s)
     if s.requests[r]["outcome"] == UNFINISHED:
         clients.arm(s, r)
@@ -114,7 +120,7 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
             meters.go(s, pool_row, now_s)
     else:
         # a queue of the pool's own; with a queue at each replica, the place where requests wait for the first replica
-        queues.push_back(s.queues, s.requests, pool_row, r, blocks)
+        queues.push_back(s, pool_row, r, blocks)
 
 
 @compiled
@@ -144,7 +150,7 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
         slots.take(s, row, r, now_s)
         touch(s, row)
     else:
-        queues.push_back(s.queues, s.requests, line, r, blocks)
+        queues.push_back(s, line, r, blocks)
         if pool["batching"] == 1 and room and waiting == 0:
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
@@ -160,17 +166,17 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
     """
     queue = s.queues[pool_row]
     while queue["length"] > 0:
-        r = int(queue["head"])
+        r = queues.first(s, pool_row)
         blocks = memory.needed(s.pools[pool_row], s.requests[r])
         row = routing.choose(s, pool_row, r, over_row, now_s)
         if row == NONE or not batching.has_room(s, row, r, now_s, row <= over_row):
             return
-        queues.pop_front(s.queues, s.requests, pool_row, blocks)
+        queues.pop_front(s, pool_row, r, blocks)
         replica = s.replicas[row]
         s.requests[r]["replica"] = row
         replica["outstanding"] += 1
         replica["tokens"] += s.requests[r]["prompt_tokens"]
-        queues.push_back(s.queues, s.requests, len(s.pools) + row, r, blocks)
+        queues.push_back(s, len(s.pools) + row, r, blocks)
         routing.refresh(s, row, now_s)
         if row != at_row:
             planning.attend(s, row, now_s, row <= over_row)

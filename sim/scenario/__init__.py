@@ -21,12 +21,14 @@ from sim.config import catalogue
 from sim.config.dump import to_yaml
 from sim.config.reading import Rules, read, validated
 from sim.config.references import Foreign, Reference
-from sim.config.said import said, said_all
+from sim.config.said import Problems, said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
+from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
 from sim.scenario.pool import Pool
 from sim.scenario.queues import AnyQueue, Central, PerReplica
 from sim.scenario.replica import AnyReplica, Batching, Slots
 from sim.workload import AnyWorkload
+from sim.workload.names import ClassName, TenantName
 
 __all__ = [
     "RULES",
@@ -36,9 +38,12 @@ __all__ = [
     "Central",
     "PerReplica",
     "Pool",
+    "Quota",
+    "RequestClass",
     "Scenario",
     "Slots",
     "Target",
+    "Tenant",
     "is_name",
     "json_schema",
     "load",
@@ -64,7 +69,7 @@ RULES = Rules(
         *_sheets("pools", "*", "rollouts", "*", "to"),
         Foreign(("pools", "*", "autoscaler"), "manifest", policy_node, ("kind",)),
     ),
-    user_named=(("pools",), ("workload", "streams")),
+    user_named=(("pools",), ("classes",), ("tenants",), ("workload", "streams")),
     data_paths_under=("workload", "pools"),
     data_path_keys=frozenset({"trace", "file"}),
     as_it_is=external.is_own,
@@ -98,6 +103,10 @@ class Target(BaseModel):
     metric: Annotated[Literal["ttft", "tpot", "e2e", "queue_wait"], Field(description="The latency that is meant.")]
     under_s: Annotated[PositiveDuration, Field(alias="under", description="The limit.")]
     share: Annotated[PositiveShare, Field(description="Share of requests that must be within the limit.")]
+    class_name: Annotated[
+        str | None, Field(alias="class", description="Whose requests are meant: of this class. Left out: of any.")
+    ] = None
+    tenant: Annotated[str | None, Field(description="The same: of this tenant.")] = None
 
 
 def _pool_name(text: str) -> str:
@@ -132,7 +141,32 @@ class Scenario(BaseModel):
     pools: Annotated[
         dict[Annotated[str, AfterValidator(_pool_name)], Pool], Field(description="The fleet, by name of pool.")
     ]
+    classes: Annotated[
+        dict[ClassName, RequestClass], Field(description="Classes of requests, by name; streams carry them.")
+    ] = {}
+    tenants: Annotated[dict[TenantName, Tenant], Field(description="Customers, by name; streams carry them.")] = {}
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
+
+    @property
+    def request_classes(self) -> dict[str, RequestClass]:
+        """The classes of requests, those that only streams name included; empty where there is but one kind."""
+        return classes_of(self)
+
+    @property
+    def customers(self) -> dict[str, Tenant]:
+        """The tenants, those that only streams name included."""
+        return tenants_of(self)
+
+    @property
+    def stream_classes(self) -> tuple[str | None, ...]:
+        """The class of each stream's requests, in the order of `workload.stream_names`; None if there are none."""
+        none = DEFAULT if self.request_classes else None
+        return tuple(name or none for name in carried(self, "class_name").values())
+
+    @property
+    def stream_tenants(self) -> tuple[str | None, ...]:
+        """Whose requests each stream's are, in the same order; None if nobody's."""
+        return tuple(carried(self, "tenant").values())
 
     @property
     def stream_pools(self) -> tuple[str, ...]:
@@ -159,7 +193,8 @@ class Scenario(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*self._window_problems(), *self._stream_problems(), *self._transfer_problems()]
+        problems: Problems = [*self._window_problems(), *self._stream_problems(), *self._transfer_problems()]
+        problems += unfitting(self)
         if problems:
             raise said_all(problems)
         return self
@@ -178,7 +213,7 @@ class Scenario(BaseModel):
         problems: list[tuple[tuple[str, ...], str]] = []
         names = self.workload.stream_names
         for stream in names if self.pools else ():
-            at = ("workload",) if len(names) == 1 and stream == "requests" else ("workload", "streams", stream)
+            at = self.stream_place(stream)
             name = self._pool_or_why(stream)
             if isinstance(name, tuple):
                 problems.append(((*at, *name[0]), name[1]))
@@ -220,6 +255,16 @@ class Scenario(BaseModel):
             if problem:
                 problems.append((("pools", name, "kv_transfer", "to"), problem))
         return problems
+
+    def stream_place(self, stream: str) -> tuple[str, ...]:
+        """The keys that lead to a stream in the file."""
+        alone = self.workload.stream_names == ("requests",)
+        return ("workload",) if alone else ("workload", "streams", stream)
+
+    def pool_of(self, stream: str) -> str | None:
+        """The pool that a stream goes to; None if that is not known."""
+        found = self._pool_or_why(stream)
+        return found if isinstance(found, str) else None
 
     def _pool_or_why(self, stream: str) -> str | tuple[tuple[str, ...], str]:
         """The pool of a stream; or a key below the stream and why there is none."""

@@ -89,6 +89,8 @@ class Serving:
         for job in sorted(done, key=lambda job: (job.output - job.made, job.row) if job.row in decoded else (-99, 0)):
             job.finish_s = client_s
             machine.batch.remove(job)
+            if not job.sent:
+                machine.keeps(job)
             machine.leaves(job, job.prompt)
             machine.changed = True
             self.ended(job, "completed")
