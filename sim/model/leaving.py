@@ -42,11 +42,14 @@ def ring(s: State, now_s: float) -> None:
         transitions.arrive_apart(s, clients.again(s, r, 0, now_s), now_s)
     else:
         outcome = verdict(s, r, now_s)
-        if outcome == NONE:
-            hedge(s, r, now_s)
-        else:
+        copy_s = clients.next_copy_s(s, r)
+        if outcome != NONE:
             outcomes.give_up(s, r, outcome, now_s)
             withdraw(s, r, now_s)
+        elif copy_s <= now_s and not clients.first_token_seen(s, r, copy_s):
+            hedge(s, r, now_s)
+        else:
+            clients.arm(s, r)  # what it was set for has come in time after all
     if s.queues[len(s.queues) - 1]["length"] > 0:
         transitions.release(s, len(s.replicas), now_s)
 

@@ -17,6 +17,7 @@ from sim.model import (
     outcomes,
     pace,
     planning,
+    preemption,
     prefix,
     queues,
     routing,
@@ -195,6 +196,9 @@ def _let_in(s: State, pool_row: int, now_s: float) -> None:
     while s.queues[pool_row]["length"] > 0:
         r = int(queues.first(s, pool_row))
         row = int(routing.choose(s, pool_row, r, len(s.replicas), now_s))
+        pool = s.pools[pool_row]
+        if row == NONE and pool["preemptive"] == 1 and pool["central"] == 1:
+            row = int(preemption.replica_for(s, pool_row, r, now_s))
         if row == NONE:
             return
         queues.pop_front(s, pool_row, r, memory.needed(s.pools[pool_row], s.requests[r]))
@@ -285,11 +289,7 @@ def _keep(s: State, row: int, now_s: float) -> None:
         request = s.requests[place["request"]]
         seat = int(place["older"])
         if make["batching"] == 0:
-            left_s = float(place["stop"]) - now_s
-            first_s = float(request["first_service_s"]) - (float(request["service_s"]) - left_s)
-            request["service_s"], request["first_service_s"] = left_s, max(first_s, 0.0)
-            if first_s > 0.0:
-                request["first_token_s"] = math.nan  # it was only foreseen
+            slots.keep(place, request, now_s)
         elif place["stop"] >= 0:
             request["done_tokens"] += int(place["offset"]) + made - int(place["prompt"])
 

@@ -19,6 +19,7 @@ from sim.result.lives import lives_block
 from sim.result.occupancy import occupancy
 from sim.result.parties import Party, Share, cost_shares, fairness, parties
 from sim.result.provenance import version
+from sim.result.recovery import recovery_block
 from sim.result.transfer import transfer_block
 from sim.result.window import Window, measured_window
 
@@ -68,6 +69,7 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
         "simulated_s": float(log.end_s),
         "measured_s": window.length_s,
         **blocks[None],
+        "recovery": recovery_block(scenario, log),
         "pools": pools,
         **_parties(log, asked, cost_shares(log, window, sent, list(shown.values()), whose) if whose else {}),
         "run": _run(scenario, log),

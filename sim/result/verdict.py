@@ -34,6 +34,7 @@ def verdict(summary: dict[str, Any], timeline: Columns) -> str:
         return f"No request arrived in the measured {words.duration(summary['measured_s'])}. {fleet_sentence(summary)}"
     sentences = (
         service_sentence(summary),
+        recovery_sentence(summary),
         sending_sentence(summary),
         fleet_sentence(summary),
         peak_sentence(summary, timeline),
@@ -56,6 +57,21 @@ def service_sentence(summary: dict[str, Any]) -> str:
     metric, told = ("answered", e2e) if ttft == e2e else ("given their first token", ttft)
     half, tail = words.duration(told["p50"]), words.duration(told["p99"])
     return f"Half of the requests are {metric} within {half}, 99% within {tail}{lost}."
+
+
+def recovery_sentence(summary: dict[str, Any]) -> str:
+    """That the service does not come back after a burst, if it does not; else nothing."""
+    found = summary["recovery"]
+    if found is None or not found["metastable"]:
+        return ""
+    said = (
+        f"After the burst at {words.duration(found['burst']['from_s'])} the service does not come back: "
+        f"{words.share(found['goodput_after_share'])} of requests are answered in time, though the load is "
+        f"{words.share(found['load_after_share'])} of what it carried before"
+    )
+    if found["attempts_after"] >= LEAST_AMPLIFICATION:
+        said += f"; clients send each request {words.count(found['attempts_after'])} times"
+    return f"{said} (a metastable failure)."
 
 
 def sending_sentence(summary: dict[str, Any]) -> str:

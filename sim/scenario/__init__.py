@@ -27,6 +27,7 @@ from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, 
 from sim.scenario.pool import Pool
 from sim.scenario.queues import AnyQueue, Central, PerReplica
 from sim.scenario.replica import AnyReplica, Batching, Slots
+from sim.scenario.routes import Labels, Route, route_problems, spill_problems
 from sim.workload import AnyWorkload
 from sim.workload.names import ClassName, TenantName
 
@@ -141,10 +142,17 @@ class Scenario(BaseModel):
     pools: Annotated[
         dict[Annotated[str, AfterValidator(_pool_name)], Pool], Field(description="The fleet, by name of pool.")
     ]
+<<<<<<< HEAD
+    routes: Annotated[
+        tuple[Route, ...] | None,
+        Field(description="Which pool requests go to: the first rule that holds, else their stream's pool."),
+    ] = None
+=======
     classes: Annotated[
         dict[ClassName, RequestClass], Field(description="Classes of requests, by name; streams carry them.")
     ] = {}
     tenants: Annotated[dict[TenantName, Tenant], Field(description="Customers, by name; streams carry them.")] = {}
+>>>>>>> main
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
 
     @property
@@ -170,10 +178,18 @@ class Scenario(BaseModel):
 
     @property
     def stream_pools(self) -> tuple[str, ...]:
-        """The pool that each stream goes to, in the order of `workload.stream_names`."""
+        """The pool that each stream goes to where no route says otherwise, in the order of `workload.stream_names`."""
         pools = [self._pool_or_why(stream) for stream in self.workload.stream_names]
         assert all(isinstance(pool, str) for pool in pools)
         return tuple(str(pool) for pool in pools)
+
+    @property
+    def labels(self) -> dict[str, Labels]:
+        """What routes know of the streams, in the order of `workload.stream_names`."""
+        return {
+            name: Labels(_told(stream, "class"), _told(stream, "tenant"), _told(stream, "model"), stream.brings_tokens)
+            for name, stream in self.workload.by_name().items()
+        }
 
     @property
     def digest(self) -> str:
@@ -194,7 +210,11 @@ class Scenario(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         problems: Problems = [*self._window_problems(), *self._stream_problems(), *self._transfer_problems()]
+<<<<<<< HEAD
+        problems += self._route_problems()
+=======
         problems += unfitting(self)
+>>>>>>> main
         if problems:
             raise said_all(problems)
         return self
@@ -226,6 +246,16 @@ class Scenario(BaseModel):
                     (at, f"needs 'prompt_tokens' and 'output_tokens': the replicas of pool '{name}' are batching")
                 )
         return problems
+
+    def _route_problems(self) -> Problems:
+        """What does not fit in the rules that send requests to pools, and in what pools pass on."""
+        kinds = {name: pool.replica.kind for name, pool in self.pools.items()}
+        homes = {name: self._pool_or_why(name) for name in self.workload.stream_names if self.pools}
+        known = {name: pool for name, pool in homes.items() if isinstance(pool, str)}
+        return [
+            *route_problems(self.routes or (), self.labels, known, kinds),
+            *spill_problems({name: pool.queue.spill for name, pool in self.pools.items()}, kinds),
+        ]
 
     def _transfer_problems(self) -> list[tuple[tuple[str, ...], str]]:
         """What does not fit between a pool that prefills and the one that decodes."""
@@ -269,7 +299,17 @@ class Scenario(BaseModel):
     def _pool_or_why(self, stream: str) -> str | tuple[tuple[str, ...], str]:
         """The pool of a stream; or a key below the stream and why there is none."""
         wanted, pools = self.workload.stream_pool(stream), list(self.pools)
+        model = self.workload.by_name()[stream].model
+        if model is not None:
+            served = {name: pool.model.name for name, pool in self.pools.items() if pool.model is not None}
+            pools = [name for name, serves in served.items() if serves == model]
+            if not pools:
+                rest = catalogue.did_you_mean(model, list(served.values()))
+                return (("model",), f"no pool serves model '{model}'{rest}")
+            if wanted in served and wanted not in pools:
+                return (("pool",), f"pool '{wanted}' serves '{served[wanted]}', and the stream wants '{model}'")
         if wanted is not None:
+            pools = list(self.pools)
             return (
                 wanted
                 if wanted in pools
@@ -285,6 +325,15 @@ class Scenario(BaseModel):
             (),
             f"needs 'pool', one of {', '.join(pools)}: with several pools, it is not clear where this stream goes",
         )
+
+
+def _told(stream: BaseModel, key: str) -> str | None:
+    """What a stream says under a key of its file."""
+    for name, info in type(stream).model_fields.items():
+        if key in (name, info.alias):
+            value = getattr(stream, name)
+            return None if value is None else str(value)
+    return None
 
 
 def load(source: str | Path | Mapping[str, Any] | Scenario, sets: Sequence[str] = ()) -> Scenario:
