@@ -322,11 +322,15 @@ def tokens(state: State, resuming: Container[int] = ()) -> None:
     `resuming` are the pools whose requests go on elsewhere with what a replica that ended had done for them.
     """
     run, fleet = state.run[0], len(state.pools) + len(state.replicas)
-    unfinished = int((state.requests["outcome"] == UNFINISHED).sum())
+    rows = state.requests[: int(run["rows"])]
+    if run["calls"] == 1:  # behind those that arrive by themselves there are some that were never sent
+        rows = rows[(state.calls["sent"][: len(rows)] == 1) | (np.arange(len(rows)) < run["arrivals"])]
+    unfinished = int((rows["outcome"] == UNFINISHED).sum())
     places = np.delete(state.queues, slice(int(run["lines0"]), len(state.queues) - 1))  # others say it once more
     held = int(places["length"][fleet:].sum())
     assert run["in_system"] == unfinished - held
-    assert run["finished"] + unfinished == run["arrivals"] == run["next_arrival"] == len(state.requests)
+    assert run["finished"] + unfinished == run["expected"] == len(rows)
+    assert run["next_arrival"] == run["arrivals"] == (len(rows) if run["calls"] == 0 else run["arrivals"])
     assert places["length"].sum() == unfinished
     assert not state.queues["length"][len(state.pools) : fleet].any()
     assert not places["blocks"][len(state.pools) :].any()
@@ -343,7 +347,9 @@ def tokens(state: State, resuming: Container[int] = ()) -> None:
 
 def processed(state: State, row: int, resumes: bool) -> None:
     """Tokens of one pool: what its replicas have processed is what its requests are made of, and what was lost."""
-    requests = state.requests[state.requests["pool"] == row]
+    requests = state.requests[: int(state.run[0]["rows"])]
+    calls = state.calls[: len(requests)][requests["pool"] == row] if state.run[0]["calls"] == 1 else None
+    requests = requests[requests["pool"] == row]
     own = requests[requests["outcome"] == COMPLETED]
     makes = state.pools["home"] == row
     replicas = state.replicas[makes[state.replicas["pool"]]]
@@ -352,8 +358,11 @@ def processed(state: State, row: int, resumes: bool) -> None:
     # a request that begins again may find more of its prompt in the prefix cache than at first
     lost = bool(requests["lost"].any())
     again = bool((requests["prefix0"] != NONE).any()) and (total["preemptions"] > 0 or lost)
+    if calls is not None:
+        kept += int(calls["prefilled"].sum())
+        again |= total["preemptions"] > 0 or lost
     assert total["prefilled"] == kept + total["recomputed"] or again, f"prefilled {total}, kept {kept}"
-    if (state.pools["verified"][makes] > 1).any():
+    if (state.pools["verified"][makes] > 1).any() or (calls is not None and calls["prefilled"].any()):
         return
     # every prefill that comes to its end gives one token, every decode step one; some of them may be lost
     prefills = int(own["output_tokens"].astype(np.int64).sum()) - total["decoded"]
