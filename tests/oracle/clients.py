@@ -41,6 +41,7 @@ class Clients(Control):
         self.jobs = list(jobs)
         for row, job in enumerate(self.jobs):
             job.row = row
+            job.drawn = (job.service_s, job.cached)
         self.senders = senders
         self.horizon_s = horizon_s
         self.credit = [sender.most_credit for sender in senders]
