@@ -344,6 +344,19 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     ),
     "faults.retried": ("requests", REQUESTS, "Requests that lost a replica under them and were served again."),
     "faults.lost": ("requests", REQUESTS, "All requests that lost a replica under them, those that failed for it too."),
+    "recovery": (
+        "",
+        TIME,
+        "What became of the service after the burst that it took worst; null for a run without a burst (at least "
+        "1.5 times the load around it). `burst`: `from_s`, `to_s`, `offered_per_s`, `usual_per_s`. "
+        "`goodput_before_share`, `goodput_after_share`: of the requests that come, those answered in time (completed, "
+        "and within all limits of the SLO); after: in the second half of `watched_s`, from the burst's end to the "
+        "horizon. `load_after_share`: what is offered then, of the most that was carried before. `attempts_after`: "
+        "of a request. `recovered_after_s`: until nine tenths of the goodput before are back and stay; null: not in "
+        "this run. `state`: `recovered`; `slow`: the queue that the burst left is still worked off; `overloaded`: "
+        "more than 1.1 times the load that was carried before; `unknown`: watched for less than three times the "
+        "burst's length; or `metastable`: none of these, the failure keeps itself going. `metastable`: true or false.",
+    ),
     "pools": (
         "",
         "",

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import simpy
 
-from sim.fleet import setup
+from sim.fleet import callers, deadlines, setup
 from sim.fleet.clock import ARRIVAL, COMPLETION, TIMER, Clock
 from sim.fleet.fleet import Fleet
+from sim.fleet.reserve import Reserve
 from sim.fleet.sampling import Sampler, edges
 from sim.model import compiled, leaving, lives, loop, state, timers, tournament, transitions
+from sim.model.calls import in_order
 from sim.model.specs import PoolSpec
 from sim.model.tables import NONE, REQUEST, State
 from sim.model.work import work_law
 from sim.result import Result
 from sim.result.log import RunLog
 from sim.scenario import Scenario
-from sim.workload.demand import PREFIX_BLOCK_TOKENS
 
 SMALL = 5_000
 """Up to this many requests, plain Python on the SimPy calendar is done before a compiler has even been loaded."""
@@ -34,14 +35,15 @@ SMALL = 5_000
 SLICE_EVENTS = 1_000_000
 """Events between two looks at the progress bar and the keyboard."""
 
-LEAST_ROOM = 1024
-"""Rows by which the table of requests grows at least."""
-
 Notice = Callable[[], None]
 """Called when the data plane has noted something that control must see at its time."""
 
 Progress = Callable[[float, int, int, int], None]
 """Called with (simulated seconds, requests arrived, requests ended, requests in all)."""
+
+
+def _nothing() -> None:
+    """Clients that just wait need no more rows."""
 
 
 def _nobody() -> None:
@@ -67,26 +69,32 @@ def simulate(
     requests = setup.request_table(scenario, demand)
     setup.check_servable(scenario, specs, requests)
     setup.check_memory(specs, demand)
+    deadlines.check(scenario, specs, demand, requests)
     calendar = scenario.calendar
     if calendar == "auto":
-        calendar = "simpy" if len(requests) <= SMALL else "compiled"
+        calendar = "simpy" if len(requests) <= SMALL and demand.more is None else "compiled"
     if len(requests) > SMALL or calendar == "compiled":
         _warm_up(calendar, on_compile)
 
-    streams, notes, prefixes = demand.streams, demand.notes, demand.prefixes
+    senders, tenants = callers.senders(scenario), callers.tenants(scenario)
+    calls = callers.call_table(scenario, demand, requests)
+    more, links = demand.more, demand.links
+    streams, notes, prefixes, sizes = demand.streams, demand.notes, demand.prefixes, demand.prefix_sizes
     del demand  # its columns are in the table now: at 11 million requests they weigh half a gigabyte
 
-    senders = setup.senders(scenario)
-    tables = state.build(specs, requests, senders, prefixes, PREFIX_BLOCK_TOKENS)
+    ends_s = math.inf if scenario.horizon_s is None else scenario.horizon_s
+    tables = state.build(specs, requests, senders, prefixes, sizes, tenants, calls, ends_s)
+    reserve = Reserve(tables, scenario, specs, more, links)
     clock = Clock()
     fleet = Fleet(clock, tables, scenario, specs, makes, replication, horizon_s)
     bins_s = edges(horizon_s)
     sampler = Sampler(clock, tables, np.unique(np.append(bins_s, scenario.warmup_s)))
     started = time.perf_counter()
     run = SimpyCalendar if calendar == "simpy" else CompiledCalendar
-    events = run(clock, tables, horizon_s, fleet.notice, progress).run()
+    events = run(clock, tables, horizon_s, fleet.notice, progress, reserve.refill).run()
     engine_s = time.perf_counter() - started
-    if any(sender.max_in_flight is not None for sender in senders):
+    requests, calls = in_order(tables)
+    if calls is None and any(sender.max_in_flight is not None for sender in senders):
         # a client that holds requests back decides when they arrive: each stream keeps its order, all of them may not
         requests = requests[np.argsort(requests["arrival_s"], kind="stable")]
 
@@ -108,9 +116,20 @@ def simulate(
         preemptions=int(tables.replicas["preemptions"].sum()),
         wall_s=time.perf_counter() - began,
         engine_s=engine_s,
+        calls=calls,
+        classes=tuple(scenario.request_classes),
+        tenants=tuple(scenario.customers),
+        stream_class=_places(scenario.stream_classes, scenario.request_classes),
+        stream_tenant=_places(scenario.stream_tenants, scenario.customers),
     )
     fleet.close()
     return Result(scenario, log)
+
+
+def _places(names: Sequence[str | None], among: Iterable[str]) -> tuple[int, ...]:
+    """The place of each name among others, NONE for none; nothing where there are no others."""
+    places = {name: place for place, name in enumerate(among)}
+    return tuple(NONE if name is None else places[name] for name in names) if places else ()
 
 
 class Calendar:
@@ -126,18 +145,15 @@ class Calendar:
         ends_s: float = math.inf,
         notice: Notice = _nobody,
         progress: Progress | None = None,
+        refill: Callable[[], None] = _nothing,
     ) -> None:
         self.clock = clock
         self.tables = tables
         self.ends_s = ends_s
         self.notice = notice
         self.progress = progress
-
-    def make_room(self) -> None:
-        """Lengthen the table of requests when the next timer may need a row that there is not."""
-        rows = len(self.tables.requests)
-        if self.tables.run["calls"][0] == 1 and self.tables.run["rows"][0] == rows:
-            state.grow(self.tables, rows + max(rows >> 1, LEAST_ROOM))
+        self.refill = refill
+        """Called when the model's table of requests is full, or users ask for what is not drawn yet."""
 
 
 class SimpyCalendar(Calendar):
@@ -190,14 +206,12 @@ class SimpyCalendar(Calendar):
                 yield clock.at(self.timer_s, TIMER)
             except simpy.Interrupt:
                 continue
-            self.make_room()
+            self.refill()
             self.events += 1
             leaving.ring(tables, clock.now)
 
     def _look(self) -> None:
         """Tell the replicas whose plan has changed, all but the one that has just run."""
-        if self.timers is not None and timers.next_s(self.tables) != self.timer_s:
-            self.timers.interrupt()
         touched = self.tables.run["touched"]
         for row in self.tables.lists[len(self.replicas) :][: touched[0]].tolist():
             self.tables.replicas["touched"][row] = 0
@@ -209,11 +223,16 @@ class SimpyCalendar(Calendar):
     def run(self) -> int:
         """To the end of everything; returns the number of transitions."""
         step, run = self.clock.step, self.tables.run
-        touched, noticed, finished, expected = (run[name] for name in ("touched", "noticed", "finished", "expected"))
+        names = ("touched", "noticed", "asked", "finished", "expected")
+        touched, noticed, asked, finished, expected = (run[name] for name in names)
         try:
             while True:
                 for _ in range(SLICE_EVENTS >> 4):
                     step()
+                    if asked[0]:
+                        self.refill()
+                    if self.timers is not None and timers.next_s(self.tables) != self.timer_s:
+                        self.timers.interrupt()  # a request that waits has set one, or one has been called off
                     if touched[0]:
                         self._look()
                     if noticed[0]:
@@ -239,7 +258,7 @@ class CompiledCalendar(Calendar):
             stop_s = clock.peek()
             if not clock.next_is_internal():
                 while not loop.run_until(tables, wakes, stop_s, SLICE_EVENTS):
-                    self.make_room()
+                    self.refill()
                     _report(self.progress, tables, float(run["last_finish_s"]))
                 if run["noticed"] > 0:
                     self.notice()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -81,7 +82,7 @@ def prefix_lists(demand: Demand) -> list[list[int]]:
     lists = []
     for at in demand.prefix0.tolist():
         flat = demand.prefixes[at:].tolist() if at >= 0 else [-1]
-        lists.append(flat[: flat.index(-1)])
+        lists.append(list(itertools.takewhile(lambda name: name >= 0, flat)))
     return lists
 
 

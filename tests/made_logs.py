@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.model.tables import COMPLETED, NONE, OUTCOMES, REJECTED, REQUEST, UNFINISHED
+from sim.model import calls as model_calls
+from sim.model.tables import COMPLETED, NONE, OUTCOMES, REJECTED, REQUEST
 from sim.model.work import WorkLaw
 from sim.result import DecisionRow, RunLog
 from sim.result.log import DOWN, SAMPLE, WHY, new_spans
@@ -76,6 +77,16 @@ def lives(*rows: dict[str, Any]) -> np.ndarray:
     for place, given in enumerate(rows):
         for name, value in given.items():
             made[place][name] = WHY.index(value) if name == "why" else value
+    return made
+
+
+def calls(table: np.ndarray, *rows: dict[str, Any]) -> np.ndarray:
+    """Call rows beside request rows, from what differs from the only attempt of a client who bears anything."""
+    made = model_calls.table(table)
+    made["sent"] = 1
+    for place, given in enumerate(rows):
+        for name, value in given.items():
+            made[place][name] = value
     return made
 
 
@@ -209,4 +220,7 @@ def elastic_log(count: int = 20_000, horizon_s: float = 7200.0, bins: int = 288)
     return replace(made, spans=spans, down=down, decisions=decisions, rooms=(40,))
 
 
-__all__ = ["NAN", "UNFINISHED", "downs", "elastic_log", "lives", "log", "queue_log", "requests", "scenario", "target"]
+__all__ = [
+    *("NAN", "UNFINISHED", "calls", "downs", "elastic_log", "lives", "log", "queue_log", "requests", "scenario"),
+    "target",
+]

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.model import calls as call_rows
-from sim.model import lives, loop, state, tournament
+from sim.model import lives, loop, prefix, state, tournament
 from sim.model.specs import PoolSpec, SenderSpec
 from sim.model.tables import NONE, REQUEST, State
 from tests.oracle import Job, Step
 
-PIECE = 16
-"""Tokens of a block of a prompt that has an id."""
+Named = tuple[Sequence[int], Sequence[int]]
+"""Ids of the blocks of prompts, list by list, and the tokens of each id."""
 
 ROOM = 5
 """Rows by which the table of requests grows: few, so that it grows often."""
@@ -37,7 +37,7 @@ def table(jobs: list[Job]) -> NDArray[Any]:
         row["pool"] = job.pool
         row["stream"] = job.stream
         row["cached_tokens"] = job.cached
-    rows["prefix0"], _ = prefixes(jobs)
+    rows["prefix0"], _ = lists(jobs)
     return rows
 
 
@@ -54,25 +54,36 @@ def call_table(jobs: list[Job], requests: NDArray[Any]) -> NDArray[Any]:
     return rows
 
 
-def prefixes(jobs: list[Job]) -> tuple[list[int], list[int]]:
-    """Where each job's list of prompt blocks begins (NONE: it has none), and all lists, each closed by NONE."""
+def lists(jobs: list[Job]) -> tuple[list[int], list[int]]:
+    """Where each job's list of prompt blocks begins (NONE: it has none), and all lists, each closed as it should be."""
     starts, names = [], []
     for job in jobs:
-        starts.append(len(names) if job.prefix else NONE)
-        names += [*job.prefix, NONE] if job.prefix else []
+        named = bool(job.prefix) or job.answer != NONE
+        starts.append(len(names) if named else NONE)
+        names += [*job.prefix, NONE if job.answer == NONE else prefix.closing(job.answer)] if named else []
     return starts, names
+
+
+def prefixes(jobs: list[Job]) -> Named:
+    """What these jobs name, for `run` and `play`."""
+    tokens: dict[int, int] = {}
+    for job in jobs:
+        for name, size in (*zip(job.prefix, job.sizes, strict=True), (job.answer, job.answer_tokens)):
+            assert tokens.setdefault(name, size) == size, f"block {name} has {size} tokens, and others elsewhere"
+    tokens.pop(NONE, None)
+    return lists(jobs)[1], [tokens[name] for name in range(len(tokens))]
 
 
 def run(
     specs: list[PoolSpec],
     requests: NDArray[Any],
     most_in_flight: list[int | None] | None = None,
-    names: list[int] | None = None,
+    named: Named = ((), ()),
 ) -> State:
     """Every replica ready at zero, then every event to the end."""
     replicas = sum(spec.replicas for spec in specs)
     opened = [Step(0.0, "open", row) for row in range(replicas)]
-    return play(specs, requests, opened, most_in_flight, names)[0]
+    return play(specs, requests, opened, most_in_flight, named)[0]
 
 
 def play(
@@ -80,7 +91,7 @@ def play(
     requests: NDArray[Any],
     steps: Sequence[Step],
     most_in_flight: list[int | None] | None = None,
-    names: list[int] | None = None,
+    named: Named = ((), ()),
     lets_go: bool = True,
     senders: Sequence[SenderSpec] | None = None,
     calls: NDArray[Any] | None = None,
@@ -93,7 +104,7 @@ def play(
     """
     streams = int(requests["stream"].max(initial=0)) + 1
     senders = senders or [SenderSpec(max_in_flight=most) for most in most_in_flight or [None] * streams]
-    s = state.build(specs, requests, senders, names or (), PIECE, calls=calls, ends_s=ends_s)
+    s = state.build(specs, requests, senders, *named, calls=calls, ends_s=ends_s)
     wakes = tournament.build(len(s.replicas))
     notices: list[float] = []
     for step in steps:

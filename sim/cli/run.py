@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as Grid
 
-    from sim.report.tables import Table
+    from sim.report.table import Table
     from sim.result import Result
 
 SLO_MISSED = 99

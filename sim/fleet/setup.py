@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 from sim.autoscaling.observation import BUSY_SHARE, KV_USAGE, RUNNING, WAITING, WORK_AHEAD
 from sim.config import machine
 from sim.config.errors import ConfigError, DataError, Problem
+from sim.fleet.routed import pools_of, spilling
 from sim.hardware import IterationLaw
 from sim.model import meters
-from sim.model.specs import PoolSpec, SenderSpec
+from sim.model.specs import PoolSpec
 from sim.model.tables import NONE, PREFIX, REQUEST
 from sim.scenario import Batching, Central, PerReplica, Pool, Scenario
-from sim.workload.demand import Demand
+from sim.workload.demand import KV_BLOCK_TOKENS, Demand
+from sim.workload.generated import Generated
 from sim.workload.replayed import Replayed
 
-BLOCK_TOKENS = 16
-"""Tokens of a block of KV memory, as vLLM has them; a capacity given directly is meant to the token."""
+BLOCK_TOKENS = KV_BLOCK_TOKENS
+"""Tokens of a block of KV memory; a capacity given directly is meant to the token."""
 
 
 def horizon_s(scenario: Scenario, demand: Demand) -> float:
@@ -98,8 +100,8 @@ def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
         metered=any(query.metric not in _LOOKED_UP for query in pool.autoscaler.queries),
         seats=pool.replica.seats,
         central=isinstance(pool.queue, Central),
-        router=pool.queue.router if isinstance(pool.queue, PerReplica) else "",
         max_waiting=pool.queue.max_waiting,
+        **_routing(pool, names),
         overhead_s=pool.overhead_s,
     )
     if not isinstance(pool.replica, Batching):
@@ -123,6 +125,20 @@ def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
         lookahead=law.lookahead,
         overhead_s=law.overhead_s,
     )
+
+
+def _routing(pool: Pool, names: list[str]) -> dict[str, Any]:
+    """How the replica of a request is picked, and where the pool sends what is too much for it."""
+    found: dict[str, Any] = {"router": ""}
+    if isinstance(pool.queue, PerReplica):
+        router = pool.queue.routing
+        said = {"refresh_s": router.refresh_s, "counts_own": router.counts_own, "load_bound": router.load_bound}
+        found = {"router": router.kind} | {name: value for name, value in said.items() if value is not None}
+    spill = pool.queue.spill
+    if spill is not None:
+        found["spill_to"] = names.index(spill.to)
+        found |= {} if spill.above is None else {"spill_above": spill.above}
+    return found
 
 
 _LOOKED_UP = frozenset((WAITING, RUNNING, KV_USAGE, BUSY_SHARE, WORK_AHEAD))
@@ -163,16 +179,8 @@ def _handing_over(pool: Pool, names: list[str]) -> dict[str, Any]:
     }
 
 
-def senders(scenario: Scenario) -> list[SenderSpec]:
-    """Those who send the requests of each stream, for the model."""
-    workload = scenario.workload
-    return [SenderSpec(max_in_flight=workload.most_in_flight(name)) for name in workload.stream_names]
-
-
 def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:
     """Request rows for the model, in arrival order."""
-    names = list(scenario.pools)
-    pool_of = np.array([names.index(pool) for pool in scenario.stream_pools], np.int16)
     requests = np.zeros(len(demand), REQUEST)
     for name in ("arrival_s", "service_s", "first_service_s", "ticket", "stream"):
         requests[name] = getattr(demand, name)
@@ -181,7 +189,7 @@ def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:
     for name in ("start_s", "first_token_s", "finish_s"):
         requests[name] = np.nan
     requests["replica"] = NONE
-    requests["pool"] = pool_of[demand.stream] if len(pool_of) > 1 else pool_of[0]
+    requests["pool"] = pools_of(scenario, requests)
     return requests
 
 
@@ -209,14 +217,15 @@ def _check_make(scenario: Scenario, path: str, spec: PoolSpec, need: NDArray[Any
             continue
         request = requests[worst]
         stream = list(scenario.workload.stream_names)[int(request["stream"])]
+        sender = scenario.workload.by_name()[stream]
+        bound = ", of sessions `max_context:`" if isinstance(sender, Generated) and sender.session else ""
         problem = Problem(
             f"request {worst} of stream '{stream}' has {request['prompt_tokens']} prompt and "
             f"{request['output_tokens']} output tokens and can never be served: {what} {limit} tokens "
-            f"({int((need > limit).sum())} such requests); bound the lengths (`max:`) or give {remedy}",
+            f"({int((need > limit).sum())} such requests); bound the lengths (`max:`{bound}) or give {remedy}",
             path=path,
         )
-        replayed = isinstance(scenario.workload.by_name()[stream], Replayed)
-        raise DataError(problem) if replayed else ConfigError(problem)
+        raise DataError(problem) if isinstance(sender, Replayed) else ConfigError(problem)
 
 
 def check_memory(specs: list[PoolSpec], demand: Demand) -> None:
@@ -228,7 +237,7 @@ def check_memory(specs: list[PoolSpec], demand: Demand) -> None:
             Problem(
                 f"prefix caches of {replicas:,} replicas for {ids:,} different blocks take {needed / 2**30:.3g} GiB of "
                 f"memory, and this machine has {there / 2**30:.3g}: replay fewer requests (`limit`), have fewer "
-                "replicas, or leave the hashes out (`prefixes: false`)",
+                "replicas, or leave the hashes out (`prefixes: false`; of sessions: `prefix_cache: false`)",
                 "workload",
             )
         )
@@ -239,8 +248,8 @@ def _most_tokens(specs: list[PoolSpec], row: int, requests: NDArray[Any]) -> NDA
     whole = requests["prompt_tokens"] + requests["output_tokens"] - 1
     if specs[row].next_pool is not None:
         whole = requests["prompt_tokens"]
-    comes = requests["pool"] == row
+    comes = np.isin(requests["pool"], spilling(specs, row))
     for other, spec in enumerate(specs):
         if spec.next_pool == row:
-            comes |= (requests["pool"] == other) & (requests["output_tokens"] > 1)
+            comes |= np.isin(requests["pool"], spilling(specs, other)) & (requests["output_tokens"] > 1)
     return np.where(comes, whole, 0)

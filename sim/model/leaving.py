@@ -42,11 +42,14 @@ def ring(s: State, now_s: float) -> None:
         transitions.arrive_apart(s, clients.again(s, r, 0, now_s), now_s)
     else:
         outcome = verdict(s, r, now_s)
-        if outcome == NONE:
-            hedge(s, r, now_s)
-        else:
+        copy_s = clients.next_copy_s(s, r)
+        if outcome != NONE:
             outcomes.give_up(s, r, outcome, now_s)
             withdraw(s, r, now_s)
+        elif copy_s <= now_s and not clients.first_token_seen(s, r, copy_s):
+            hedge(s, r, now_s)
+        else:
+            clients.arm(s, r)  # what it was set for has come in time after all
     if s.queues[len(s.queues) - 1]["length"] > 0:
         transitions.release(s, len(s.replicas), now_s)
 
@@ -134,8 +137,7 @@ def leave_pool(s: State, r: int, now_s: float) -> None:
     """Request r leaves the queue of its pool; if it was the first, the next may be served."""
     pool_row = pool_of(s, r)
     pool = s.pools[pool_row]
-    was_first = s.queues[pool_row]["head"] == r
-    queues.take_out(s.queues, s.requests, pool_row, r, memory.needed(pool, s.requests[r]))
+    was_first = queues.take_out(s, pool_row, r, memory.needed(pool, s.requests[r]))
     outcomes.gone(s)
     if pool["metered"] == 1:
         meters.go(s, pool_row, now_s)
@@ -149,8 +151,7 @@ def leave_queue(s: State, r: int, row: int, now_s: float) -> None:
     replica = s.replicas[row]
     make = s.pools[replica["pool"]]
     line = len(s.pools) + row
-    was_first = s.queues[line]["head"] == r
-    queues.take_out(s.queues, s.requests, line, r, memory.needed(make, s.requests[r]))
+    was_first = queues.take_out(s, line, r, memory.needed(make, s.requests[r]))
     replica["outstanding"] -= 1
     replica["tokens"] -= s.requests[r]["prompt_tokens"]
     if s.requests[r]["preempted"] == 1:
@@ -187,7 +188,7 @@ def leave_slot(s: State, r: int, row: int, seat: int, now_s: float) -> None:
 @compiled
 def left(s: State, row: int, now_s: float) -> None:
     """Replica `row` has one request less: routers see it, and control if it was the last of one that drains."""
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     make = s.pools[s.replicas[row]["pool"]]
     if make["central"] == 1 and make["batching"] == 1 and s.queues[int(make["home"])]["length"] > 0:
         transitions.dispatch(s, int(make["home"]), len(s.replicas), len(s.replicas), now_s)

@@ -17,6 +17,7 @@ from sim.model import (
     outcomes,
     pace,
     planning,
+    preemption,
     prefix,
     queues,
     routing,
@@ -48,18 +49,18 @@ def open_replica(s: State, row: int, now_s: float, make_row: int | None = None) 
     replica["ready_s"] = replica["boundary_s"] = now_s
     s.lists[pool["replica0"] + pool["ready"]] = row
     pool["ready"] += 1
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     if pool["batching"] == 1:
         if pool["central"] == 1:
             transitions.dispatch(s, pool_row, row, len(s.replicas), now_s)
         planning.plan(s, row, now_s)
         if pool["central"] == 1:
             # as after a wake-up: who was admitted shares blocks with others, so there may be room for one more
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             transitions.dispatch(s, pool_row, len(s.replicas), len(s.replicas), now_s)
     else:
         slots.fill(s, row, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     transitions.touch(s, row)
     if pool["central"] == 0:
         _let_in(s, pool_row, now_s)
@@ -71,7 +72,7 @@ def drain_replica(s: State, row: int, now_s: float, redirect: bool) -> bool:
 
     Returns whether it has nothing left to end, so that it can be closed at once.
     """
-    _no_more(s, row)
+    _no_more(s, row, now_s)
     if redirect:
         _redirect(s, row, now_s)
     _offer(s, row, now_s)
@@ -94,7 +95,7 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
     assert replica["serving"] == 1, f"replica {row} is not open"
     was_ready = replica["ready"] == 1
     if was_ready:
-        _no_more(s, row)
+        _no_more(s, row, now_s)
     make = s.pools[replica["pool"]]
     if make["batching"] == 1:
         replica["busy_s"], replica["running_s"], replica["kv_s"] = batching.integrals(replica, make, now_s)
@@ -149,7 +150,7 @@ def _with_clients(s: State, rows: list[int], now_s: float) -> list[int]:
     return [r for r in rows if s.requests[r]["outcome"] == UNFINISHED]
 
 
-def _no_more(s: State, row: int) -> None:
+def _no_more(s: State, row: int, now_s: float) -> None:
     """Take a replica from the list of ready ones."""
     replica = s.replicas[row]
     assert replica["ready"] == 1, f"replica {row} is not ready"
@@ -160,7 +161,7 @@ def _no_more(s: State, row: int) -> None:
     rows[place:-1] = rows[place + 1 :].copy()
     pool["ready"] -= 1
     replica["ready"] = 0
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
 
 
 def _offer(s: State, row: int, now_s: float) -> None:
@@ -181,7 +182,7 @@ def _redirect(s: State, row: int, now_s: float) -> None:
         (stay if began else go).append(r)
     for r in stay:
         make = s.pools[replica["pool"]]
-        queues.push_back(s.queues, s.requests, len(s.pools) + row, r, memory.needed(make, s.requests[r]))
+        queues.push_back(s, len(s.pools) + row, r, memory.needed(make, s.requests[r]))
     for r in go:
         replica["outstanding"] -= 1
         replica["tokens"] -= s.requests[r]["prompt_tokens"]
@@ -193,11 +194,14 @@ def _redirect(s: State, row: int, now_s: float) -> None:
 def _let_in(s: State, pool_row: int, now_s: float) -> None:
     """Those who wait in the pool's own queue go to replicas, as long as one takes them."""
     while s.queues[pool_row]["length"] > 0:
-        r = int(s.queues[pool_row]["head"])
-        row = int(routing.choose(s, pool_row, float(s.requests[r]["ticket"])))
+        r = int(queues.first(s, pool_row))
+        row = int(routing.choose(s, pool_row, r, len(s.replicas), now_s))
+        pool = s.pools[pool_row]
+        if row == NONE and pool["preemptive"] == 1 and pool["central"] == 1:
+            row = int(preemption.replica_for(s, pool_row, r, now_s))
         if row == NONE:
             return
-        queues.pop_front(s.queues, s.requests, pool_row, memory.needed(s.pools[pool_row], s.requests[r]))
+        queues.pop_front(s, pool_row, r, memory.needed(s.pools[pool_row], s.requests[r]))
         transitions.enqueue(s, row, r, len(s.replicas), now_s)
 
 
@@ -221,8 +225,9 @@ def _leave_queue(s: State, row: int) -> list[int]:
     line = len(s.pools) + row
     left = []
     while s.queues[line]["length"] > 0:
-        r = int(s.queues[line]["head"])
-        left.append(int(queues.pop_front(s.queues, s.requests, line, memory.needed(make, s.requests[r]))))
+        r = int(queues.first(s, line))
+        queues.pop_front(s, line, r, memory.needed(make, s.requests[r]))
+        left.append(r)
     return left
 
 
@@ -284,11 +289,7 @@ def _keep(s: State, row: int, now_s: float) -> None:
         request = s.requests[place["request"]]
         seat = int(place["older"])
         if make["batching"] == 0:
-            left_s = float(place["stop"]) - now_s
-            first_s = float(request["first_service_s"]) - (float(request["service_s"]) - left_s)
-            request["service_s"], request["first_service_s"] = left_s, max(first_s, 0.0)
-            if first_s > 0.0:
-                request["first_token_s"] = math.nan  # it was only foreseen
+            slots.keep(place, request, now_s)
         elif place["stop"] >= 0:
             request["done_tokens"] += int(place["offset"]) + made - int(place["prompt"])
 
@@ -317,7 +318,7 @@ def _send_again(s: State, requests: list[int], now_s: float) -> None:
     for pool_row, rows in heads.items():
         pool = s.pools[pool_row]
         for r in reversed(rows):
-            queues.push_front(s.queues, s.requests, pool_row, r, memory.needed(pool, s.requests[r]))
+            queues.push_front(s, pool_row, r, memory.needed(pool, s.requests[r]))
             if pool["metered"] == 1:
                 meters.come(s, pool_row, r, now_s)
         if pool["batching"] == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sim.model import clients, queues
+from sim.model import clients, lines
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import ABANDONED, COMPLETED, FAILED, REJECTED, TIMED_OUT, UNFINISHED, State
 
@@ -30,17 +30,17 @@ def finish_call(s: State, r: int, client_s: float, now_s: float) -> None:
     request = s.requests[r]
     gone(s)
     if request["outcome"] != UNFINISHED:
-        s.calls[r]["left_s"] = now_s
+        in_vain(s, r, now_s)
         return
     late_s = clients.deadline_s(s, r, client_s)
     if s.calls[r]["beaten"] == 1:
         request["outcome"] = ABANDONED
         request["finish_s"] = now_s
-        s.calls[r]["left_s"] = now_s
+        in_vain(s, r, now_s)
     elif late_s < math.inf:
         request["outcome"] = TIMED_OUT
         request["finish_s"] = late_s
-        s.calls[r]["left_s"] = now_s
+        in_vain(s, r, now_s)
     else:
         request["outcome"] = COMPLETED
         request["finish_s"] = client_s
@@ -48,6 +48,15 @@ def finish_call(s: State, r: int, client_s: float, now_s: float) -> None:
         request["first_token_s"] = math.nan  # its client has not seen it
     clients.over(s, r, now_s, float(request["finish_s"]))
     answer(s, r)
+
+
+@compiled
+def in_vain(s: State, r: int, now_s: float) -> None:
+    """Request r has been served to its end, for nobody."""
+    request = s.requests[r]
+    s.calls[r]["left_s"] = now_s
+    s.calls[r]["prefilled"] = request["prompt_tokens"] - request["cached_tokens"]
+    request["done_tokens"] = request["output_tokens"]
 
 
 @compiled
@@ -69,6 +78,8 @@ def reject_call(s: State, r: int, now_s: float) -> None:
     request = s.requests[r]
     call = s.calls[r]
     heard_s = now_s
+    if math.isnan(request["start_s"]):
+        call["left_s"] = now_s
     if s.pools[request["pool"]]["silent"] == 1:
         limit_s = float(request["arrival_s"] + min(call["total_timeout_s"], call["first_token_timeout_s"]))
         if now_s < limit_s < math.inf:
@@ -125,4 +136,4 @@ def answer(s: State, r: int) -> None:
     if client["length"] == 0:
         client["in_flight"] -= 1
     else:
-        queues.push_back(s.queues, s.requests, len(s.queues) - 1, queues.pop_front(s.queues, s.requests, line, 0), 0)
+        lines.append(s.queues, s.requests, len(s.queues) - 1, lines.pop(s.queues, s.requests, line))

@@ -1,12 +1,13 @@
 """The prefix cache of a replica: blocks of prompts that several requests begin with, and the order to forget them in.
 
-A request names the blocks of its prompt, from the front, by ids that stand for their content. Those that the replica
-knows need no prefill; those that another running request holds take no memory twice. Blocks that nobody holds any more
-stay, in memory that is free otherwise, until it is needed: then those go first whose last holder left longest ago, and
-of one request's the last ones.
+A request names the blocks of its prompt, from the front, by ids that stand for their content; each id has its own
+number of tokens. Those that the replica knows need no prefill; those that another running request holds take no memory
+twice. Blocks that nobody holds any more stay, in memory that is free otherwise, until it is needed: then those go first
+whose last holder left longest ago, and of one request's the last ones. Where a conversation goes on, its answer is a
+block too: known, and idle, where it was made.
 
-An id's row in a replica's part of the table says how many hold it: ABSENT, or 0 (idle, in the line of those to
-forget), or more.
+A request's list of ids ends with NONE, or with `closing(id)` of its answer. An id's row in a replica's part of the
+table says how many hold it: ABSENT, or 0 (idle, in the line of those to forget), or more.
 """
 
 from __future__ import annotations
@@ -23,27 +24,36 @@ from sim.model.tables import NONE, PREFIX, State
 ABSENT = -1
 
 
+@compiled
+def closing(answer: int) -> int:
+    """What closes the list of a request whose answer has this id; and the id, from what closes the list."""
+    return -2 - answer
+
+
+@compiled
+def tokens_of(s: State, name: int) -> int:
+    """Tokens of the block that an id stands for."""
+    return int(s.lists[s.run[0]["prefix_sizes"] + name])
+
+
 @compiled_apart
 def look(s: State, row: int, r: int) -> tuple[int, int, int]:
     """What of request r's prompt replica `row` knows: tokens; and of these, tokens and blocks that others hold."""
-    size = int(s.run[0]["prefix_tokens"])
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
-    left = int(s.requests[r]["prompt_tokens"])
     at = int(s.run[0]["prefix_lists"] + s.requests[r]["prefix0"])
     known = 0
     shared = 0
     blocks = 0
-    while s.lists[at] != NONE:
+    while s.lists[at] > NONE:
         holders = s.prefixes[replica["prefix0"] + s.lists[at]]["holders"]
         if holders == ABSENT:
             break
-        tokens = min(left, size)
+        tokens = tokens_of(s, int(s.lists[at]))
         known += tokens
         if holders > 0:
             shared += tokens
             blocks += memory.blocks_of(pool, tokens)
-        left -= tokens
         at += 1
     return known, shared, blocks
 
@@ -60,21 +70,16 @@ def shared_blocks(s: State, row: int, r: int) -> int:
 @compiled_apart
 def hold(s: State, row: int, r: int) -> None:
     """Request r is admitted: it holds the blocks of its prompt, those that it will compute too."""
-    size = int(s.run[0]["prefix_tokens"])
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
-    left = int(s.requests[r]["prompt_tokens"])
     at = int(s.run[0]["prefix_lists"] + s.requests[r]["prefix0"])
-    while s.lists[at] != NONE:
-        tokens = min(left, size)
+    while s.lists[at] > NONE:
         place = int(replica["prefix0"] + s.lists[at])
         entry = s.prefixes[place]
         if entry["holders"] == 0:
             unlink(s, place)
-            replica["idle_blocks"] -= memory.blocks_of(pool, tokens)
+            replica["idle_blocks"] -= memory.blocks_of(pool, tokens_of(s, int(s.lists[at])))
         entry["holders"] = max(int(entry["holders"]), 0) + 1
-        entry["tokens"] = tokens
-        left -= tokens
         at += 1
 
 
@@ -84,17 +89,16 @@ def drop(s: State, row: int, r: int, computed: int) -> None:
 
     What others hold still is in memory after all; what nobody holds is idle, and was never there if not computed.
     """
-    size = int(s.run[0]["prefix_tokens"])
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
-    prompt = int(s.requests[r]["prompt_tokens"])
     first = int(s.run[0]["prefix_lists"] + s.requests[r]["prefix0"])
     last = first
-    while s.lists[last] != NONE:
+    end = 0
+    while s.lists[last] > NONE:
+        end += tokens_of(s, int(s.lists[last]))
         last += 1
     for at in range(last - 1, first - 1, -1):
-        begin = (at - first) * size
-        tokens = min(prompt - begin, size)
+        tokens = tokens_of(s, int(s.lists[at]))
         blocks = memory.blocks_of(pool, tokens)
         place = int(replica["prefix0"] + s.lists[at])
         entry = s.prefixes[place]
@@ -102,11 +106,34 @@ def drop(s: State, row: int, r: int, computed: int) -> None:
         if entry["holders"] > 0:
             replica["kv"] += tokens
             replica["blocks"] += blocks
-        elif begin + tokens > computed:
+        elif end > computed:
             entry["holders"] = ABSENT
         else:
             link(s, int(replica["prefix0"] + s.run[0]["prefix_ids"]), place)
             replica["idle_blocks"] += blocks
+        end -= tokens
+
+
+@compiled_apart
+def keep(s: State, row: int, r: int) -> None:
+    """Request r is answered here: its answer stays, idle, if it has an id. To be called before `drop`.
+
+    Then it is forgotten before the prompt that it follows.
+    """
+    replica = s.replicas[row]
+    at = int(s.run[0]["prefix_lists"] + s.requests[r]["prefix0"])
+    while s.lists[at] > NONE:
+        at += 1
+    if s.lists[at] == NONE:
+        return
+    name = closing(int(s.lists[at]))
+    place = int(replica["prefix0"] + name)
+    entry = s.prefixes[place]
+    if entry["holders"] != ABSENT:
+        return
+    entry["holders"] = 0
+    link(s, int(replica["prefix0"] + s.run[0]["prefix_ids"]), place)
+    replica["idle_blocks"] += memory.blocks_of(s.pools[replica["pool"]], tokens_of(s, name))
 
 
 @compiled
@@ -138,7 +165,7 @@ def trim(s: State, row: int) -> None:
         place = int(s.prefixes[line]["newer"])
         unlink(s, place)
         s.prefixes[place]["holders"] = ABSENT
-        replica["idle_blocks"] -= memory.blocks_of(pool, int(s.prefixes[place]["tokens"]))
+        replica["idle_blocks"] -= memory.blocks_of(pool, tokens_of(s, int(place - replica["prefix0"])))
 
 
 def table(replicas: NDArray[Any], ids: int) -> NDArray[Any]:

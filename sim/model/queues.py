@@ -1,68 +1,106 @@
-"""First-come-first-served lines of requests, linked through the requests themselves."""
+"""Where requests wait for a replica: a place is a pool's own queue, or that of a replica.
+
+The row of a place holds what waits there in all. Places are numbered by their row in the queue table: pool p's is p,
+that of a replica `len(pools) + row`. A place is one line, first come first served, or several (see orders).
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
-from sim.model.compiled import compiled
-from sim.model.tables import NONE, UNFINISHED
+from sim.model import lines, orders
+from sim.model.compiled import compiled, compiled_apart
+from sim.model.tables import UNFINISHED, State
 
 
 @compiled
-def push_back(queues: Any, requests: Any, line: int, r: int, blocks: int) -> None:
-    """Request r joins the end of the line; it will need this many blocks of KV memory."""
-    queue = queues[line]
-    requests[r]["next"] = NONE
-    if queue["length"] == 0:
-        queue["head"] = r
+def push_back(s: State, place: int, r: int, blocks: int) -> None:
+    """Request r comes to wait; it will need this many blocks of KV memory."""
+    if s.queues[place]["lines"] == 0:
+        lines.append(s.queues, s.requests, place, r)
     else:
-        requests[queue["tail"]]["next"] = r
-    queue["tail"] = r
-    queue["length"] += 1
-    queue["blocks"] += blocks
+        orders.join(s, place, r, blocks)
+    count(s, place, r, blocks, 1)
 
 
 @compiled
-def push_front(queues: Any, requests: Any, line: int, r: int, blocks: int) -> None:
-    """Request r goes to the head of the line: it was served before and was preempted."""
-    queue = queues[line]
-    if queue["length"] == 0:
-        queue["tail"] = r
-        requests[r]["next"] = NONE
+def push_front(s: State, place: int, r: int, blocks: int) -> None:
+    """Request r comes back and goes before the others of its line: it was served before and was preempted."""
+    if s.queues[place]["lines"] == 0:
+        lines.prepend(s.queues, s.requests, place, r)
     else:
-        requests[r]["next"] = queue["head"]
-    queue["head"] = r
-    queue["length"] += 1
-    queue["blocks"] += blocks
+        orders.come_back(s, place, r, blocks)
+    count(s, place, r, blocks, 1)
 
 
 @compiled
-def take_out(queues: Any, requests: Any, line: int, r: int, blocks: int) -> None:
-    """Request r, which has its outcome, leaves the line from wherever it is.
+def first(s: State, place: int) -> int:
+    """Who goes next, at a place where somebody waits."""
+    if s.queues[place]["lines"] == 0:
+        return int(lines.head(s.queues, s.requests, place))
+    return int(orders.first(s, place))
 
-    In the middle it stays linked, and is passed over when it comes to the head: nothing that has ended ever comes back.
+
+@compiled
+def pop_front(s: State, place: int, r: int, blocks: int) -> None:
+    """Request r, which is first, leaves with its blocks."""
+    if s.queues[place]["lines"] == 0:
+        lines.pop(s.queues, s.requests, place)
+    else:
+        orders.leave(s, place, r, blocks)
+    count(s, place, r, blocks, -1)
+
+
+@compiled_apart
+def take_out(s: State, place: int, r: int, blocks: int) -> bool:
+    """Request r, which has its outcome, leaves from wherever it stands. Returns whether it was the head of its line.
+
+    It stays linked until it would be the next, and is passed over then: whoever has an outcome never comes back.
     """
-    queue = queues[line]
-    queue["length"] -= 1
-    queue["blocks"] -= blocks
-    pass_over(queue, requests)
+    line = place
+    if s.queues[place]["lines"] > 0:
+        line = orders.line_of(s, place, r)
+        s.queues[line]["blocks"] -= blocks
+        s.queues[place]["length"] -= 1
+    before = 0 + int(s.queues[line]["head"])
+    while before != r and s.requests[before]["outcome"] != UNFINISHED:
+        before = 0 + int(s.requests[before]["next"])
+    s.queues[line]["head"] = before  # those passed over need not be looked at again
+    s.queues[line]["length"] -= 1
+    count(s, place, r, blocks, -1)
+    return before == r
 
 
 @compiled
-def pass_over(queue: Any, requests: Any) -> None:
-    """The head of a line is one that still waits."""
-    if queue["length"] > 0:
-        while requests[queue["head"]]["outcome"] != UNFINISHED:
-            queue["head"] = requests[queue["head"]]["next"]
+def count(s: State, place: int, r: int, blocks: int, sign: int) -> None:
+    """Request r has come (1) or gone (-1): what waits here in blocks and prompt tokens."""
+    queue = s.queues[place]
+    queue["blocks"] += sign * blocks
+    queue["tokens"] += sign * s.requests[r]["prompt_tokens"]
+    if queue["lines"] > 0:
+        orders.book(s, place, r, sign)
 
 
 @compiled
-def pop_front(queues: Any, requests: Any, line: int, blocks: int) -> int:
-    """The head of the line leaves it, and takes its blocks along."""
-    queue = queues[line]
-    r = queue["head"]
-    queue["head"] = requests[r]["next"]
-    queue["length"] -= 1
-    queue["blocks"] -= blocks
-    pass_over(queue, requests)
-    return int(r)
+def ahead(s: State, place: int, r: int) -> tuple[int, int]:
+    """How many of those who wait would go before request r, and the blocks of KV memory that they will need."""
+    queue = s.queues[place]
+    if queue["lines"] == 0:
+        return int(queue["length"]), int(queue["blocks"])
+    return orders.ahead(s, place, r)
+
+
+@compiled
+def comes_first(s: State, place: int, r: int) -> bool:
+    """Whether request r, which has just come, goes before all others at a place of several lines."""
+    return bool(s.queues[place]["lines"] > 0 and orders.first(s, place) == r)
+
+
+@compiled
+def full(s: State, place: int, r: int) -> bool:
+    """Whether there is no room for request r to wait: limits in requests and in prompt tokens."""
+    queue = s.queues[place]
+    pool = s.pools[queue["home"]]
+    if queue["length"] >= pool["max_waiting"]:
+        return True
+    if queue["tokens"] + s.requests[r]["prompt_tokens"] > pool["max_waiting_tokens"]:
+        return True
+    return bool(queue["lines"] > 0 and orders.class_full(s, place, r))

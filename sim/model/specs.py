@@ -13,6 +13,16 @@ from sim.model import meters
 
 
 @dataclass(frozen=True)
+class ClassLimit:
+    """How much of a class may wait in a queue."""
+
+    max_waiting: int | None = None
+    max_waiting_tokens: int | None = None
+    shed_at: float = math.inf
+    """Requests waiting for each ready replica, or an estimated wait in seconds, at which its requests are refused."""
+
+
+@dataclass(frozen=True)
 class PoolSpec:
     """What the model must know of a pool. Seconds and tokens."""
 
@@ -23,7 +33,38 @@ class PoolSpec:
     """Sequences in a batch, or slots, of one replica."""
     central: bool = False
     router: str = "least_outstanding"
+    refresh_s: float = 0.0
+    """The router reads loads so often and goes by them until the next time; 0: it always knows them."""
+    counts_own: bool = True
+    """In between it counts what it has itself sent."""
+    load_bound: float = 1.25
+    """A router that remembers goes by that while a replica's load is within this many times the mean."""
+    spill_to: int | None = None
+    """Row of the pool that takes new requests when this one has too many; following them must come to an end."""
+    spill_above: float = math.inf
+    """Too many: more than so many waiting for each ready replica."""
     max_waiting: int | None = None
+    max_waiting_tokens: int | None = None
+    """Prompt tokens that may wait."""
+    class_limits: tuple[ClassLimit, ...] = ()
+    """By number of the class; classes beyond the end have none."""
+    order: str = "fcfs"
+    """Who goes first: one of `orders.ORDERS`."""
+    aging_s: float = math.inf
+    """With priorities: a level lower is like coming so much later; inf: levels are strict."""
+    preemptive: bool = False
+    fair_tenants: bool = False
+    """Tenants have their shares, by weight; within a level where there are priorities."""
+    shed: str = "nothing"
+    """What makes it turn requests away: one of `admission.SHEDS`."""
+    target_s: float = math.inf
+    """Of controlled delay: waits that are not too long,"""
+    interval_s: float = math.inf
+    """and how long all must have been longer."""
+    silent: bool = False
+    """Who is rejected hears nothing until its deadline."""
+    retry_after_s: float = 0.0
+    """What a rejection tells its client."""
     max_batched_tokens: int = 0
     chunked: bool = True
     kv_capacity_tokens: int = 0
@@ -115,3 +156,7 @@ class TenantSpec:
     """What the model must know of a tenant."""
 
     weight: float = 1.0
+    requests_per_s: float = math.inf
+    request_burst: float = math.inf
+    tokens_per_s: float = math.inf
+    token_burst: float = math.inf

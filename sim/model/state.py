@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model import heaps, meters, prefix, routing, tournament
+from sim.model import admission, heaps, meters, orders, prefix, routing, tournament
 from sim.model.calls import senders as sender_table
 from sim.model.calls import table as call_table
+from sim.model.places import UNLIMITED, queue_table
 from sim.model.specs import PoolSpec, SenderSpec, TenantSpec
-from sim.model.tables import CALL, FINISH, LAW, NONE, POOL, QUEUE, REPLICA, RUN, SEAT, State
-
-UNLIMITED = 2**62
-"""No limit to a queue."""
+from sim.model.tables import CALL, FINISH, LAW, NONE, POOL, REPLICA, RUN, SEAT, State
 
 
 def build(
@@ -24,7 +22,7 @@ def build(
     requests: NDArray[Any],
     senders: Sequence[SenderSpec] = (SenderSpec(),),
     prefixes: NDArray[Any] | Sequence[int] = (),
-    prefix_tokens: int = 512,
+    prefix_sizes: NDArray[Any] | Sequence[int] = (),
     tenants: Sequence[TenantSpec] = (),
     calls: NDArray[Any] | None = None,
     ends_s: float = math.inf,
@@ -34,8 +32,9 @@ def build(
     `senders` has an entry a stream. `calls`: rows of `CALL`, one a request, where clients do more than wait; then those
     requests that follow others stand behind those that arrive by themselves, at infinity; none is sent at or after
     `ends_s`.
-    `prefixes` are the ids of the blocks of prompts, from 0 up, each list closed by NONE; requests point into it. A
-    block has `prefix_tokens`, a multiple of every pool's `block_tokens`.
+    `prefixes` are the ids of the blocks of prompts, from 0 up, each list closed by NONE or by `prefix.closing` of the
+    request's answer; requests point into it. `prefix_sizes`: the tokens of each id, a multiple of every pool's
+    `block_tokens` unless a prompt ends with it.
     """
     homes = [*range(len(specs)), *(row for row, spec in enumerate(specs) for _ in spec.makes)]
     makes = [*specs, *(make for spec in specs for make in spec.makes)]
@@ -91,10 +90,12 @@ def build(
     run["ends_s"] = ends_s
     run["timer0"] = heap0
     names = np.asarray(prefixes, np.int64)
-    run["prefix_ids"] = names.max(initial=NONE) + 1
-    run["prefix_tokens"] = prefix_tokens
+    sizes = np.asarray(prefix_sizes, np.int64)
+    assert names.max(initial=NONE) < len(sizes), f"no tokens are told of block {names.max()} of prompts"
+    run["prefix_ids"] = len(sizes)
     counts = 2 * len(replicas) + phase0 + meter0
     run["prefix_lists"] = counts
+    run["prefix_sizes"] = counts + len(names)
     for spec in specs:
         if spec.next_pool is not None:
             after = specs[spec.next_pool] if 0 <= spec.next_pool < len(specs) else spec
@@ -103,12 +104,13 @@ def build(
     replicas["wake_s"] = math.inf
     replicas["newest"] = NONE
     replicas["prefill"] = NONE
+    replicas["period"] = NONE
     return State(
         run=run,
         pools=pools,
         replicas=replicas,
-        lists=np.concatenate([np.zeros(counts, np.int64), names]),
-        queues=_queues(len(pools) + len(replicas), senders),
+        lists=np.concatenate([np.zeros(counts, np.int64), names, sizes]),
+        queues=queue_table(specs, pools, replicas, run, senders, tenants),
         seats=_seats(seat0),
         heaps=np.zeros(heap0 + len(told), FINISH),
         routes=np.concatenate(trees),
@@ -132,7 +134,18 @@ def _set_numbers(pool: Any, home: PoolSpec, spec: PoolSpec) -> None:
     pool["batching"] = home.batching
     pool["central"] = home.central
     pool["router"] = _router(home)
+    pool["refresh_s"] = home.refresh_s
+    pool["counts_own"] = home.counts_own and home.refresh_s > 0
+    pool["load_bound"] = home.load_bound
+    pool["spill_to"] = NONE if home.spill_to is None else home.spill_to
+    pool["spill_above"] = home.spill_above
     pool["max_waiting"] = UNLIMITED if home.max_waiting is None else home.max_waiting
+    pool["max_waiting_tokens"] = UNLIMITED if home.max_waiting_tokens is None else home.max_waiting_tokens
+    pool["order"] = orders.ORDERS[home.order]
+    pool["fair"] = home.fair_tenants or home.order == "weighted_fair"
+    pool["shed"] = admission.SHEDS[home.shed]
+    for name in ("aging_s", "silent", "retry_after_s", "target_s", "interval_s"):
+        pool[name] = getattr(home, name)
     pool["replicas"] = home.replicas
     pool["leaves"] = tournament.leaves(home.replicas)
     pool["next_pool"] = NONE if home.next_pool is None else home.next_pool
@@ -162,13 +175,6 @@ def _router(spec: PoolSpec) -> int:
     if spec.central:
         return routing.FREE_MEMORY if spec.batching else routing.FREE_SLOT
     return routing.ROUTERS[spec.router]
-
-
-def _queues(fleet: int, senders: Sequence[SenderSpec]) -> NDArray[Any]:
-    queues = np.zeros(fleet + len(senders) + 1, QUEUE)
-    most = [spec.max_in_flight for spec in senders]
-    queues["most_in_flight"][fleet:-1] = [UNLIMITED if limit is None else limit for limit in most]
-    return queues
 
 
 def _seats(count: int) -> NDArray[Any]:

@@ -51,14 +51,32 @@ QUEUE = np.dtype(
         ("tail", "i8"),
         ("length", "i8"),
         ("blocks", "i8"),  # of KV memory that they will need
+        ("tokens", "i8"),  # of their prompts
+        ("lines", "i8"),  # places: lines that those who wait here stand in; 0: this one
+        ("line0", "i8"),  # places: the first of these, and behind them a row a class
+        ("home", "i8"),  # places: the pool whose requests wait here
         ("in_flight", "i8"),  # clients: requests sent and not answered
         ("most_in_flight", "i8"),  # clients: while there are as many, the next ones wait here
+        # rows of classes, at the place of a pool: while there are as many, or so many tokens, the next are rejected
+        ("most", "i8"),
+        ("most_tokens", "i8"),
+        (
+            "limit",
+            "f8",
+        ),  # and what the pool sheds by: requests waiting a ready replica, or an estimated wait in seconds
+        ("tag", "f8"),  # lines that share fairly: see orders
+        ("clock", "f8"),
+        # places, where waits are controlled (see admission)
+        ("least_wait_s", "f8"),  # of those that started in this interval
+        ("until_s", "f8"),  # its end
+        ("overloaded", "i8"),  # 1: in the last one all waited too long
     ]
 )
 """A first-come-first-served line of requests, linked through their `next`.
 
-Row p is pool p's central queue; the queues of the replicas follow, those of the clients (one a stream), and last
-the line of those whose clients may send them now, because others have ended.
+Row p is pool p's central queue; the queues of the replicas follow, those of the clients (one a stream), from
+`RUN.lines0` on the rows that places of several lines need, and last the line of those whose clients may send them now,
+because others have ended.
 """
 
 SEAT = np.dtype(
@@ -93,7 +111,7 @@ CALL = np.dtype(
         ("token_due_s", "f8"),  # a token is late: the client gives up
         ("retry_s", "f8"),  # its client sends it again
         ("backoff_s", "f8"),  # the pause that went before this attempt
-        ("left_s", "f8"),  # when it left its replica, if its client had given it up there; else NaN
+        ("left_s", "f8"),  # when it left its replica for nothing, or was turned away at the door; else NaN
         ("timer", "i4"),  # its place in the heap of timers
         ("first", "i4"),  # row of the first attempt: itself, or an earlier row
         ("twin", "i4"),  # another attempt under way at the same time, in a ring; itself: none
@@ -124,6 +142,8 @@ SENDER = np.dtype(
         ("group", "i8"),  # the class of its requests
         ("tenant", "i8"),  # row of its tenant here; NONE: it has none
         ("level", "i8"),  # priority: 0 goes first
+        ("rank", "i8"),  # the same, counted from 0 over the levels that there are
+        ("customer", "i8"),  # number of its tenant, from 1; 0: it has none
         ("weight", "f8"),  # its share of what classes or tenants divide fairly
         ("attempts", "i8"),  # at most
         ("retries", "i8"),  # the outcomes after which it tries again, as bits
@@ -141,11 +161,19 @@ SENDER = np.dtype(
         ("slow_s", "f8"),  # an answer that takes longer than this, or none at all,
         ("leaves", "f8"),  # makes this share of its users
         ("away_s", "f8"),  # stay away for so long; inf: for ever
+        # tenants: what they may send, as buckets of requests and of tokens that fill at a rate
+        ("requests_per_s", "f8"),  # inf: any number
+        ("request_burst", "f8"),  # in a full bucket
+        ("requests_left", "f8"),
+        ("tokens_per_s", "f8"),
+        ("token_burst", "f8"),
+        ("tokens_left", "f8"),
+        ("since_s", "f8"),  # when the buckets were last looked at
     ]
 )
 """Who sends requests: a row a stream, then a row a tenant."""
 
-PREFIX = np.dtype([("holders", "i4"), ("tokens", "i4"), ("older", "i4"), ("newer", "i4")])
+PREFIX = np.dtype([("holders", "i4"), ("older", "i4"), ("newer", "i4")])
 """A block of a prompt at one replica (see prefix): who holds it, and its neighbours in the line of idle ones."""
 
 FINISH = np.dtype([("key", "f8"), ("request", "i4"), ("seat", "i4")])
@@ -202,6 +230,11 @@ REPLICA = np.dtype(
         ("past_capacity_s", "f8"),  # and KV memory, in tokens
         ("link_free_s", "f8"),  # when its link has sent all that is on it
         ("prefix0", "i8"),  # first row of its prefix cache
+        # where the router's loads are old (see stale)
+        ("load", "i8"),  # what it ranks by, now
+        ("seen", "i8"),  # the same when the period of the last change began
+        ("sent", "i8"),  # and sent since then
+        ("period", "i8"),  # the number of that period
     ]
 )
 
@@ -211,7 +244,30 @@ POOL = np.dtype(
         ("batching", "i8"),  # 0: slots
         ("central", "i8"),  # 0: a queue per replica
         ("router", "i8"),
+        ("refresh_s", "f8"),  # its router reads loads so often; 0: they are always as they are
+        ("counts_own", "i8"),  # 1: in between it counts what it has itself sent
+        ("load_bound", "f8"),  # times the mean: for routers that remember
+        ("spill_to", "i8"),  # the pool that takes its new requests when it has too many; NONE: it takes them itself
+        ("spill_above", "f8"),  # that is, so many waiting for each ready replica
         ("max_waiting", "i8"),
+        ("max_waiting_tokens", "i8"),
+        ("order", "i8"),  # who goes first (see orders)
+        ("fair", "i8"),  # 1: lines have their shares
+        ("aging_s", "f8"),  # a level lower is like coming so much later; inf: levels are strict
+        ("preemptive", "i8"),  # 1: who outranks those who are served takes their place
+        ("ranked", "i8"),  # 1: there are several levels, and the lowest gives way when memory runs out
+        ("rank_lines", "i8"),  # lines from one level to the next; 0: levels share lines
+        ("group_lines", "i8"),  # the same for classes
+        ("tenant_lines", "i8"),  # and tenants
+        ("ranks", "i8"),  # levels that there are
+        ("level0", "i8"),  # rows of the queue table that count who waits anywhere in the pool, by level
+        ("shed", "i8"),  # what makes it turn requests away (see admission)
+        ("retry_after_s", "f8"),  # what a rejection tells
+        ("target_s", "f8"),
+        ("interval_s", "f8"),
+        ("between_s", "f8"),  # mean time between two starts while requests wait; 0: not known yet
+        ("started_s", "f8"),  # the last start
+        ("backlog", "i8"),  # 1: requests have waited since
         ("replica0", "i8"),  # first row in the replica table
         ("replicas", "i8"),  # rows that the pool may use
         ("ready", "i8"),  # of these, taking requests
@@ -225,8 +281,8 @@ POOL = np.dtype(
         ("verified", "i8"),  # tokens of a decoding sequence in an iteration: 1, and those drafted
         ("tokens_per_step", "f8"),  # of these, kept on average
         ("lookahead", "i8"),  # 1: the next iteration is decided before this one ends (asynchronous scheduling)
-        ("cancels", "i8"),  # 1: a request whose client has gone is not served on
         ("silent", "i8"),  # 1: who is rejected hears nothing until its deadline
+        ("cancels", "i8"),  # 1: a request whose client has gone is not served on
         ("next_pool", "i8"),  # where requests decode after their prefill here; NONE: here
         ("link_shared", "i8"),  # 1: one link for the pool, else one a replica
         ("law0", "i8"),  # first row in the law table
@@ -281,8 +337,10 @@ RUN = np.dtype(
         ("timer0", "i8"),  # first row of the timers in the heap table
         ("timers", "i8"),
         ("prefix_ids", "i8"),  # different blocks of prompts that requests name
-        ("prefix_tokens", "i8"),  # tokens of such a block
+        ("prefix_sizes", "i8"),  # where the tokens of each begin in the lists
         ("prefix_lists", "i8"),  # where these names begin in the lists
+        ("lines0", "i8"),  # first row of the queue table that is part of a place
+        ("guards", "i8"),  # 1: there are quotas, or pools that turn away what comes
         ("last_finish_s", "f8"),
         ("noticed", "i8"),  # something that control must see at its own time has happened
         ("noticed_s", "f8"),
@@ -302,7 +360,8 @@ class State(NamedTuple):
     `replica0`, the rows of ready replicas, for routers that draw or rotate. Then the rows of the replicas whose plan
     the last transition changed: a calendar looks at their `wake_s`. Then, from each replica's `phase0`, its decoding
     sequences counted by when they take their next block of KV memory. Then, from each pool's `meter0`, the counts of
-    its histograms. Then the ids of the blocks of prompts, each request's closed by NONE.
+    its histograms. Then the ids of the blocks of prompts, each request's closed by NONE (see prefix). Then how many
+    tokens each id stands for.
     """
     queues: NDArray[Any]
     seats: NDArray[Any]

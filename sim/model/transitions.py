@@ -10,16 +10,21 @@ import math
 from typing import Any
 
 from sim.model import (
+    admission,
     batching,
     cancelling,
     clients,
+    lines,
     memory,
     meters,
+    orders,
     outcomes,
     planning,
+    preemption,
     queues,
     routing,
     slots,
+    spill,
     transfer,
 )
 from sim.model.compiled import compiled, compiled_apart
@@ -33,7 +38,7 @@ def arrive(s: State, r: int, now_s: float) -> None:
     line = len(s.pools) + len(s.replicas) + stream
     client = s.queues[line]
     if client["in_flight"] >= client["most_in_flight"]:
-        queues.push_back(s.queues, s.requests, line, r, 0)
+        lines.append(s.queues, s.requests, line, r)
         return
     client["in_flight"] += 1
     submit(s, r, len(s.replicas), now_s)
@@ -52,25 +57,32 @@ def release(s: State, over_row: int, now_s: float) -> None:
     """Send what clients held back and may send now; from now on, now is when it arrived."""
     line = len(s.queues) - 1
     while s.queues[line]["length"] > 0:
-        r = queues.pop_front(s.queues, s.requests, line, 0)
+        r = lines.pop(s.queues, s.requests, line)
         s.requests[r]["arrival_s"] = now_s
         submit(s, r, over_row, now_s)
 
 
 @compiled
 def submit(s: State, r: int, over_row: int, now_s: float) -> None:
-    """The client of request r really sends it."""
-    if s.run[0]["calls"] == 0:
+    """The client of request r sends it: to its pool, or to the one that takes what is too much for its pool."""
+    if s.pools[s.requests[r]["pool"]]["spill_to"] != NONE:
+        s.requests[r]["pool"] = spill.over(s, r, over_row, now_s)
+    if s.run[0]["calls"] == 1:
+        submit_call(s, r, over_row, now_s)
+    elif admission.refused(s, r, now_s) == admission.WELCOME:
         enter(s, r, over_row, now_s)
     else:
-        submit_call(s, r, over_row, now_s)
+        admission.send_back(s, r, now_s)
 
 
 @compiled_apart
 def submit_call(s: State, r: int, over_row: int, now_s: float) -> None:
     """A client that does more than wait sends request r: it waits no longer than it will."""
     clients.sending(s, r)
-    enter_apart(s, r, over_row, now_s)
+    if admission.refused(s, r, now_s) == admission.WELCOME:
+        enter_apart(s, r, over_row, now_s)
+    else:
+        admission.send_back(s, r, now_s)
     if s.requests[r]["outcome"] == UNFINISHED:
         clients.arm(s, r)
 
@@ -99,19 +111,49 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
         meters.come(s, pool_row, r, now_s)
     row = NONE
     if pool["central"] == 0 or s.queues[pool_row]["length"] == 0:
-        row = routing.choose(s, pool_row, request["ticket"])
+        row = routing.choose(s, pool_row, r, over_row, now_s)
     asks = pool["central"] == 1 and pool["batching"] == 1 and row != NONE
     if asks and not batching.has_room(s, row, r, now_s, row <= over_row):
         row = NONE
     if row != NONE:
+        if pool["fair"] == 1 and pool["central"] == 1:
+            orders.charge(s, pool_row, r)
         enqueue(s, row, r, over_row, now_s)
-    elif s.queues[pool_row]["length"] >= pool["max_waiting"]:
-        outcomes.reject(s, r, now_s)
-        if pool["metered"] == 1:
-            meters.go(s, pool_row, now_s)
+    elif s.queues[pool_row]["lines"] > 0:
+        stand_in_line(s, pool_row, r, over_row, now_s)
+    elif queues.full(s, pool_row, r):
+        admission.turn_away(s, pool_row, r, now_s)
     else:
         # a queue of the pool's own; with a queue at each replica, the place where requests wait for the first replica
-        queues.push_back(s.queues, s.requests, pool_row, r, blocks)
+        queues.push_back(s, pool_row, r, blocks)
+
+
+@compiled_apart
+def stand_in_line(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> None:
+    """Request r waits for its pool, at a place of several lines; or others wait, and it goes before them all."""
+    pool = s.pools[pool_row]
+    row = NONE
+    if pool["central"] == 1 and orders.precedes(s, pool_row, r):
+        row = place_at_once(s, pool_row, r, over_row, now_s)
+    if row != NONE:
+        enqueue(s, row, r, over_row, now_s)
+    elif queues.full(s, pool_row, r):
+        admission.turn_away(s, pool_row, r, now_s)
+    else:
+        queues.push_back(s, pool_row, r, memory.needed(pool, s.requests[r]))
+        if pool["central"] == 1 and pool["batching"] == 1 and queues.comes_first(s, pool_row, r):
+            dispatch(s, pool_row, len(s.replicas), over_row, now_s)
+
+
+@compiled_apart
+def place_at_once(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> int:
+    """The replica that takes request r from a central queue now, or gives it somebody else's place; NONE: none does."""
+    row = routing.choose(s, pool_row, r, over_row, now_s)
+    if s.pools[pool_row]["batching"] == 1 and row != NONE and not batching.has_room(s, row, r, now_s, row <= over_row):
+        row = NONE
+    if row == NONE and s.pools[pool_row]["preemptive"] == 1:
+        row = preemption.replica_for(s, pool_row, r, now_s)
+    return int(row)
 
 
 @compiled
@@ -127,24 +169,27 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
         room = batching.has_room(s, row, r, now_s, row <= over_row)
     else:
         room = bool(replica["seated"] < pool["seats"])
-    if not room and waiting >= pool["max_waiting"]:
-        outcomes.reject(s, r, now_s)
-        if pool["metered"] == 1:
-            meters.go(s, int(pool["home"]), now_s)
+        if not room and pool["preemptive"] == 1:
+            room = preemption.free_slot(s, row, r, now_s)
+    if not room and queues.full(s, line, r) and not preemption.may_displace(s, row, r, now_s):
+        admission.turn_away(s, int(pool["home"]), r, now_s)
         return
     request["replica"] = row
+    routing.sent(s, row, r, now_s)
     replica["outstanding"] += 1
     replica["tokens"] += request["prompt_tokens"]
     if pool["batching"] == 0 and room:
+        if pool["fair"] == 1 and pool["central"] == 0:
+            orders.charge(s, line, r)
         slots.settle(replica, now_s)
         slots.take(s, row, r, now_s)
         touch(s, row)
     else:
-        queues.push_back(s.queues, s.requests, line, r, blocks)
-        if pool["batching"] == 1 and room and waiting == 0:
+        queues.push_back(s, line, r, blocks)
+        if pool["batching"] == 1 and ((room and waiting == 0) or queues.comes_first(s, line, r)):
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
 
 
 @compiled_apart
@@ -156,18 +201,25 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
     """
     queue = s.queues[pool_row]
     while queue["length"] > 0:
-        r = int(queue["head"])
+        r = queues.first(s, pool_row)
         blocks = memory.needed(s.pools[pool_row], s.requests[r])
-        row = routing.choose(s, pool_row, s.requests[r]["ticket"])
+        row = routing.choose(s, pool_row, r, over_row, now_s)
         if row == NONE or not batching.has_room(s, row, r, now_s, row <= over_row):
-            return
-        queues.pop_front(s.queues, s.requests, pool_row, blocks)
+            row = NONE
+            if s.pools[pool_row]["preemptive"] == 1:
+                row = preemption.replica_for(s, pool_row, r, now_s)
+            if row == NONE:
+                return
+        if admission.late(s, pool_row, r, now_s):
+            admission.turn_away_first(s, pool_row, r, blocks, now_s)
+            continue
+        queues.pop_front(s, pool_row, r, blocks)
         replica = s.replicas[row]
         s.requests[r]["replica"] = row
         replica["outstanding"] += 1
         replica["tokens"] += s.requests[r]["prompt_tokens"]
-        queues.push_back(s.queues, s.requests, len(s.pools) + row, r, blocks)
-        routing.refresh(s, row)
+        queues.push_back(s, len(s.pools) + row, r, blocks)
+        routing.refresh(s, row, now_s)
         if row != at_row:
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
@@ -182,17 +234,17 @@ def wake(s: State, row: int, now_s: float) -> None:
         if s.replicas[row]["given_up"] > 0:
             cancelling.sweep(s, row, now_s)
         if s.pools[pool_row]["central"] == 1:
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             if s.queues[pool_row]["length"] > 0:
                 dispatch(s, pool_row, row, row, now_s)
         planning.plan(s, row, now_s)
         if s.run[0]["prefix_ids"] > 0 and s.pools[pool_row]["central"] == 1 and s.queues[pool_row]["length"] > 0:
             # who was admitted shares blocks with others: that may have made room for one more
-            routing.refresh(s, row)
+            routing.refresh(s, row, now_s)
             dispatch(s, pool_row, len(s.replicas), row, now_s)
     else:
         slots.wake(s, row, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     touch(s, row)
     if s.replicas[row]["ready"] == 0:
         drained(s, row, now_s)
@@ -215,7 +267,7 @@ def deliver(s: State, r: int, now_s: float) -> None:
         touch(s, row)
     if s.queues[pool_row]["length"] > 0:
         dispatch(s, pool_row, all_rows, all_rows, now_s)
-    routing.refresh(s, row)
+    routing.refresh(s, row, now_s)
     if s.replicas[row]["ready"] == 0:
         drained(s, row, now_s)
     if s.requests[r]["outcome"] == UNFINISHED:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.report.client_figures import client_figures
 from sim.report.downsample import extremes, short
 from sim.report.drawing import Clock, Figure, Plot, area, line
 from sim.report.fleet_figures import fleet_figures, ledger_figure
 from sim.result import words
 from sim.result.latency import METRICS, metric_s, tail_curve
-from sim.result.ledger import changes
+from sim.result.ledger import changes, worth_telling
 from sim.result.verdict import runs_away
 from sim.result.window import measured_window
 
@@ -47,10 +48,11 @@ def figures(result: Result) -> list[Figure]:
     elastic = changes(summary)
     # a picture as wide as the page goes before the narrow ones, which stand in pairs
     made = [first[0], *fleet_figures(result), first[1]] if elastic else [*first, queue_and_replicas(result)]
+    made += client_figures(result)
     made.append(utilization_over_time(result))
     if summary["cost"]["total_usd"] is not None:
         made.append(cost_over_time(result))
-    return [*made, ledger_figure(summary)] if elastic else made
+    return [*made, ledger_figure(summary)] if worth_telling(summary) else made
 
 
 def latency_over_time(result: Result) -> Figure:
@@ -76,7 +78,7 @@ def latency_over_time(result: Result) -> Figure:
 
 def latency_tail(result: Result) -> Figure:
     """The share of requests slower than x, by metric, with the SLO's targets as points."""
-    rows = result.log.requests[measured_window(result.scenario, result.log).rows]
+    rows = result.log.logical[measured_window(result.scenario, result.log).rows]
     data: list[Plot] = []
     shown_s = [target.under_s for target in result.scenario.slo]
     for metric in METRICS:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ENTRY_COLOURS = {
     "useful": "var(--teal)",
+    "wasted": "var(--brown)",
     "cold_start": "var(--orange)",
     "headroom": "var(--blue)",
     "cool_down": "var(--violet)",

@@ -12,7 +12,7 @@ from sim.report.figures import figures
 from sim.report.tables import pool_notes, tables
 from sim.result import words
 from sim.result.provenance import software
-from sim.result.verdict import PROMISES
+from sim.result.verdict import PROMISES, whose
 
 if TYPE_CHECKING:
     from sim.result import Result
@@ -81,7 +81,8 @@ def _tiles(summary: dict[str, Any]) -> list[dict[str, str]]:
     for target in summary["slo"]:
         promise = PROMISES[target["metric"]].format(words.duration(target["under_s"]))
         mood = "good" if target["met"] else "bad"
-        label = f"{promise} (target {words.percent(target['share'])})"
+        limited = "" if whose(target) == "requests" else f"of {whose(target)} "
+        label = f"{limited}{promise} (target {words.percent(target['share'])})"
         if target["attained"] is not None:
             attained = words.share_beside(target["attained"], target["share"])
             tiles.append({"value": attained, "label": label, "mood": mood})

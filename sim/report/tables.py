@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sim.autoscaling.observation import WAITING
+from sim.report.client_tables import attempts_table, party_tables
+from sim.report.table import Table
 from sim.result import words
-from sim.result.ledger import ENTRIES, changes, waste
-from sim.result.summary import OUTCOME_ORDER
+from sim.result.attempts import OUTCOME_ORDER
+from sim.result.ledger import ENTRIES, changes, waste, worth_telling
+from sim.result.verdict import whose
 
 if TYPE_CHECKING:
     from sim.scenario import Scenario
@@ -30,6 +32,7 @@ LAW_SOURCES = {
 }
 LEDGER_NAMES = {
     "useful": "useful: what full replicas would have taken",
+    "wasted": "wasted: work for attempts that came to nothing",
     "cold_start": "cold start: not ready yet",
     "headroom": "headroom: spare, wanted for the load",
     "cool_down": "cool-down: spare, kept by a window or a rate",
@@ -41,15 +44,6 @@ LEDGER_NAMES = {
 MET = {True: "met", False: "missed", None: words.MISSING}
 
 
-@dataclass(frozen=True)
-class Table:
-    """A caption, a heading and rows, all of them text; the first column is the row's name."""
-
-    caption: str
-    heading: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
 def tables(summary: dict[str, Any]) -> list[Table]:
     """The tables of a run that have rows, most asked-for first. A pool gets its own columns when there are several."""
     made = (
@@ -59,6 +53,8 @@ def tables(summary: dict[str, Any]) -> list[Table]:
         regret_table(summary),
         fleet_table(summary),
         outcome_table(summary),
+        attempts_table(summary),
+        *party_tables(summary),
     )
     return [table for table in made if table.rows]
 
@@ -75,7 +71,7 @@ def latency_table(block: dict[str, Any]) -> Table:
 def slo_table(block: dict[str, Any]) -> Table:
     rows = [
         (
-            f"{METRIC_NAMES[target['metric']]} ≤ {words.duration(target['under_s'])}",
+            f"{METRIC_NAMES[target['metric']]} ≤ {words.duration(target['under_s'])}{_of_whom(target)}",
             words.percent(target["share"]),
             words.share_beside(target["attained"], target["share"]),
             MET[target["met"]],
@@ -83,6 +79,11 @@ def slo_table(block: dict[str, Any]) -> Table:
         for target in block["slo"]
     ]
     return Table("SLO", ("of all requests that arrived", "target", "attained", ""), tuple(rows))
+
+
+def _of_whom(target: dict[str, Any]) -> str:
+    about = whose(target)
+    return "" if about == "requests" else f", {about}"
 
 
 def outcome_table(summary: dict[str, Any]) -> Table:
@@ -98,12 +99,12 @@ def outcome_table(summary: dict[str, Any]) -> Table:
 
 
 def ledger_table(summary: dict[str, Any]) -> Table:
-    """Where the paid GPU-hours went, for a fleet that changes; one that does not has no rows."""
+    """Where the paid GPU-hours went, for a fleet that changes or works in vain; one that does neither has no rows."""
     rows = []
     several = len(summary["pools"]) > 1
     columns = _columns(summary)
     shares = {name: waste(block) for name, block in columns.items()}
-    for entry in ENTRIES if changes(summary) else ():
+    for entry in ENTRIES if worth_telling(summary) else ():
         if waste(summary)[entry] == 0:
             continue
         hours = [

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.result.billing import paid_until_s
-from sim.result.frames import CATEGORIES, categories, request_columns
+from sim.result.frames import COUNTED, MAY_BE_NONE, categories, request_columns
 from sim.result.log import WHY
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ def write_text(path: Path, text: str) -> None:
 def write_timeline(path: Path, columns: Columns) -> None:
     """`timeline.csv`: one row a bin; an empty cell where there is no data."""
     numbers = [column.tolist() for column in columns.values()]
-    arrivals = list(columns).index("arrivals")
-    numbers[arrivals] = [int(value) for value in numbers[arrivals]]
+    for place, name in enumerate(columns):
+        if name in COUNTED:
+            numbers[place] = [int(value) for value in numbers[place]]
     _write_csv(path, columns, zip(*numbers, strict=True))
 
 
@@ -83,7 +84,7 @@ def cell(value: object) -> object:
 
 
 def write_requests(path: Path, log: RunLog) -> None:
-    """`requests.parquet`: one row a request in arrival order, null for what never happened; bounded memory."""
+    """`requests.parquet`: one row an attempt in arrival order, null for what never happened; bounded memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -93,10 +94,10 @@ def write_requests(path: Path, log: RunLog) -> None:
         columns = request_columns(log, slice(first, first + ROW_GROUP))
         arrays = {}
         for name, column in columns.items():
-            if name in CATEGORIES:
+            if name in names:
                 arrays[name] = pa.DictionaryArray.from_arrays(pa.array(column, mask=column < 0), names[name])
             else:
-                missing = column < 0 if name == "replica" else None
+                missing = column < 0 if name in MAY_BE_NONE else None
                 arrays[name] = pa.array(column, mask=missing, from_pandas=True)
         return pa.table(arrays)
 

@@ -14,24 +14,29 @@ if TYPE_CHECKING:
 
     from sim.result.log import RunLog
 
-CATEGORIES = ("stream", "pool", "outcome")
-"""Columns that are codes into a list of names."""
+MAY_BE_NONE = ("replica", "session", "turn")
+"""Columns in which -1 stands for none."""
+
+COUNTED = ("arrivals", "offered", "completed")
+"""Columns of the timeline that are whole numbers."""
 
 
 def categories(log: RunLog) -> dict[str, tuple[str, ...]]:
-    """The names that the codes of each categorical column stand for."""
-    return {"stream": log.streams, "pool": log.pools, "outcome": OUTCOMES}
+    """The names that the codes of each categorical column stand for; code -1 is none."""
+    names = {"stream": log.streams, "pool": log.pools, "outcome": OUTCOMES}
+    return names | {name: found for name, found in (("class", log.classes), ("tenant", log.tenants)) if found}
 
 
 def request_columns(log: RunLog, rows: slice = slice(None)) -> dict[str, NDArray[Any]]:
-    """The requests in arrival order, column by column; categorical columns as codes.
+    """The attempts in arrival order, column by column; categorical columns as codes.
 
-    `request` counts from 0; times are seconds from the run's start, NaN for what never happened; `replica` is the index
-    within the pool (the one that decodes, for a request that was handed over), -1 for one that never got there.
+    `request` counts from 0, and `first_request` is that of the first attempt; times are seconds from the run's start,
+    NaN for what never happened; `replica` is the index within the pool (the one that decodes, for a request that was
+    handed over), -1 for one that never got there.
     """
     part = log.requests[rows]
     first = rows.indices(len(log.requests))[0]
-    return {
+    columns = {
         "request": np.arange(first, first + len(part), dtype=np.int64),
         "stream": part["stream"].copy(),
         "arrival_s": part["arrival_s"].copy(),
@@ -45,6 +50,26 @@ def request_columns(log: RunLog, rows: slice = slice(None)) -> dict[str, NDArray
         "outcome": part["outcome"].astype(np.int16),
         "cached_tokens": part["cached_tokens"].copy(),
     }
+    return columns | _of_senders(log, part) | _of_calls(log, rows)
+
+
+def _of_senders(log: RunLog, part: NDArray[np.void]) -> dict[str, NDArray[Any]]:
+    """Class and tenant, where there are any."""
+    known = {"class": (log.classes, log.stream_class), "tenant": (log.tenants, log.stream_tenant)}
+    return {name: np.array(codes, np.int16)[part["stream"]] for name, (names, codes) in known.items() if names}
+
+
+def _of_calls(log: RunLog, rows: slice) -> dict[str, NDArray[Any]]:
+    """Which attempt it is at which request, where clients do more than wait; and its place in a session, if any has."""
+    if log.calls is None:
+        return {}
+    part = log.calls[rows]
+    columns = {name: part[name].copy() for name in ("attempt", "copy")}
+    columns |= {"first_request": part["first"].astype(np.int64)}
+    if (log.calls["session"] != NONE).any():
+        alone = part["session"] == NONE
+        columns |= {"session": part["session"].copy(), "turn": np.where(alone, NONE, part["turn"]).astype(np.int16)}
+    return columns
 
 
 def _replica_in_pool(log: RunLog, part: NDArray[np.void]) -> NDArray[np.int32]:
@@ -58,12 +83,12 @@ def _replica_in_pool(log: RunLog, part: NDArray[np.void]) -> NDArray[np.int32]:
 
 
 def requests_frame(log: RunLog) -> pd.DataFrame:
-    """One row a request, in arrival order; `stream`, `pool` and `outcome` are categoricals."""
+    """One row an attempt, in arrival order; what has a name (`stream`, `pool`, `outcome`, ...) is a categorical."""
     import pandas as pd
 
     names = categories(log)
     columns: dict[str, Any] = dict(request_columns(log))
-    for name in CATEGORIES:
+    for name in names:
         columns[name] = pd.Categorical.from_codes(columns[name], categories=pd.Index(names[name], dtype="str"))
     return pd.DataFrame(columns, copy=False)
 
@@ -72,7 +97,7 @@ def timeline_frame(columns: dict[str, NDArray[np.float64]]) -> pd.DataFrame:
     """One row a bin; see `sim.result.timeline.timeline_columns`."""
     import pandas as pd
 
-    return pd.DataFrame(columns).astype({"arrivals": np.int64})
+    return pd.DataFrame(columns).astype(dict.fromkeys(COUNTED, np.int64))
 
 
 def decisions_frame(log: RunLog) -> pd.DataFrame:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.tables import COMPLETED
+from sim.result.groups import EVERYBODY, Group, limited_to, meant
 
 if TYPE_CHECKING:
+    from sim.result.log import RunLog
     from sim.result.window import Window
     from sim.scenario import Target
 
@@ -57,50 +60,87 @@ def statistics(value_s: NDArray[np.float64]) -> dict[str, float | None]:
     return {"mean": mean, **dict(zip(QUANTILES, points.tolist(), strict=True)), "max": largest}
 
 
-def attained_share(
-    rows: NDArray[np.void], value_s: NDArray[np.float64], metric: str, under_s: float, mask: NDArray[np.bool_] | None
-) -> float | None:
-    """Share of the arrived requests that completed with the metric at or under the limit; None if none arrived.
+def within(rows: NDArray[np.void], value_s: NDArray[np.float64], metric: str, under_s: float) -> NDArray[np.bool_]:
+    """Which requests completed with the metric at or under the limit, shape (n,).
 
-    A request that was not served is a miss. One output token has no gaps between tokens: for `tpot` it is met.
+    A request that was not served is not within it. One output token has no gaps between tokens: for `tpot` it is.
     """
     met = value_s <= under_s  # NaN compares false: a miss
-    completed = rows["outcome"] == COMPLETED
     if metric == "tpot":
         met |= rows["output_tokens"] <= 1
-    met &= completed
-    if mask is not None:
-        met &= mask
-    arrived = len(rows) if mask is None else int(np.count_nonzero(mask))
-    return int(np.count_nonzero(met)) / arrived if arrived else None
+    met &= rows["outcome"] == COMPLETED
+    return np.asarray(met)
 
 
-def latency_and_slo(
-    requests: NDArray[np.void], window: Window, targets: Sequence[Target], pools: Iterable[int | None]
-) -> dict[int | None, tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """The `latency` and `slo` blocks of the whole run (key None) and of pools (their index), in one pass a metric."""
-    rows = requests[window.rows]
-    pools = sorted(pools, key=lambda pool: (pool is None, pool))  # the whole run last: its quantiles reorder the column
-    masks = {pool: None if pool is None else rows["pool"] == pool for pool in pools}
-    latency: dict[int | None, dict[str, Any]] = {pool: {} for pool in pools}
-    slo: dict[int | None, list[dict[str, Any]]] = {pool: [{} for _ in targets] for pool in pools}
+def _share(met: NDArray[np.bool_], *masks: NDArray[np.bool_] | None) -> float | None:
+    """The share of those in all the masks that met something; None if there is nobody in them."""
+    limits = [mask for mask in masks if mask is not None]
+    if not limits:
+        return int(np.count_nonzero(met)) / len(met) if len(met) else None
+    counted = limits[0] if len(limits) == 1 else np.logical_and(*limits)
+    arrived = int(np.count_nonzero(counted))
+    return int(np.count_nonzero(met & counted)) / arrived if arrived else None
+
+
+def good_rows(log: RunLog, rows: NDArray[np.void], targets: Sequence[Target]) -> NDArray[np.bool_]:
+    """Which requests (rows of `log.logical`) were completed within every objective of theirs, shape (n,)."""
+    good = np.asarray(rows["outcome"] == COMPLETED)
+    for target in targets:
+        limit = meant(log, target).mask(rows)
+        met = within(rows, metric_s(rows, target.metric), target.metric, target.under_s)
+        good &= met if limit is None else met | ~limit
+    return good
+
+
+@dataclass(frozen=True)
+class Served:
+    """How a window's requests were served."""
+
+    latency: dict[Any, dict[str, Any]]
+    """By key of a group: its `latency` block."""
+    slo: dict[Any, list[dict[str, Any]]]
+    """And its `slo` block: the objectives that can be about its requests, in their order."""
+    good: NDArray[np.bool_]
+    """Which requests were completed within every objective of theirs; shape (requests of the window,)."""
+
+
+def latency_and_slo(log: RunLog, window: Window, targets: Sequence[Target], groups: Mapping[Any, Group]) -> Served:
+    """The `latency` and `slo` blocks of groups of the window's requests (by any keys), in one pass a metric."""
+    rows = log.logical[window.rows]
+    # everybody last: the quantiles reorder the column
+    ordered = sorted(groups.items(), key=lambda entry: entry[1] is EVERYBODY)
+    about = [meant(log, target) for target in targets]
+    latency: dict[Any, dict[str, Any]] = {key: {} for key in groups}
+    asked = {key: [place for place, aim in enumerate(about) if aim.shares(group)] for key, group in groups.items()}
+    slo: dict[Any, list[dict[str, Any]]] = {key: [{} for _ in places] for key, places in asked.items()}
+    good = np.asarray(rows["outcome"] == COMPLETED)
     for metric in METRICS:
         value_s = metric_s(rows, metric)
-        for pool in pools:
-            mask = masks[pool]
-            for place, target in enumerate(targets):
-                if target.metric == metric:
-                    attained = attained_share(rows, value_s, metric, target.under_s, mask)
-                    slo[pool][place] = _slo_entry(target, attained)
-            latency[pool][f"{metric}_s"] = statistics(value_s if mask is None else value_s[mask])
+        met = {
+            place: within(rows, value_s, metric, target.under_s)
+            for place, target in enumerate(targets)
+            if target.metric == metric
+        }
+        limits = {place: about[place].mask(rows) for place in met}
+        for place, those in met.items():
+            limit = limits[place]
+            good &= those if limit is None else those | ~limit
+        for key, group in ordered:
+            mask = group.mask(rows)
+            for at, place in enumerate(asked[key]):
+                if place in met:
+                    slo[key][at] = _slo_entry(targets[place], _share(met[place], mask, limits[place]))
+            latency[key][f"{metric}_s"] = statistics(value_s if mask is None else value_s[mask])
         del value_s  # before the next one is made
-    return {pool: (latency[pool], slo[pool]) for pool in pools}
+    return Served(latency, slo, good)
 
 
 def _slo_entry(target: Target, attained: float | None) -> dict[str, Any]:
     met = None if attained is None else attained >= target.share
+    limits = {name: limit for name, limit in zip(("class", "tenant"), limited_to(target), strict=True) if limit}
     return {
         "metric": target.metric,
+        **limits,
         "under_s": target.under_s,
         "share": target.share,
         "attained": attained,

@@ -2,6 +2,7 @@
 
 - `useful`: the work that was done: what the requests would take of replicas that are full all the time. A replica that
   batches works on almost without a pause and is seldom full; the rest of its time could have served more;
+- `wasted`: the same of work done for attempts whose clients had gone, or sent them again: given up, timed out, failed;
 - `cold_start`: launched and not ready yet;
 - `floor`: spare time that the policy's minimum alone keeps there (all of it in a fixed fleet);
 - `cool_down`: spare time of replicas above what load alone asked for at the policy's last decision: its stabilisation
@@ -22,15 +23,15 @@ from numpy.typing import NDArray
 
 from sim.result import billing
 from sim.result.lives import Stages, Stretches, stages
-from sim.result.work import work_done_s
+from sim.result.work import work_done_s, work_wasted_s
 
 if TYPE_CHECKING:
     from sim.result.log import RunLog
     from sim.result.window import Window
     from sim.scenario import Pool
 
-ENTRIES = ("useful", "cold_start", "headroom", "cool_down", "floor", "drain", "failed", "rounding")
-_READY = ("useful", "floor", "cool_down", "headroom")
+ENTRIES = ("useful", "wasted", "cold_start", "headroom", "cool_down", "floor", "drain", "failed", "rounding")
+_READY = ("useful", "wasted", "floor", "cool_down", "headroom")
 """What the ready time is split into."""
 _NOISE = 1e-9
 """Relative: less idle time than this beside the ready time is a rounding error of sums."""
@@ -62,19 +63,31 @@ def _spent(log: RunLog, place: int, pool: Pool, window: Window) -> list[tuple[bi
     own = log.spans["pool"] == place
     until_s = billing.paid_until_s(log.spans, {place: pool})
     edges_s, proposed = _seen(log, place, window)
-    done_s = np.diff(work_done_s(log, place, edges_s))
+    done_s, wasted_s = np.diff(work_done_s(log, place, edges_s)), np.diff(work_wasted_s(log, place, edges_s))
+    if log.work[place].s_per_service_s > 0:
+        done_s = done_s - wasted_s  # slots: what they are taken for, all of it
     makes = [stages(log, until_s, own & (log.spans["make"] == make)) for make in range(len(billing.terms(pool)))]
     ready_s = [_less(seen.serving, seen.down_serving, edges_s) for seen in makes]
     drain_s = np.sum([_less(seen.draining, seen.down_draining, edges_s) for seen in makes], axis=0)
     floor = pool.autoscaler.floor_replicas
     serving_s = np.sum(ready_s, axis=0)
-    done_s *= np.divide(serving_s, serving_s + drain_s, out=np.zeros_like(serving_s), where=serving_s > 0)
-    shares = _shares(serving_s, np.minimum(done_s, serving_s), proposed, floor, np.diff(edges_s))
+    part = np.divide(serving_s, serving_s + drain_s, out=np.zeros_like(serving_s), where=serving_s > 0)
+    done_s, wasted_s = _fitted(done_s * part, np.maximum(wasted_s * part, 0.0), serving_s)
+    shares = _shares(serving_s, done_s, wasted_s, proposed, floor, np.diff(edges_s))
     spent = []
     for term, seen, made_s in zip(billing.terms(pool), makes, ready_s, strict=True):
         entries = {name: float(share @ made_s) for name, share in shares.items()} | _outside(seen, edges_s[[0, -1]])
         spent.append((term, np.array([entries[name] for name in ENTRIES])))
     return spent
+
+
+def _fitted(
+    done_s: NDArray[np.float64], wasted_s: NDArray[np.float64], ready_s: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Work done and wasted in each bin, no more together than there was time: work is told by formula, time is not."""
+    both_s = done_s + wasted_s
+    fits = np.divide(ready_s, both_s, out=np.ones_like(both_s), where=(both_s > ready_s) & (wasted_s > 0))
+    return np.minimum(done_s * fits, ready_s), wasted_s * fits
 
 
 def _seen(log: RunLog, place: int, window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -97,6 +110,7 @@ def _seen(log: RunLog, place: int, window: Window) -> tuple[NDArray[np.float64],
 def _shares(
     ready_s: NDArray[np.float64],
     done_s: NDArray[np.float64],
+    wasted_s: NDArray[np.float64],
     proposed: NDArray[np.float64],
     floor: int,
     length_s: NDArray[np.float64],
@@ -105,15 +119,16 @@ def _shares(
 
     Idle time is split in order: what the minimum keeps there, then what is above the proposal, then the rest.
     """
-    useful_s = np.where(ready_s - done_s <= _NOISE * ready_s, ready_s, np.maximum(done_s, 0.0))
-    idle_s = ready_s - useful_s
-    floor_s = np.minimum(idle_s, np.maximum(floor * length_s - useful_s, 0.0))
+    full = ready_s - (done_s + wasted_s) <= _NOISE * ready_s
+    useful_s = np.maximum(np.where(full, ready_s - wasted_s, done_s), 0.0)
+    idle_s = np.where(full, 0.0, ready_s - useful_s - wasted_s)
+    floor_s = np.minimum(idle_s, np.maximum(floor * length_s - useful_s - wasted_s, 0.0))
     floor_s = np.where(idle_s - floor_s <= _NOISE * ready_s, idle_s, floor_s)
     rest_s = idle_s - floor_s
     # where the proposal is below the minimum, all that the minimum does not keep is above it: no need to say so
     wanted_s = np.where(np.isinf(proposed), ready_s, proposed * length_s)
     cool_down_s = np.minimum(rest_s, np.maximum(ready_s - wanted_s, 0.0))
-    parts = (useful_s, floor_s, cool_down_s, rest_s - cool_down_s)
+    parts = (useful_s, wasted_s, floor_s, cool_down_s, rest_s - cool_down_s)
     shares = [np.divide(part_s, ready_s, out=np.zeros_like(ready_s), where=ready_s > 0) for part_s in parts]
     return dict(zip(_READY, shares, strict=True))
 
@@ -144,5 +159,10 @@ def waste(block: dict[str, Any]) -> dict[str, float]:
 
 
 def changes(block: dict[str, Any]) -> bool:
-    """Whether a block is of a fleet that changed, or may have: one with more to tell than useful and idle time."""
-    return any(share > _NOISE for name, share in waste(block).items() if name not in ("useful", "floor"))
+    """Whether a block is of a fleet that changed, or may have: one with more to tell than work and idle time."""
+    return any(share > _NOISE for name, share in waste(block).items() if name not in ("useful", "wasted", "floor"))
+
+
+def worth_telling(block: dict[str, Any]) -> bool:
+    """Whether a block's ledger says more than its utilization: the fleet changed, or worked for nobody."""
+    return changes(block) or waste(block).get("wasted", 0.0) > _NOISE

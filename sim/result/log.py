@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.work import WorkLaw
+from sim.result.attempts import logical_rows
 
 SAMPLE = np.dtype(
     [
@@ -96,7 +98,7 @@ class RunLog:
     calendar: str
     """`simpy` or `compiled`: the one that was used."""
     requests: NDArray[np.void]
-    """Rows of `sim.model.tables.REQUEST`, in arrival order."""
+    """Rows of `sim.model.tables.REQUEST`, in arrival order: one an attempt."""
     samples: NDArray[np.void]
     """Rows of `SAMPLE`, one a pool, at each edge of `edges_s` and at the warm-up's end, in time order."""
     edges_s: NDArray[np.float64]
@@ -121,3 +123,19 @@ class RunLog:
     wall_s: float
     engine_s: float
     """Seconds inside the calendar; compiling and loading excluded."""
+    calls: NDArray[np.void] | None = None
+    """Rows of `sim.model.tables.CALL` beside the requests, whose row numbers are theirs; None: clients just wait."""
+    classes: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+    stream_class: tuple[int, ...] = ()
+    """By stream: the place of its class, -1 for none; empty where there are no classes."""
+    stream_tenant: tuple[int, ...] = ()
+    """By stream: the place of its tenant, -1 for none; empty where there are no tenants."""
+
+    @cached_property
+    def logical(self) -> NDArray[np.void]:
+        """What users wanted, one row a request in the order of first attempts (see `sim.result.attempts`).
+
+        The requests themselves where nothing is sent twice.
+        """
+        return logical_rows(self.requests, self.calls)

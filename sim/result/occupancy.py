@@ -47,18 +47,29 @@ class _Flow:
         self.rest_s += np.bincount(bins, weights=rest_s, minlength=len(self.rest_s))
 
 
-def occupancy(requests: NDArray[np.void], edges_s: NDArray[np.float64], pool: int | None = None) -> Occupancy:
+def occupancy(
+    requests: NDArray[np.void],
+    edges_s: NDArray[np.float64],
+    pool: int | None = None,
+    calls: NDArray[np.void] | None = None,
+) -> Occupancy:
     """Integrate the waiting and the running requests over the bins between `edges_s` (seconds, non-decreasing).
 
     With `pool`, only the requests sent there. A request still there at the end of the run stays for ever; one that was
-    turned away never waited.
+    turned away never waited. With `calls` (beside the requests), one whose client gave it up runs until its replica is
+    rid of it.
     """
     came, started, left, gone_waiting = (_Flow(edges_s) for _ in range(4))
     for first in range(0, len(requests), CHUNK_ROWS):
         rows = requests[first : first + CHUNK_ROWS]
+        finish_s = rows["finish_s"].copy()
+        if calls is not None:
+            left_s = calls["left_s"][first : first + CHUNK_ROWS]
+            finish_s = np.where(np.isnan(left_s), finish_s, left_s)
         if pool is not None:
-            rows = rows[rows["pool"] == pool]
-        start_s, finish_s = rows["start_s"].copy(), rows["finish_s"].copy()
+            chosen = rows["pool"] == pool
+            rows, finish_s = rows[chosen], finish_s[chosen]
+        start_s = rows["start_s"].copy()
         never_started = np.isnan(start_s)
         came.add(rows["arrival_s"])
         started.add(start_s)

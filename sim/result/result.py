@@ -42,10 +42,12 @@ class Result:
 
     @property
     def requests(self) -> pd.DataFrame:
-        """One row a request, in arrival order, warm-up included (a new frame at every call).
+        """One row an attempt at a request, in arrival order, warm-up included (a new frame at every call).
 
         Columns: request, stream, arrival_s, prompt_tokens, output_tokens, pool, replica, start_s, first_token_s,
-        finish_s, outcome. Times in seconds from the run's start, NaN for what never happened.
+        finish_s, outcome, cached_tokens; class and tenant where there are any; where clients do more than wait
+        attempt, copy and first_request, with sessions session and turn. Times in seconds from the run's start, NaN for
+        what never happened.
         """
         from sim.result.frames import requests_frame
 
@@ -53,9 +55,9 @@ class Result:
 
     @property
     def timeline(self) -> pd.DataFrame:
-        """One row a time bin: start_s, end_s, arrivals, waiting, running, replicas, booting, draining, down,
-        busy_share, kv_share, ttft_s_p50, ttft_s_p99, usd_per_hour (averages over the bin; TTFT of the requests that
-        arrive in it).
+        """One row a time bin: start_s, end_s, arrivals, offered, completed, waiting, running, replicas, booting,
+        draining, down, busy_share, kv_share, ttft_s_p50, ttft_s_p99, usd_per_hour (averages over the bin; TTFT of the
+        requests that arrive in it). `arrivals` are attempts, `offered` first attempts, `completed` answers in time.
         """
         from sim.result.frames import timeline_frame
 

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model.tables import COMPLETED, OUTCOMES
+from sim.model.tables import COMPLETED
+from sim.result.attempts import attempts_block, attempts_of, outcomes
 from sim.result.cost import cost, spent_usd
 from sim.result.fleet import integrals_at, ratio, replicas, utilization
-from sim.result.latency import latency_and_slo
+from sim.result.groups import EVERYBODY, Group
+from sim.result.latency import Served, latency_and_slo
 from sim.result.laws import law_block
 from sim.result.ledger import ledger
 from sim.result.lives import lives_block
 from sim.result.occupancy import occupancy
+from sim.result.parties import Party, Share, cost_shares, fairness, parties
 from sim.result.provenance import version
+from sim.result.recovery import recovery_block
 from sim.result.transfer import transfer_block
 from sim.result.window import Window, measured_window
 
@@ -24,30 +28,35 @@ if TYPE_CHECKING:
     from sim.scenario import Scenario
 
 SCHEMA_VERSION = 1
-# The order in which outcomes are shown: what went well first.
-OUTCOME_ORDER = ("completed", "rejected", "abandoned", "timed_out", "failed", "unfinished")
 
 
 def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
     """Every number of a run, by the keys that other tools rely on (units are in the keys).
 
-    Latency and outcomes are those of the requests that arrive in [warmup, horizon), followed to their end; averages,
-    utilization, replicas and cost those of the time in [warmup, horizon).
+    Latency and outcomes are those of the requests that arrive in [warmup, horizon), followed to their end, whatever
+    number of attempts that takes; averages, utilization, replicas and cost those of the time in [warmup, horizon).
     """
     window = measured_window(scenario, log)
     names = list(log.pools)
-    groups: list[int | None] = [None, *range(len(names))] if len(names) > 1 else [None]
-    latency = latency_and_slo(log.requests, window, scenario.slo, groups)
-    blocks = {group: _blocks(scenario, log, window, group, *latency[group]) for group in groups}
+    groups: dict[Any, Group] = {None: EVERYBODY}
+    if len(names) > 1:
+        groups |= {place: Group(pool=place) for place in range(len(names))}
+    fleets = list(groups)
+    whose = parties(log)
+    groups |= whose
+    served = latency_and_slo(log, window, scenario.slo, groups)
+    sent = attempts_of(log, window)
+    asked = {key: _asked(log, window, key, group, served, sent) for key, group in groups.items()}
+    blocks = {key: _blocks(scenario, log, window, key, asked[key]) for key in fleets}
     # One pool is the whole fleet: the same numbers, computed once.
     shown = {name: blocks[place if len(names) > 1 else None] for place, name in enumerate(names)}
-    rows = log.requests[window.rows]
+    came = log.requests[_arrivals(log, window)]
     pools = {
         name: {
             **block,
             "law": law_block(scenario.pools[name], block),
             "kv_transfer": transfer_block(
-                scenario.pools[name], place, rows, window.length_s, block["replicas"]["mean"]
+                scenario.pools[name], place, came, window.length_s, block["replicas"]["mean"]
             ),
         }
         for place, (name, block) in enumerate(shown.items())
@@ -60,61 +69,99 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
         "simulated_s": float(log.end_s),
         "measured_s": window.length_s,
         **blocks[None],
+        "recovery": recovery_block(scenario, log),
         "pools": pools,
+        **_parties(log, asked, cost_shares(log, window, sent, list(shown.values()), whose) if whose else {}),
         "run": _run(scenario, log),
     }
 
 
+def _arrivals(log: RunLog, window: Window) -> slice:
+    """The attempts that arrive in a window."""
+    if log.calls is None:
+        return window.rows
+    first, last = np.searchsorted(log.requests["arrival_s"], (window.start_s, window.end_s)).tolist()
+    return slice(first, len(log.requests) if window.last == len(log.logical) else last)
+
+
+def _asked(
+    log: RunLog, window: Window, key: Any, group: Group, served: Served, sent: NDArray[np.bool_] | None
+) -> dict[str, Any]:
+    """The blocks that tell of a group's requests alone."""
+    rows = log.logical[window.rows]
+    mask = group.mask(rows)
+    ended = outcomes(rows, mask)
+    counts = {"arrived": len(rows) if mask is None else int(np.count_nonzero(mask)), **ended}
+    answered = rows["outcome"] == COMPLETED
+    if mask is not None:
+        answered &= mask
+    good = int(np.count_nonzero(served.good if mask is None else served.good & mask))
+    prompt_tokens, output_tokens = (_total(rows[name], answered) for name in ("prompt_tokens", "output_tokens"))
+    return {
+        "requests": counts,
+        "latency": served.latency[key],
+        "throughput": {
+            "requests_per_s": ratio(counts["completed"], window.length_s),
+            "prompt_tokens_per_s": ratio(prompt_tokens, window.length_s),
+            "output_tokens_per_s": ratio(output_tokens, window.length_s),
+            "goodput_per_s": ratio(good, window.length_s),
+        },
+        "prefix_cache": {"hit_share": ratio(_total(rows["cached_tokens"], answered), prompt_tokens)},
+        "slo": served.slo[key],
+        "attempts": attempts_block(log, group, sent, counts),
+        "faults": _faults(rows, mask),
+        "output_tokens": output_tokens,
+        "good_share": ratio(good, counts["arrived"]),
+    }
+
+
 def _blocks(
-    scenario: Scenario,
-    log: RunLog,
-    window: Window,
-    group: int | None,
-    latency: dict[str, Any],
-    slo: list[dict[str, Any]],
+    scenario: Scenario, log: RunLog, window: Window, group: int | None, asked: dict[str, Any]
 ) -> dict[str, Any]:
     """The blocks of one pool (its index) or of the whole fleet (None)."""
     pools = {place: scenario.pools[name] for place, name in enumerate(log.pools) if group in (None, place)}
-    rows = log.requests[window.rows]
-    mask = None if group is None else rows["pool"] == group
-    outcomes = _outcomes(rows, mask)
-    served = rows["outcome"] == COMPLETED
-    if mask is not None:
-        served &= mask
-    prompt_tokens, output_tokens = (_total(rows[name], served) for name in ("prompt_tokens", "output_tokens"))
     ends_s = np.array((window.start_s, window.end_s))
-    there = occupancy(log.requests, ends_s, group)
+    there = occupancy(log.requests, ends_s, group, log.calls)
     usd = spent_usd(log.spans, pools, ends_s)
     total_usd = None if usd is None else float(usd[1] - usd[0])
     waiting, running = (ratio(part[0], window.length_s) for part in (there.waiting_s, there.running_s))
     return {
-        "requests": outcomes,
-        "latency": latency,
+        "requests": asked["requests"],
+        "latency": asked["latency"],
         "time_average": {
             "in_system": None if waiting is None or running is None else waiting + running,
             "waiting": waiting,
             "running": running,
         },
-        "throughput": {
-            "requests_per_s": ratio(outcomes["completed"], window.length_s),
-            "prompt_tokens_per_s": ratio(prompt_tokens, window.length_s),
-            "output_tokens_per_s": ratio(output_tokens, window.length_s),
-        },
-        "prefix_cache": {"hit_share": ratio(_total(rows["cached_tokens"], served), prompt_tokens)},
-        "slo": slo,
+        "throughput": asked["throughput"],
+        "prefix_cache": asked["prefix_cache"],
+        "slo": asked["slo"],
+        "attempts": asked["attempts"],
         "utilization": utilization(integrals_at(log.samples, ends_s, list(pools))),
         "replicas": replicas(log, pools, window.start_s, window.end_s),
-        "cost": cost(total_usd, window.length_s, outcomes["completed"], output_tokens),
+        "cost": cost(total_usd, window.length_s, asked["requests"]["completed"], asked["output_tokens"]),
         "ledger": ledger(log, pools, window),
         "lives": lives_block(log, window, group),
-        "faults": _faults(rows, mask),
+        "faults": asked["faults"],
     }
 
 
-def _outcomes(rows: NDArray[np.void], mask: NDArray[np.bool_] | None) -> dict[str, int]:
-    outcome = rows["outcome"] if mask is None else rows["outcome"][mask]
-    counts = np.bincount(outcome, minlength=len(OUTCOMES)).tolist()
-    return {"arrived": len(outcome), **{name: counts[OUTCOMES.index(name)] for name in OUTCOME_ORDER}}
+def _parties(
+    log: RunLog, asked: dict[Any, dict[str, Any]], shares: dict[Party, Share]
+) -> dict[str, dict[str, Any] | float | None]:
+    """The blocks `classes` and `tenants`, where there are any, and how evenly tenants were served."""
+    found: dict[str, Any] = {"classes": {}, "tenants": {}}
+    for (kind, name), share in shares.items():
+        block = asked[kind, name]
+        found[kind][name] = {
+            **{part: block[part] for part in ("requests", "latency", "slo", "throughput", "attempts")},
+            "cost_share": share.share,
+            "cost": share.cost(block["requests"]["completed"], block["output_tokens"]),
+        }
+    told: dict[str, dict[str, Any] | float | None] = {kind: blocks for kind, blocks in found.items() if blocks}
+    if log.tenants:
+        told["tenants_fairness"] = fairness([asked["tenants", name]["good_share"] for name in log.tenants])
+    return told
 
 
 def _faults(rows: NDArray[np.void], mask: NDArray[np.bool_] | None) -> dict[str, int]:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sim.result.billing import paid_until_s
 from sim.result.cost import spent_usd
 from sim.result.fleet import integrals_at
-from sim.result.latency import metric_s
+from sim.result.latency import good_rows, metric_s
 from sim.result.lives import stages
-from sim.result.occupancy import occupancy
+from sim.result.occupancy import CHUNK_ROWS, occupancy
 
 if TYPE_CHECKING:
     from sim.result.log import RunLog
@@ -24,17 +24,16 @@ Columns = dict[str, NDArray[np.float64]]
 def timeline_columns(scenario: Scenario, log: RunLog, pool: int | None = None) -> Columns:
     """The timeline of the whole fleet, or of one pool (its index): column name -> shape (bins,), NaN without data.
 
-    `start_s`, `end_s`; `arrivals` (requests); `waiting`, `running`, `replicas` (that serve), `booting`, `draining` (of
-    those that serve), `down` (averages over the bin); `busy_share`, `kv_share` (of the replicas that serve);
-    `ttft_s_p50`, `ttft_s_p99` (of the requests that arrive in the bin and are completed); `usd_per_hour`. Warm-up
-    included: a picture of a run starts where the run starts.
+    `start_s`, `end_s`; `arrivals` (attempts); `offered` (requests, by their first attempts); `completed` (answers that
+    end in the bin, within every objective of theirs); `waiting`, `running`, `replicas` (that serve), `booting`,
+    `draining` (of those that serve), `down` (averages over the bin); `busy_share`, `kv_share` (of the replicas that
+    serve); `ttft_s_p50`, `ttft_s_p99` (of the requests that arrive in the bin and are completed); `usd_per_hour`.
+    Warm-up included: a picture of a run starts where the run starts.
     """
     edges_s = log.edges_s
     length_s = np.diff(edges_s)
     chosen = {place: scenario.pools[name] for place, name in enumerate(log.pools) if pool in (None, place)}
-    first = np.searchsorted(log.requests["arrival_s"], edges_s, side="left")
-    first[-1] = len(log.requests)  # an arrival at the very horizon belongs to the last bin
-    there = occupancy(log.requests, edges_s, pool)
+    there = occupancy(log.requests, edges_s, pool, log.calls)
     used = {name: np.diff(column) for name, column in integrals_at(log.samples, edges_s, list(chosen)).items()}
     usd = spent_usd(log.spans, chosen, edges_s)
     seen = stages(log, paid_until_s(log.spans, chosen), np.isin(log.spans["pool"], list(chosen)))
@@ -42,11 +41,13 @@ def timeline_columns(scenario: Scenario, log: RunLog, pool: int | None = None) -
     down_draining_s = seen.down_draining.bins_s(edges_s)
     draining_s = seen.draining.bins_s(edges_s) - down_draining_s
     down_s = seen.down_serving.bins_s(edges_s) + down_draining_s
-    arrivals, p50_s, p99_s = _by_arrival(log, first, pool)
+    offered, p50_s, p99_s = _by_arrival(scenario, log, pool)
     return {
         "start_s": edges_s[:-1].copy(),
         "end_s": edges_s[1:].copy(),
-        "arrivals": arrivals,
+        "arrivals": offered if log.calls is None else _arrivals(log, pool),
+        "offered": offered,
+        "completed": _completed(scenario, log, pool),
         "waiting": _per(there.waiting_s, length_s),
         "running": _per(there.running_s, length_s),
         "replicas": _per(used["ready_s"], length_s),
@@ -62,21 +63,42 @@ def timeline_columns(scenario: Scenario, log: RunLog, pool: int | None = None) -
 
 
 def _by_arrival(
-    log: RunLog, first: NDArray[np.int64], pool: int | None
+    scenario: Scenario, log: RunLog, pool: int | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Arrivals and TTFT quantiles by bin of arrival; a bin's requests are one slice, as rows stand in that order."""
+    """Requests and TTFT quantiles by bin of arrival; a bin's requests are one slice, as rows stand in that order."""
+    first = np.searchsorted(log.logical["arrival_s"], log.edges_s, side="left")
+    if scenario.horizon_s is None or log.calls is None:
+        first[-1] = len(log.logical)  # an arrival at the very horizon belongs to the last bin
     bins = len(first) - 1
-    arrivals, p50_s, p99_s = np.zeros(bins), np.full(bins, np.nan), np.full(bins, np.nan)
+    offered, p50_s, p99_s = np.zeros(bins), np.full(bins, np.nan), np.full(bins, np.nan)
     for place in range(bins):
-        rows = log.requests[first[place] : first[place + 1]]
+        rows = log.logical[first[place] : first[place + 1]]
         if pool is not None:
             rows = rows[rows["pool"] == pool]
-        arrivals[place] = len(rows)
+        offered[place] = len(rows)
         ttft_s = metric_s(rows, "ttft")
         ttft_s = ttft_s[~np.isnan(ttft_s)]
         if len(ttft_s):
             p50_s[place], p99_s[place] = np.quantile(ttft_s, (0.5, 0.99), overwrite_input=True)
-    return arrivals, p50_s, p99_s
+    return offered, p50_s, p99_s
+
+
+def _arrivals(log: RunLog, pool: int | None) -> NDArray[np.float64]:
+    """Attempts by bin of arrival; of those after the horizon, none."""
+    arrival_s = log.requests["arrival_s"] if pool is None else log.requests["arrival_s"][log.requests["pool"] == pool]
+    return np.diff(np.searchsorted(arrival_s, log.edges_s, side="left")).astype(np.float64)
+
+
+def _completed(scenario: Scenario, log: RunLog, pool: int | None) -> NDArray[np.float64]:
+    """Answers within every objective of theirs, by the bin in which they end."""
+    counts = np.zeros(len(log.edges_s) + 1, np.int64)
+    for first in range(0, len(log.logical), CHUNK_ROWS):
+        rows = log.logical[first : first + CHUNK_ROWS]
+        if pool is not None:
+            rows = rows[rows["pool"] == pool]
+        finish_s = rows["finish_s"][good_rows(log, rows, scenario.slo)]
+        counts += np.bincount(np.searchsorted(log.edges_s, finish_s, side="right"), minlength=len(counts))
+    return counts[1:-1].astype(np.float64)
 
 
 def _per(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:

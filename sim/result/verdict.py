@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.result import words
-from sim.result.ledger import changes, waste
+from sim.result.ledger import waste, worth_telling
 
 if TYPE_CHECKING:
     from sim.result.timeline import Columns
@@ -21,6 +21,9 @@ PROMISES = {
 }
 """What an SLO promises, by metric; `{}` is its limit."""
 
+LEAST_AMPLIFICATION = 1.05
+"""Attempts a request: fewer more than one than this are not worth a word."""
+
 LEAST_SHARE = 5e-4
 """Less of the paid time than this is not worth a word."""
 
@@ -29,7 +32,13 @@ def verdict(summary: dict[str, Any], timeline: Columns) -> str:
     """One or two plain sentences (a third when the queue runs away), with the numbers that carry them."""
     if summary["requests"]["arrived"] == 0:
         return f"No request arrived in the measured {words.duration(summary['measured_s'])}. {fleet_sentence(summary)}"
-    sentences = (service_sentence(summary), fleet_sentence(summary), peak_sentence(summary, timeline))
+    sentences = (
+        service_sentence(summary),
+        recovery_sentence(summary),
+        sending_sentence(summary),
+        fleet_sentence(summary),
+        peak_sentence(summary, timeline),
+    )
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -48,6 +57,33 @@ def service_sentence(summary: dict[str, Any]) -> str:
     metric, told = ("answered", e2e) if ttft == e2e else ("given their first token", ttft)
     half, tail = words.duration(told["p50"]), words.duration(told["p99"])
     return f"Half of the requests are {metric} within {half}, 99% within {tail}{lost}."
+
+
+def recovery_sentence(summary: dict[str, Any]) -> str:
+    """That the service does not come back after a burst, if it does not; else nothing."""
+    found = summary["recovery"]
+    if found is None or not found["metastable"]:
+        return ""
+    said = (
+        f"After the burst at {words.duration(found['burst']['from_s'])} the service does not come back: "
+        f"{words.share(found['goodput_after_share'])} of requests are answered in time, though the load is "
+        f"{words.share(found['load_after_share'])} of what it carried before"
+    )
+    if found["attempts_after"] >= LEAST_AMPLIFICATION:
+        said += f"; clients send each request {words.count(found['attempts_after'])} times"
+    return f"{said} (a metastable failure)."
+
+
+def sending_sentence(summary: dict[str, Any]) -> str:
+    """How often each request was sent, where clients try again often enough to load the fleet; else nothing."""
+    attempts = summary["attempts"]
+    times = attempts["amplification"]
+    if times is None or times < LEAST_AMPLIFICATION:
+        return ""
+    copies = ""
+    if attempts["hedges"]:
+        copies = f"; {words.share(attempts['hedges'] / attempts['sent'])} of what was sent were copies, to be sooner"
+    return f"Each request was sent {times:.2g} times on average{copies}."
 
 
 def fleet_sentence(summary: dict[str, Any]) -> str:
@@ -70,8 +106,8 @@ def fleet_sentence(summary: dict[str, Any]) -> str:
 
 
 def ledger_sentence(summary: dict[str, Any]) -> str:
-    """Where the paid GPU-hours of a fleet that changes went, most first; of one that does not change, nothing."""
-    if not changes(summary):
+    """Where the paid GPU-hours went, most first; nothing of a fleet that does not change, nor works in vain."""
+    if not worth_telling(summary):
         return ""
     shares = sorted(waste(summary).items(), key=lambda entry: (entry[0] != "useful", -entry[1]))
     parts = [f"{words.share(part)} {name.replace('_', ' ')}" for name, part in shares if part >= LEAST_SHARE]
@@ -142,7 +178,14 @@ def _attainment(target: dict[str, Any]) -> str:
     attained = words.share_beside(target["attained"], target["share"])
     only = "only " if target["met"] is False else ""
     promise = PROMISES[target["metric"]].format(words.duration(target["under_s"]))
-    return f"{only}{attained} of requests {promise} (target {words.percent(target['share'])})"
+    return f"{only}{attained} of {whose(target)} {promise} (target {words.percent(target['share'])})"
+
+
+def whose(target: dict[str, Any]) -> str:
+    """The requests that an objective is about: `requests`, `paid requests`, `paid requests of acme`."""
+    name, tenant = target.get("class"), target.get("tenant")
+    requests = "requests" if name is None else f"{name} requests"
+    return requests if tenant is None else f"{requests} of {tenant}"
 
 
 def _losses(requests: dict[str, int]) -> str:

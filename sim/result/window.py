@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Window:
-    """The measured stretch of a run: time in [start_s, end_s), requests in rows [first, last)."""
+    """The measured stretch of a run: time in [start_s, end_s), requests in rows [first, last) of `RunLog.logical`."""
 
     start_s: float
     end_s: float
@@ -26,7 +26,7 @@ class Window:
 
     @property
     def rows(self) -> slice:
-        """The requests that arrive in the window: one slice, because rows stand in arrival order."""
+        """The requests whose first attempts arrive in the window: one slice, as rows stand in that order."""
         return slice(self.first, self.last)
 
 
@@ -35,7 +35,7 @@ def measured_window(scenario: Scenario, log: RunLog) -> Window:
 
     Without a horizon the run ends with the trace's last arrival, and that arrival belongs to it.
     """
-    arrival_s = log.requests["arrival_s"]
+    arrival_s = log.logical["arrival_s"]
     start_s, end_s = float(scenario.warmup_s), float(log.edges_s[-1])
     first = bisect_left(arrival_s, start_s)
     last = len(arrival_s) if scenario.horizon_s is None else bisect_left(arrival_s, end_s)

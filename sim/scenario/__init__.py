@@ -21,12 +21,15 @@ from sim.config import catalogue
 from sim.config.dump import to_yaml
 from sim.config.reading import Rules, read, validated
 from sim.config.references import Foreign, Reference
-from sim.config.said import said, said_all
+from sim.config.said import Problems, said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
+from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
 from sim.scenario.pool import Pool
 from sim.scenario.queues import AnyQueue, Central, PerReplica
 from sim.scenario.replica import AnyReplica, Batching, Slots
+from sim.scenario.routes import Labels, Route, route_problems, spill_problems
 from sim.workload import AnyWorkload
+from sim.workload.names import ClassName, TenantName
 
 __all__ = [
     "RULES",
@@ -36,9 +39,12 @@ __all__ = [
     "Central",
     "PerReplica",
     "Pool",
+    "Quota",
+    "RequestClass",
     "Scenario",
     "Slots",
     "Target",
+    "Tenant",
     "is_name",
     "json_schema",
     "load",
@@ -64,7 +70,7 @@ RULES = Rules(
         *_sheets("pools", "*", "rollouts", "*", "to"),
         Foreign(("pools", "*", "autoscaler"), "manifest", policy_node, ("kind",)),
     ),
-    user_named=(("pools",), ("workload", "streams")),
+    user_named=(("pools",), ("classes",), ("tenants",), ("workload", "streams")),
     data_paths_under=("workload", "pools"),
     data_path_keys=frozenset({"trace", "file"}),
     as_it_is=external.is_own,
@@ -98,6 +104,10 @@ class Target(BaseModel):
     metric: Annotated[Literal["ttft", "tpot", "e2e", "queue_wait"], Field(description="The latency that is meant.")]
     under_s: Annotated[PositiveDuration, Field(alias="under", description="The limit.")]
     share: Annotated[PositiveShare, Field(description="Share of requests that must be within the limit.")]
+    class_name: Annotated[
+        str | None, Field(alias="class", description="Whose requests are meant: of this class. Left out: of any.")
+    ] = None
+    tenant: Annotated[str | None, Field(description="The same: of this tenant.")] = None
 
 
 def _pool_name(text: str) -> str:
@@ -132,14 +142,54 @@ class Scenario(BaseModel):
     pools: Annotated[
         dict[Annotated[str, AfterValidator(_pool_name)], Pool], Field(description="The fleet, by name of pool.")
     ]
+<<<<<<< HEAD
+    routes: Annotated[
+        tuple[Route, ...] | None,
+        Field(description="Which pool requests go to: the first rule that holds, else their stream's pool."),
+    ] = None
+=======
+    classes: Annotated[
+        dict[ClassName, RequestClass], Field(description="Classes of requests, by name; streams carry them.")
+    ] = {}
+    tenants: Annotated[dict[TenantName, Tenant], Field(description="Customers, by name; streams carry them.")] = {}
+>>>>>>> main
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
 
     @property
+    def request_classes(self) -> dict[str, RequestClass]:
+        """The classes of requests, those that only streams name included; empty where there is but one kind."""
+        return classes_of(self)
+
+    @property
+    def customers(self) -> dict[str, Tenant]:
+        """The tenants, those that only streams name included."""
+        return tenants_of(self)
+
+    @property
+    def stream_classes(self) -> tuple[str | None, ...]:
+        """The class of each stream's requests, in the order of `workload.stream_names`; None if there are none."""
+        none = DEFAULT if self.request_classes else None
+        return tuple(name or none for name in carried(self, "class_name").values())
+
+    @property
+    def stream_tenants(self) -> tuple[str | None, ...]:
+        """Whose requests each stream's are, in the same order; None if nobody's."""
+        return tuple(carried(self, "tenant").values())
+
+    @property
     def stream_pools(self) -> tuple[str, ...]:
-        """The pool that each stream goes to, in the order of `workload.stream_names`."""
+        """The pool that each stream goes to where no route says otherwise, in the order of `workload.stream_names`."""
         pools = [self._pool_or_why(stream) for stream in self.workload.stream_names]
         assert all(isinstance(pool, str) for pool in pools)
         return tuple(str(pool) for pool in pools)
+
+    @property
+    def labels(self) -> dict[str, Labels]:
+        """What routes know of the streams, in the order of `workload.stream_names`."""
+        return {
+            name: Labels(_told(stream, "class"), _told(stream, "tenant"), _told(stream, "model"), stream.brings_tokens)
+            for name, stream in self.workload.by_name().items()
+        }
 
     @property
     def digest(self) -> str:
@@ -159,7 +209,12 @@ class Scenario(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*self._window_problems(), *self._stream_problems(), *self._transfer_problems()]
+        problems: Problems = [*self._window_problems(), *self._stream_problems(), *self._transfer_problems()]
+<<<<<<< HEAD
+        problems += self._route_problems()
+=======
+        problems += unfitting(self)
+>>>>>>> main
         if problems:
             raise said_all(problems)
         return self
@@ -178,7 +233,7 @@ class Scenario(BaseModel):
         problems: list[tuple[tuple[str, ...], str]] = []
         names = self.workload.stream_names
         for stream in names if self.pools else ():
-            at = ("workload",) if len(names) == 1 and stream == "requests" else ("workload", "streams", stream)
+            at = self.stream_place(stream)
             name = self._pool_or_why(stream)
             if isinstance(name, tuple):
                 problems.append(((*at, *name[0]), name[1]))
@@ -191,6 +246,16 @@ class Scenario(BaseModel):
                     (at, f"needs 'prompt_tokens' and 'output_tokens': the replicas of pool '{name}' are batching")
                 )
         return problems
+
+    def _route_problems(self) -> Problems:
+        """What does not fit in the rules that send requests to pools, and in what pools pass on."""
+        kinds = {name: pool.replica.kind for name, pool in self.pools.items()}
+        homes = {name: self._pool_or_why(name) for name in self.workload.stream_names if self.pools}
+        known = {name: pool for name, pool in homes.items() if isinstance(pool, str)}
+        return [
+            *route_problems(self.routes or (), self.labels, known, kinds),
+            *spill_problems({name: pool.queue.spill for name, pool in self.pools.items()}, kinds),
+        ]
 
     def _transfer_problems(self) -> list[tuple[tuple[str, ...], str]]:
         """What does not fit between a pool that prefills and the one that decodes."""
@@ -221,10 +286,30 @@ class Scenario(BaseModel):
                 problems.append((("pools", name, "kv_transfer", "to"), problem))
         return problems
 
+    def stream_place(self, stream: str) -> tuple[str, ...]:
+        """The keys that lead to a stream in the file."""
+        alone = self.workload.stream_names == ("requests",)
+        return ("workload",) if alone else ("workload", "streams", stream)
+
+    def pool_of(self, stream: str) -> str | None:
+        """The pool that a stream goes to; None if that is not known."""
+        found = self._pool_or_why(stream)
+        return found if isinstance(found, str) else None
+
     def _pool_or_why(self, stream: str) -> str | tuple[tuple[str, ...], str]:
         """The pool of a stream; or a key below the stream and why there is none."""
         wanted, pools = self.workload.stream_pool(stream), list(self.pools)
+        model = self.workload.by_name()[stream].model
+        if model is not None:
+            served = {name: pool.model.name for name, pool in self.pools.items() if pool.model is not None}
+            pools = [name for name, serves in served.items() if serves == model]
+            if not pools:
+                rest = catalogue.did_you_mean(model, list(served.values()))
+                return (("model",), f"no pool serves model '{model}'{rest}")
+            if wanted in served and wanted not in pools:
+                return (("pool",), f"pool '{wanted}' serves '{served[wanted]}', and the stream wants '{model}'")
         if wanted is not None:
+            pools = list(self.pools)
             return (
                 wanted
                 if wanted in pools
@@ -240,6 +325,15 @@ class Scenario(BaseModel):
             (),
             f"needs 'pool', one of {', '.join(pools)}: with several pools, it is not clear where this stream goes",
         )
+
+
+def _told(stream: BaseModel, key: str) -> str | None:
+    """What a stream says under a key of its file."""
+    for name, info in type(stream).model_fields.items():
+        if key in (name, info.alias):
+            value = getattr(stream, name)
+            return None if value is None else str(value)
+    return None
 
 
 def load(source: str | Path | Mapping[str, Any] | Scenario, sets: Sequence[str] = ()) -> Scenario:

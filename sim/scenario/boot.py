@@ -10,8 +10,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from sim.config.units import Duration, PositiveSize
-from sim.scenario.times import AnyBandwidth, AnyTime, drawn, mean
+from sim.scenario.times import AnyBandwidth, drawn, mean
 from sim.workload.distributions import DurationLaw
+from sim.workload.durations import AnyTime
 from sim.workload.law import Distribution
 
 Stage = Literal["node", "image", "weights", "engine"]

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from sim.config import catalogue
-from sim.config.said import said
 from sim.config.units import Count
-from sim.model.routing import ROUTERS
 from sim.scenario.replica import kind_or
+from sim.scenario.routers import AnyRouter, Router, as_router
+from sim.scenario.routes import Spill
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-def _known_router(name: str) -> str:
-    if name not in ROUTERS:
-        raise said(f"'{name}' is not one of {', '.join(ROUTERS)}{catalogue.did_you_mean(name, ROUTERS)}")
-    return name
-
-
-# the routers are those of the model's union: nothing to add here when one is added there
-Router = Annotated[str, AfterValidator(_known_router), WithJsonSchema({"type": "string", "enum": list(ROUTERS)})]
 _MaxWaiting = Annotated[
     Count | None, Field(description="Requests that may wait; one more is rejected. Left out: no limit.")
+]
+_Spill = Annotated[
+    Spill | None, Field(description="Where new requests go when there are too many here. Left out: nowhere.")
 ]
 
 
@@ -34,8 +28,16 @@ class PerReplica(BaseModel):
     model_config = _CLOSED
 
     kind: Literal["per_replica"] = "per_replica"
-    router: Annotated[Router, Field(description="How the replica of a new request is picked.")] = "least_outstanding"
+    router: Annotated[
+        AnyRouter, Field(description="How the replica of a new request is picked: a name, or `{kind, ...}`.")
+    ] = "least_outstanding"
     max_waiting: _MaxWaiting = None
+    spill: _Spill = None
+
+    @property
+    def routing(self) -> Router:
+        """The router with all that can be said of it."""
+        return as_router(self.router)
 
 
 class Central(BaseModel):
@@ -45,6 +47,7 @@ class Central(BaseModel):
 
     kind: Literal["central"] = "central"
     max_waiting: _MaxWaiting = None
+    spill: _Spill = None
 
 
 AnyQueue = Annotated[

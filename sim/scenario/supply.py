@@ -13,7 +13,8 @@ from sim.config.said import Problems, said
 from sim.config.units import COUNT, DURATION, Duration, PositiveCount, Share
 from sim.hardware import Price
 from sim.scenario.changes import Changes
-from sim.scenario.times import AnyTime, HourlyRate, HourlyShare, at_hour, drawn, event_s
+from sim.scenario.times import HourlyRate, HourlyShare, at_hour, drawn, event_s
+from sim.workload.durations import AnyTime
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 

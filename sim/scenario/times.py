@@ -1,17 +1,18 @@
-"""Times and rates that a pool may give as a number or as a law: drawn durations, and values by hour of the day."""
+"""Rates and shares that a pool may give as a number, as a law, or by hour of the day, and what is drawn of them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, Discriminator, Tag
+from pydantic import AfterValidator, Discriminator, Tag
 
 from sim.config.said import said
-from sim.config.units import RATE, Duration, PositiveBandwidth, Share
-from sim.workload.distributions import DurationLaw, bandwidths
+from sim.config.units import RATE, PositiveBandwidth, Share
+from sim.workload.distributions import bandwidths
+from sim.workload.durations import law_or
 from sim.workload.law import Distribution
 
 HOUR_S = 3600.0
@@ -22,11 +23,6 @@ _NEVER_DAYS = 1e9
 
 _Hazard = Annotated[float, RATE.between(0, 1)]
 """Once a second: a fleet that loses its replicas faster than that answers nobody, and takes for ever to simulate."""
-
-
-def law_or(plain: str) -> Discriminator:
-    """Tells a mapping (tag `law`) from anything else (the tag given)."""
-    return Discriminator(lambda value: "law" if isinstance(value, Mapping | BaseModel) else plain)
 
 
 def _several_or(plain: str) -> Discriminator:
@@ -41,12 +37,10 @@ def _of_a_day(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 if TYPE_CHECKING:
-    AnyTime: TypeAlias = float | Distribution[float]
     AnyBandwidth: TypeAlias = float | Distribution[float]
     HourlyShare: TypeAlias = float | tuple[float, ...]
     HourlyRate: TypeAlias = float | tuple[float, ...]
 else:
-    AnyTime = Annotated[Annotated[Duration, Tag("duration")] | Annotated[DurationLaw, Tag("law")], law_or("duration")]
     AnyBandwidth = Annotated[
         Annotated[PositiveBandwidth, Tag("bandwidth")] | Annotated[bandwidths(), Tag("law")], law_or("bandwidth")
     ]

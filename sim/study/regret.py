@@ -263,7 +263,7 @@ def floor(result: Result, name: str) -> tuple[float, float]:
     """
     scenario, log = result.scenario, result.log
     row = log.pools.index(name)
-    rows = log.requests[measured_window(scenario, log).rows]
+    rows = log.logical[measured_window(scenario, log).rows]
     specs, makes = setup.pool_specs(scenario)
     spec = specs[row]
     usd, gpu_hours = [], []

@@ -14,12 +14,14 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pydantic import model_validator as check
 
 from sim.config.errors import ConfigError, Problem
 from sim.config.said import said
 from sim.config.units import AMOUNT, Amount, Duration, PositiveAmount, PositiveDuration, PositiveRate, Rate
+from sim.workload.arrival import Arrivals
+from sim.workload.closed import Closed
 from sim.workload.distributions import DurationLaw, TokenLaw
 from sim.workload.randomness import RngOf
 from sim.workload.rates import (
@@ -42,22 +44,6 @@ _COX_CELLS = 64  # a correlation time: the marginal law of the rate is exact, it
 _TINY_GAPS = "draws gaps far below its mean: too many arrivals; lower its cv"
 _NO_GAP = "has mean 0: infinitely many arrivals"
 _MOST_CELLS = 20_000_000
-
-
-class Arrivals(BaseModel):
-    """A law of arrival times."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: str
-
-    @abstractmethod
-    def arrivals(self, rng_of: RngOf, horizon_s: float) -> Floats:
-        """Sorted times in [0, horizon_s), shape (n,); those before t do not depend on the horizon."""
-
-    @abstractmethod
-    def mean_rate(self, horizon_s: float) -> float:
-        """Expected arrivals a second, over [0, horizon_s)."""
 
 
 class Poisson(Arrivals):
@@ -364,6 +350,6 @@ class Cox(Arrivals):
 
 # The union is the registry: the loader, the error text, the JSON Schema and the contract tests read it.
 AnyArrivals = Annotated[
-    Poisson | Renewal | Mmpp | Batch | Curve | Diurnal | Spike | Cox,
+    Poisson | Renewal | Mmpp | Batch | Curve | Diurnal | Spike | Cox | Closed,
     Field(discriminator="kind"),
 ]

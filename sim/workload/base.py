@@ -14,11 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sim.config.errors import ConfigError
 from sim.config.units import Share
-from sim.workload.clients import Clients
+from sim.workload.clients import Clients, merged_limits
 from sim.workload.demand import Demand
+from sim.workload.links import Links, merged_links
+from sim.workload.names import ClassName, TenantName
 from sim.workload.prefixes import PrefixLists, closed, joined, no_prefixes
-from sim.workload.randomness import RngOf, rngs_of
+from sim.workload.randomness import RngOf, chunk_of, rngs_of
 from sim.workload.rates import check_size
+from sim.workload.returning import ComesBack
 
 __all__ = ["Columns", "Floats", "Stream", "Tokens", "Workload"]
 
@@ -40,12 +43,14 @@ class Columns:
     notes: tuple[str, ...] = ()
     prefixes: PrefixLists | None = None
     """Numbered by itself; None if no request shares a block."""
+    links: Links | None = None
+    """Who follows whom, in rows of this stream; those that follow others are last, and arrive at infinity."""
 
 
 class Workload(BaseModel):
     """What may stand under `workload:`; each shape says what its streams are."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     @abstractmethod
     def by_name(self) -> dict[str, Stream]:
@@ -67,10 +72,13 @@ class Workload(BaseModel):
         """Whether the stream's requests bring prompt and output tokens (for `batching` replicas)."""
         return self.by_name()[name].brings_tokens
 
+    def clients_of(self, name: str) -> Clients:
+        """Those who send the stream's requests."""
+        return self.by_name()[name].clients or Clients()
+
     def most_in_flight(self, name: str) -> int | None:
         """How many of the stream's requests its clients have under way at once; None: any number."""
-        clients = self.by_name()[name].clients
-        return None if clients is None else clients.max_in_flight
+        return self.clients_of(name).max_in_flight
 
     @property
     def is_finite(self) -> bool:
@@ -93,15 +101,50 @@ class Workload(BaseModel):
                 check_size(self.expected_requests(horizon_s))
             except ConfigError as error:
                 raise _below("workload", error) from None
-        parts, tickets = [], []
+        whole, users = self._drawn(
+            lambda name: rngs_of(seed, replication, name), lambda _, stream, rng_of: stream.columns(rng_of, horizon_s)
+        )
+        if not any(users.values()):
+            return whole
+
+        def more(chunk: int) -> Demand:
+            further, _ = self._drawn(
+                lambda name: chunk_of(rngs_of(seed, replication, name), chunk),
+                lambda name, stream, rng_of: stream.further(rng_of, users[name], chunk),
+            )
+            assert further.links is not None
+            session = user_session[further.links.session]  # which counts users alone
+            return replace(further, notes=(), links=replace(further.links, session=session))
+
+        assert whole.links is not None
+        user_session = whole.links.session[whole.links.tails]
+        return replace(whole, more=more)
+
+    def _drawn(
+        self, rngs: Callable[[str], RngOf], columns: Callable[[str, Stream, RngOf], Columns]
+    ) -> tuple[Demand, dict[str, int]]:
+        """All streams merged, and how many users each has who go on and on."""
+        parts, tickets, limits = [], [], []
+        users: dict[str, int] = {}
         for name, stream in self.by_name().items():
-            rng_of = rngs_of(seed, replication, name)
+            rng_of = rngs(name)
             try:
-                parts.append(stream.columns(rng_of, horizon_s))
+                part = columns(name, stream, rng_of)
+                limits.append(self.clients_of(name).limits(rng_of, len(part.arrival_s)))
             except ConfigError as error:
                 raise _below(self.place_of(name), error) from None
-            tickets.append(rng_of("ticket").random(len(parts[-1].arrival_s)))
-        return _merged(self.by_name(), parts, tickets)
+            parts.append(part)
+            users[name] = 0 if part.links is None else len(part.links.tails)
+            tickets.append(rng_of("ticket").random(len(part.arrival_s)))
+        bears = merged_limits(limits, [part.arrival_s for part in parts])
+        whole = replace(
+            _merged(self.by_name(), parts, tickets),
+            patience_s=bears.get("patience_s"),
+            first_token_timeout_s=bears.get("first_token_timeout_s"),
+            token_timeout_s=bears.get("token_timeout_s"),
+            total_timeout_s=bears.get("total_timeout_s"),
+        )
+        return whole, users
 
     def place_of(self, name: str) -> str:
         """Dotted path of a stream in the scenario."""
@@ -142,7 +185,7 @@ def _merged(streams: Mapping[str, Stream], parts: list[Columns], tickets: list[F
         tokens, service = (one.prompt_tokens, one.output_tokens), (one.service_s, one.first_service_s)
         cached = _cached(streams, [one.prompt_tokens])
         prefix = no_prefixes(len(stream)) if one.prefixes is None else closed(one.prefixes)
-        return Demand(one.arrival_s, stream, *tokens, *service, cached, ticket, *prefix, names, notes)
+        return Demand(one.arrival_s, stream, *tokens, *service, cached, ticket, *prefix, names, notes, links=one.links)
     arrival_s = np.concatenate([part.arrival_s for part in parts])
     order = np.argsort(arrival_s, kind="stable")
 
@@ -158,7 +201,9 @@ def _merged(streams: Mapping[str, Stream], parts: list[Columns], tickets: list[F
     ticket = np.concatenate(tickets)[order]
     lists = joined([part.prefixes for part in parts], counts, order)
     prefix = no_prefixes(len(stream)) if lists is None else closed(lists)
-    return Demand(arrival_s[order], stream[order], *tokens, *service, cached[order], ticket, *prefix, names, notes)
+    links = merged_links([part.links for part in parts], counts, order)
+    columns = (arrival_s[order], stream[order], *tokens, *service, cached[order], ticket, *prefix)
+    return Demand(*columns, names, notes, links=links)
 
 
 class Stream(Workload):
@@ -167,10 +212,19 @@ class Stream(Workload):
     pool: Annotated[
         str | None, Field(description="Pool that serves it; default: the only pool, or the one of the same name.")
     ] = None
+    model: Annotated[
+        str | None, Field(description="The model that it wants: without 'pool', it goes to the pool that serves it.")
+    ] = None
 
     cached_share: Annotated[
         Share, Field(description="Share of prompt tokens found in the prefix cache: in memory, not prefilled.")
     ] = 0.0
+    class_name: Annotated[
+        ClassName | None, Field(alias="class", description="Class of its requests, one of `classes` if there are any.")
+    ] = None
+    tenant: Annotated[
+        TenantName | None, Field(description="Whose requests they are, one of `tenants` if there are any.")
+    ] = None
     clients: Annotated[Clients | None, Field(description="Those who send the requests.")] = None
 
     def by_name(self) -> dict[str, Stream]:
@@ -188,9 +242,24 @@ class Stream(Workload):
     @abstractmethod
     def ends(self) -> bool: ...
 
+    @property
+    def persists(self) -> bool:
+        """Whether those who got no answer ask the next thing all the same."""
+        return False
+
+    @property
+    def comes_back(self) -> ComesBack | None:
+        """Who stays away after a slow answer."""
+        return None
+
     @abstractmethod
     def expected(self, horizon_s: float | None) -> float: ...
 
     @abstractmethod
     def columns(self, rng_of: RngOf, horizon_s: float | None) -> Columns:
         """The requests that arrive in [0, horizon_s)."""
+
+    def further(self, rng_of: RngOf, users: int, chunk: int) -> Columns:
+        """Chunk 1, 2, ... of the requests of users who go on and on; of other streams, no request."""
+        tokens, none_s = np.empty(0, np.int32), np.empty(0)
+        return Columns(none_s, tokens, tokens, none_s, none_s)

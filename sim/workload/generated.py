@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import numpy as np
@@ -13,13 +14,16 @@ from sim.config.said import said
 from sim.config.units import Duration
 from sim.workload.arrivals import AnyArrivals
 from sim.workload.base import Columns, Floats, Stream, Tokens
-from sim.workload.distributions import Constant, Distribution, DurationLaw, TokenLaw, durations_or
+from sim.workload.closed import Closed
+from sim.workload.distributions import DurationLaw, TokenLaw, durations_or
+from sim.workload.drawing import drawn_tokens
+from sim.workload.histories import histories
+from sim.workload.prefixes import by_first_use
 from sim.workload.randomness import RngOf
-from sim.workload.rows import MOST_TOKENS
+from sim.workload.returning import ComesBack
+from sim.workload.sessions import Session
 
 __all__ = ["Generated", "PerToken", "ServiceLaw", "service_times"]
-
-_CHUNK = 1 << 20  # rows drawn at a time: temporaries stay small beside the columns
 
 
 class PerToken(BaseModel):
@@ -55,6 +59,26 @@ class Generated(Stream):
     prompt_tokens: Annotated[TokenLaw | None, Field(description="Length of the prompts.")] = None
     output_tokens: Annotated[TokenLaw | None, Field(description="Length of the answers.")] = None
     service: Annotated[ServiceLaw | None, Field(description="Service time on a `slots` replica.")] = None
+    session: Annotated[
+        Session | None, Field(description="Arrivals are those of conversations, which go on turn by turn.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _check_session(self) -> Generated:
+        session = self.session
+        if session is None:
+            return self
+        if isinstance(self.arrivals, Closed):
+            raise said("does not go with closed arrivals, where each user asks on and on; use one of them", "session")
+        if session.history and not self.brings_tokens:
+            raise said("needs prompt_tokens and output_tokens of the stream; or history: false", "session", "history")
+        if session.history and session.prefix_cache and self.cached_share:
+            told = "the history of a session tells what is cached; take this key out or set session.prefix_cache: false"
+            raise said(told, "cached_share")
+        for name, given in (("prompt_tokens", session.prompt_tokens), ("tools", session.tools)):
+            if given is not None and not self.brings_tokens:
+                raise said("needs prompt_tokens and output_tokens of the stream", "session", name)
+        return self
 
     @model_validator(mode="after")
     def _check(self) -> Generated:
@@ -80,33 +104,80 @@ class Generated(Stream):
     def ends(self) -> bool:
         return False
 
+    @property
+    def persists(self) -> bool:
+        return isinstance(self.arrivals, Closed)
+
+    @property
+    def comes_back(self) -> ComesBack | None:
+        if isinstance(self.arrivals, Closed):
+            return self.arrivals.comes_back
+        return None if self.session is None else self.session.comes_back
+
     def expected(self, horizon_s: float | None) -> float:
-        return math.inf if horizon_s is None else self.arrivals.mean_rate(horizon_s) * horizon_s
+        if horizon_s is None:
+            return math.inf
+        arrive = self.arrivals.mean_rate(horizon_s) * horizon_s
+        if isinstance(self.arrivals, Closed):
+            return arrive * (1 + self.arrivals.each(0, self.arrivals.users))
+        return arrive * (1.0 if self.session is None else self.session.mean_requests)
 
     def columns(self, rng_of: RngOf, horizon_s: float | None) -> Columns:
         if horizon_s is None:
             raise ConfigError("needs a horizon: generated arrivals never end by themselves")
         arrival_s = self.arrivals.arrivals(rng_of, horizon_s)
         n = len(arrival_s)
-        prompt = _drawn_tokens(self.prompt_tokens, "prompt_tokens", rng_of, n, absent=0)
-        output = _drawn_tokens(self.output_tokens, "output_tokens", rng_of, n, absent=1)
+        if isinstance(self.arrivals, Closed):
+            return self._rounds(rng_of, arrival_s, n, 0)
+        if self.session is not None:
+            return self._talks(self.session, rng_of, arrival_s)
+        return self._served(rng_of, arrival_s, *self._tokens(rng_of, n))
+
+    def further(self, rng_of: RngOf, users: int, chunk: int) -> Columns:
+        if not users:
+            return super().further(rng_of, users, chunk)
+        return self._rounds(rng_of, np.empty(0), users, chunk)
+
+    def _tokens(self, rng_of: RngOf, n: int) -> tuple[Tokens, Tokens]:
+        """Prompts and answers of n requests that follow nobody."""
+        prompt = drawn_tokens(self.prompt_tokens, "prompt_tokens", rng_of, n, absent=0)
+        return prompt, drawn_tokens(self.output_tokens, "output_tokens", rng_of, n, absent=1)
+
+    def _served(self, rng_of: RngOf, arrival_s: Floats, prompt: Tokens, output: Tokens) -> Columns:
         return Columns(arrival_s, prompt, output, *service_times(self.service, rng_of, prompt, output))
 
+    def _rounds(self, rng_of: RngOf, arrival_s: Floats, users: int, chunk: int) -> Columns:
+        """A chunk of the requests of a closed population."""
+        assert isinstance(self.arrivals, Closed)
+        links = self.arrivals.links(rng_of, users, chunk)
+        n = len(links.then)
+        arrival_s = np.append(arrival_s, np.full(n - len(arrival_s), np.inf))
+        return replace(self._served(rng_of, arrival_s, *self._tokens(rng_of, n)), links=links)
 
-def _drawn_tokens(law: Distribution[float] | None, name: str, rng_of: RngOf, n: int, *, absent: int) -> Tokens:
-    """Whole tokens from a law, shape (n,), at least 1; a constant 0 stays 0 for prompts."""
-    if law is None or (absent == 0 and isinstance(law, Constant) and law.value == 0):
-        return np.full(n, absent, dtype=np.int32)
-    rng = rng_of(name)
-    tokens = np.empty(n, dtype=np.int32)
-    for at in range(0, n, _CHUNK):
-        drawn = law.draw(rng, min(_CHUNK, n - at))
-        most = float(drawn.max())
-        if not most <= MOST_TOKENS:
-            raise ConfigError(Problem(f"drew {most:.4g} tokens for one request; give the law a `max`", name))
-        np.rint(drawn, out=drawn)
-        tokens[at : at + _CHUNK] = np.maximum(drawn, 1.0, out=drawn)
-    return tokens
+    def _talks(self, session: Session, rng_of: RngOf, arrival_s: Floats) -> Columns:
+        """Conversations that begin at these times: their first turns, as without sessions, and what follows."""
+        sessions = len(arrival_s)
+        first, first_output = self._tokens(rng_of, sessions)
+        follow = session.followers(rng_of, sessions)
+        starts, later = follow.starts, len(follow.calls)
+        new, output = np.empty(len(starts), np.int32), np.empty(len(starts), np.int32)
+        new[starts], output[starts] = first, first_output
+        new[~starts] = session.new_tokens(self.prompt_tokens, rng_of, later)
+        output[~starts] = drawn_tokens(
+            self.output_tokens, "turn_output_tokens", rng_of, later, absent=1, place="output_tokens"
+        )
+        told = histories(starts, new, output, session.max_context) if session.history else None
+        prompts, outputs = np.empty(follow.rows, np.int32), np.empty(follow.rows, np.int32)
+        row, call = follow.turn_rows, follow.call_rows
+        prompts[row], outputs[row] = new if told is None else told.prompt_tokens, output
+        delay_s = np.empty(0)
+        if session.tools is not None:
+            prompts[call], outputs[call], delay_s = session.tools.drawn(rng_of, len(call))
+        arrival_s = np.append(arrival_s, np.full(follow.rows - sessions, np.inf))
+        columns = replace(self._served(rng_of, arrival_s, prompts, outputs), links=follow.links(delay_s))
+        if told is None or not session.prefix_cache or not self.brings_tokens:
+            return columns
+        return replace(columns, prefixes=by_first_use(told.blocks(output).at(row, follow.rows)))
 
 
 def service_times(law: ServiceLaw | None, rng_of: RngOf, prompt: Tokens, output: Tokens) -> tuple[Floats, Floats]:

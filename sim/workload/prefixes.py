@@ -1,4 +1,4 @@
-"""Prefix blocks: which leading blocks of a prompt other requests have too. Owns their lists and their numbers.
+"""Prefix blocks: which leading blocks of a prompt other requests have too. Owns their lists, numbers and sizes.
 
 A block's key and value entries depend on every token before it, so two requests share a block only if everything up
 to its end is the same.
@@ -29,6 +29,11 @@ class PrefixLists:
     """Shape (n,): blocks in each list, 0 for a request that shares nothing."""
     ids: NDArray[np.signedinteger]
     """Shape (sum of lengths,). From a file: any numbers of at least 0. Once `numbered`: 0, 1, ... by first use."""
+    sizes: Ids | None = None
+    """Shape (ids,), once numbered: the tokens of each id."""
+    answers: Ids | None = None
+    """Shape (n,): the id of each request's own answer, -1 where it has none; None if none has. Ids that no prompt names
+    come after those that prompts name."""
 
     @property
     def starts(self) -> NDArray[np.int64]:
@@ -40,7 +45,15 @@ class PrefixLists:
         """The lists of some requests, in the order of `rows`."""
         lengths = self.lengths[rows]
         shift = self.starts[rows] - (np.cumsum(lengths) - lengths)
-        return PrefixLists(lengths, self.ids[np.repeat(shift, lengths) + np.arange(lengths.sum())])
+        ids = self.ids[np.repeat(shift, lengths) + np.arange(lengths.sum())]
+        return PrefixLists(lengths, ids, self.sizes, None if self.answers is None else self.answers[rows])
+
+    def at(self, rows: NDArray[np.integer], n: int) -> PrefixLists:
+        """The same lists as those of the requests in these rows, of n; the others have none."""
+        own = np.full(n, len(self.lengths), np.intp)
+        own[rows] = np.arange(len(rows))
+        answers = None if self.answers is None else np.append(self.answers, np.int32(-1))
+        return PrefixLists(np.append(self.lengths, 0), self.ids, self.sizes, answers).only(own)
 
     def cycled(self, n: int) -> PrefixLists:
         """The first n lists of their endless repetition; a repeat shares no block with another. Needs numbered ids.
@@ -51,13 +64,16 @@ class PrefixLists:
         turns, rest = divmod(n, len(self.lengths))
         total = turns * once + int(self.lengths[:rest].sum())
         check_blocks(total + n)
+        assert self.sizes is not None, "number the lists first"
+        assert self.answers is None, "answers in a trace have no id"
         if n <= len(self.lengths):
-            return PrefixLists(self.lengths[:n], self.ids[:total])
+            return PrefixLists(self.lengths[:n], self.ids[:total], self.sizes[: _distinct(self.ids[:total])])
         ids = np.tile(self.ids, turns + 1)[:total]
         each = _distinct(self.ids)
         for turn in range(1, turns + 1):
             ids[turn * once : (turn + 1) * once] += turn * each
-        return PrefixLists(np.tile(self.lengths, turns + 1)[:n], ids)
+        sizes = np.tile(self.sizes, turns + 1)[: _distinct(ids)]
+        return PrefixLists(np.tile(self.lengths, turns + 1)[:n], ids, sizes)
 
 
 def check_blocks(expected: int) -> None:
@@ -95,7 +111,10 @@ def numbered(lists: PrefixLists, prompt_tokens: NDArray[np.int32]) -> tuple[Pref
     one_of = np.empty(_distinct(name), np.int64)
     one_of[name] = block
     told_apart = len(np.unique(name[block != one_of[name]]))
-    return PrefixLists(lists.lengths, _by_first_use(block)), told_apart
+    ids = _by_first_use(block)
+    sizes = np.empty(_distinct(ids), np.int32)
+    sizes[ids] = held
+    return PrefixLists(lists.lengths, ids, sizes), told_apart
 
 
 def joined(parts: Sequence[PrefixLists | None], counts: Sequence[int], order: NDArray[np.intp]) -> PrefixLists | None:
@@ -107,28 +126,63 @@ def joined(parts: Sequence[PrefixLists | None], counts: Sequence[int], order: ND
     if not given:
         return None
     check_blocks(sum(counts) + sum(len(part.ids) for part in given))
-    lengths = [np.zeros(n, np.int64) if part is None else part.lengths for part, n in zip(parts, counts, strict=True)]
-    ids, used = [], 0
-    for part in given:
+    lengths, ids, sizes, answers, used = [], [], [], [], 0
+    for part, n in zip(parts, counts, strict=True):
+        none = np.full(n, -1, np.int32)
+        answers.append(none if part is None or part.answers is None else part.answers + used * (part.answers >= 0))
+        lengths.append(np.zeros(n, np.int64) if part is None else part.lengths)
+        if part is None:
+            continue
+        assert part.sizes is not None, "number the lists first"
         ids.append(part.ids + np.int32(used))
-        used += _distinct(part.ids)
-    lists = PrefixLists(np.concatenate(lengths), np.concatenate(ids)).only(order)
-    return PrefixLists(lists.lengths, _by_first_use(lists.ids))
+        sizes.append(part.sizes)
+        used += len(part.sizes)
+    some = any(part.answers is not None for part in given)
+    whole = PrefixLists(
+        np.concatenate(lengths),
+        np.concatenate(ids),
+        np.concatenate(sizes),
+        np.concatenate(answers).astype(np.int32) if some else None,
+    )
+    return by_first_use(whole.only(order))
 
 
-def closed(lists: PrefixLists) -> tuple[Ids, Ids]:
-    """Numbered lists as `Demand` holds them: `prefix0` (-1: no list) and `prefixes` (-1 after each list)."""
+def by_first_use(lists: PrefixLists) -> PrefixLists:
+    """The same lists, with ids 0, 1, ... in the order in which prompts name them; then those of other answers."""
+    assert lists.sizes is not None, "number the lists first"
+    if lists.answers is None:
+        ids = _by_first_use(lists.ids)
+        numbers, answers = ids, None
+    else:
+        own = lists.answers >= 0
+        numbers = _by_first_use(np.concatenate([lists.ids, lists.answers[own]]))
+        ids, answers = numbers[: len(lists.ids)], lists.answers.copy()
+        answers[own] = numbers[len(ids) :]
+    used = lists.ids if lists.answers is None else np.concatenate([lists.ids, lists.answers[lists.answers >= 0]])
+    sizes = np.empty(_distinct(numbers), np.int32)
+    sizes[numbers] = lists.sizes[used]
+    return PrefixLists(lists.lengths, ids, sizes, answers)
+
+
+def closed(lists: PrefixLists) -> tuple[Ids, Ids, Ids]:
+    """Numbered lists as `Demand` holds them: `prefix0` (-1: no list), `prefixes` and `prefix_sizes`."""
+    assert lists.sizes is not None, "number the lists first"
     some = lists.lengths > 0
+    if lists.answers is not None:
+        some |= lists.answers >= 0
     room = lists.lengths + some
     first = np.where(some, np.cumsum(room) - room, -1).astype(np.int32)
     flat = np.full(int(room.sum()), -1, np.int32)
     flat[np.arange(len(lists.ids)) + np.repeat(np.cumsum(some) - some, lists.lengths)] = lists.ids
-    return first, flat
+    if lists.answers is not None:
+        own = lists.answers >= 0
+        flat[(np.cumsum(room) - 1)[own]] = -2 - lists.answers[own]
+    return first, flat, lists.sizes
 
 
-def no_prefixes(n: int) -> tuple[Ids, Ids]:
+def no_prefixes(n: int) -> tuple[Ids, Ids, Ids]:
     """What `closed` would give for n requests without lists; takes no memory."""
-    return np.broadcast_to(np.int32(-1), n), np.empty(0, np.int32)
+    return np.broadcast_to(np.int32(-1), n), np.empty(0, np.int32), np.empty(0, np.int32)
 
 
 def _distinct(ids: NDArray[np.signedinteger]) -> int:

@@ -20,6 +20,11 @@ def named_rng(seed: int, replication: int, name: str, entity: str) -> np.random.
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
 
 
+def chunk_of(rng_of: RngOf, chunk: int) -> RngOf:
+    """Generators of their own for a further chunk (1, 2, ...) of what `rng_of` draws."""
+    return lambda name: rng_of(f"{name} {chunk}")
+
+
 def rngs_of(seed: int, replication: int, entity: str) -> RngOf:
     """The generators of one entity, by the name of their purpose."""
     return lambda name: named_rng(seed, replication, name, entity)

@@ -5,16 +5,16 @@ A stream draws from random numbers named after itself, so adding a stream never 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Discriminator, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from sim.config.said import said
-from sim.config.units import shown
+from sim.config.said import Problems, said, said_all
 from sim.workload.base import Stream, Workload
+from sim.workload.clients import Clients
 from sim.workload.generated import Generated
+from sim.workload.names import StreamName
 from sim.workload.replayed import Replayed
 
 MOST_STREAMS = 2**15 - 1  # the column `stream` is int16
@@ -50,13 +50,6 @@ AnyStream = Annotated[
 ]
 
 
-def _name(text: str) -> str:
-    """A stream's name is a step of dotted paths (`workload.streams.chat`), so it holds no dot."""
-    if not re.fullmatch(r"[\w-]{1,60}", text):
-        raise said(f"a stream's name may hold letters, digits, '_' and '-' (at most 60 characters); got {shown(text)}")
-    return text
-
-
 def _some(streams: dict[str, Stream]) -> dict[str, Stream]:
     if not 1 <= len(streams) <= MOST_STREAMS:
         raise said(f"must hold between 1 and {MOST_STREAMS:,} streams, got {len(streams):,}")
@@ -66,10 +59,28 @@ def _some(streams: dict[str, Stream]) -> dict[str, Stream]:
 class Streams(Workload):
     """Several streams of requests, by name."""
 
-    streams: Annotated[dict[Annotated[str, AfterValidator(_name)], AnyStream], AfterValidator(_some)]
+    streams: Annotated[dict[StreamName, AnyStream], AfterValidator(_some)]
+    clients: Annotated[
+        Clients | None, Field(description="Those who send the requests, for all streams; a stream's own keys go first.")
+    ] = None
 
     def by_name(self) -> dict[str, Stream]:
         return dict(self.streams)
+
+    def clients_of(self, name: str) -> Clients:
+        own, default = self.streams[name].clients, self.clients
+        return (own or Clients()).over(default)
+
+    @model_validator(mode="after")
+    def _clients_agree(self) -> Self:
+        """What a stream says of its clients may contradict what is said of all."""
+        problems: Problems = []
+        for name in self.streams if self.clients is not None else ():
+            merged = self.clients_of(name).problems()
+            problems += [(("streams", name, "clients", *at), told) for at, told in merged]
+        if problems:
+            raise said_all(problems)
+        return self
 
     def place_of(self, name: str) -> str:
         return f"workload.streams.{name}"

@@ -19,7 +19,7 @@ CACHE, LIMIT, HEDGE, SENDING = range(4)
 """What can be due for a job, in the order in which it happens when all is due at once."""
 
 TICKET, LEAVING = 100, 1000
-"""Where the draws of a ticket begin: of tickets for further attempts, and of staying away. Before: pauses, by attempt."""
+"""Where the draws of a ticket begin: tickets of further attempts, and staying away. Before: pauses, by attempt."""
 
 
 def luck(ticket: float, n: int) -> float:
@@ -97,7 +97,9 @@ class Clients(Control):
             pool=first.pool,
             stream=first.stream,
             prefix=first.prefix,
-            piece=first.piece,
+            sizes=first.sizes,
+            answer=first.answer,
+            answer_tokens=first.answer_tokens,
             patience_s=first.patience_s,
             first_token_timeout_s=first.first_token_timeout_s,
             token_timeout_s=first.token_timeout_s,

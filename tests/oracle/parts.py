@@ -40,7 +40,9 @@ class Job:
     lost: int = 0  # how often its replica ended under it
     ends_s: float = math.inf  # slots: its service
     prefix: tuple[int, ...] = ()  # ids of the blocks of its prompt, from the front
-    piece: int = 16  # tokens of such a block
+    sizes: tuple[int, ...] = ()  # tokens of each
+    answer: int = -1  # id of what its answer adds to the prompt, if it has one
+    answer_tokens: int = 0
     holds: tuple[int, ...] = ()  # of these, in memory because of it
     # what its client bears, from when it sends it
     patience_s: float = math.inf
@@ -70,7 +72,7 @@ class Job:
 
     def block_of(self, i: int) -> int:
         """Tokens of the i-th block of its prompt."""
-        return min(self.piece, self.prompt - i * self.piece)
+        return self.sizes[i]
 
     def start_over(self) -> None:
         """Its replica is gone, and all that was done for it; only when it first began is still known."""
@@ -158,8 +160,13 @@ class Machine:
         names, job.holds = job.holds, ()
         holders = self.holders()
         for i, name in reversed(list(enumerate(names))):
-            if name not in holders and i * job.piece + job.block_of(i) <= computed:
+            if name not in holders and sum(job.sizes[: i + 1]) <= computed:
                 self.idle[name] = job.block_of(i)
+
+    def keeps(self, job: Job) -> None:
+        """The answer of a job is out: if it has an id, and is new here, it stays, and is idle."""
+        if job.answer >= 0 and job.answer not in self.idle and job.answer not in self.holders():
+            self.idle[job.answer] = job.answer_tokens
 
     def forget(self) -> None:
         """Idle blocks, the oldest first, until the rest fits."""

@@ -99,6 +99,8 @@ class Serving:
             if job.given_up and spec.cancels:
                 continue
             machine.batch.remove(job)
+            if not job.sent:
+                machine.keeps(job)
             machine.leaves(job, job.prompt)
             machine.changed = True
             if job.given_up:

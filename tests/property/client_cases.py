@@ -120,6 +120,8 @@ def turn(head: Job, rng: np.random.Generator, ties: bool) -> Job:
         prompt=int(rng.integers(1, 41)) if head.prompt else 0,
         cached=0,
         prefix=(),
+        sizes=(),
+        answer=-1,
         then=[],
         rivals=[],
         ticket=math.floor(64 * ticket) / 64 if ties else ticket,

@@ -41,7 +41,7 @@ def outcome(
     """Everything that a run leaves behind, as bytes, and when control was told of something."""
     requests = runs.table(jobs)
     senders = [SenderSpec(max_in_flight=most) for most in most_in_flight]
-    tables = state.build(specs, requests, senders, runs.prefixes(jobs)[1], runs.PIECE)
+    tables = state.build(specs, requests, senders, *runs.prefixes(jobs))
     clock = Clock()
     notices: list[float] = []
 

@@ -28,7 +28,7 @@ def play(case: Case) -> tuple[Naive, State, list[float]]:
         case.specs,
         requests,
         case.steps,
-        names=runs.prefixes(case.jobs)[1],
+        named=runs.prefixes(case.jobs),
         lets_go=case.lets_go,
         senders=case.senders,
         calls=runs.call_table(case.jobs, requests),

@@ -104,7 +104,7 @@ def row_steps(row: int, makes: int, last_s: float, rng: np.random.Generator, tie
 def play(case: Case) -> tuple[Naive, State, list[float]]:
     """Run both."""
     specs, jobs, most_in_flight, steps, lets_go = case
-    state, notices = runs.play(specs, runs.table(jobs), steps, most_in_flight, runs.prefixes(jobs)[1], lets_go)
+    state, notices = runs.play(specs, runs.table(jobs), steps, most_in_flight, runs.prefixes(jobs), lets_go)
     naive = Naive(specs, jobs, most_in_flight)
     naive.run(steps, lets_go)
     return naive, state, notices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,8 @@ from sim.model.tables import NONE, OUTCOMES, State
 from tests import runs
 from tests.oracle import Job, Naive
 
+PIECE = 16
+"""Tokens of a block of a prompt that has an id, a multiple of all block sizes below."""
 ROUTERS = ["round_robin", "random", "power_of_two", "least_outstanding", "least_tokens", "least_kv"]
 
 
@@ -92,13 +95,39 @@ def name_blocks(jobs: list[Job], rng: np.random.Generator) -> None:
     """Give the blocks of most prompts ids, such that many begin alike."""
     ids: dict[tuple[int, ...], int] = {}
     for job in jobs:
-        count = -(-job.prompt // job.piece)
+        sizes = [min(PIECE, job.prompt - begin) for begin in range(0, job.prompt, PIECE)]
         path: tuple[int, ...] = ()
         names = []
-        for i in range(count if rng.random() < 0.8 else int(rng.integers(0, count + 1))):
+        for size in sizes if rng.random() < 0.8 else sizes[: int(rng.integers(0, len(sizes) + 1))]:
             path = (*path, int(rng.integers(0, 2)))
-            names.append(ids.setdefault((*path, job.block_of(i)), len(ids)))
-        job.prefix = tuple(names)
+            names.append(ids.setdefault((*path, size), len(ids)))
+        job.prefix, job.sizes = tuple(names), tuple(sizes[: len(names)])
+
+
+def name_talks(jobs: list[Job], rng: np.random.Generator, block_tokens: int) -> None:
+    """Some jobs go on where another ended: their prompt is that one's, its answer and more. Each part has an id.
+
+    Some come while the other one is served still, and some from two sides.
+    """
+    ids = itertools.count()
+
+    def whole(tokens: int) -> int:
+        return tokens // block_tokens * block_tokens
+
+    for at, job in enumerate(jobs):
+        before = jobs[int(rng.integers(max(at - 8, 0), at))] if at and rng.random() < 0.8 else None
+        end = 0
+        if before is not None and (told := before.prompt + before.output + int(rng.integers(0, 9))) <= 41:
+            job.prompt = told
+            own = [] if before.answer < 0 else [(before.answer, before.answer_tokens)]
+            job.prefix = (*before.prefix, *(name for name, _ in own))
+            job.sizes = (*before.sizes, *(size for _, size in own))
+            end = sum(job.sizes)
+        if size := whole(job.prompt) - end:
+            job.prefix, job.sizes = (*job.prefix, next(ids)), (*job.sizes, size)
+        if size := whole(job.prompt + job.output - 1) - whole(job.prompt):
+            job.answer, job.answer_tokens = next(ids), size
+        job.cached = 0
 
 
 def capped_case(seed: int, ties: bool) -> tuple[list[PoolSpec], list[Job], list[int | None]]:
@@ -108,8 +137,11 @@ def capped_case(seed: int, ties: bool) -> tuple[list[PoolSpec], list[Job], list[
     """
     rng = np.random.default_rng([seed, 1])
     specs, jobs = random_case(seed, ties)
-    if rng.random() < 0.4:
+    named = rng.random()
+    if named < 0.3:
         name_blocks(jobs, rng)
+    elif named < 0.5:
+        name_talks(jobs, rng, max(spec.block_tokens for spec in specs))
     if len(specs) == 2 and specs[0].batching and specs[1].batching and rng.random() < 0.7:
         link = {
             "link_s_per_token": float(rng.choice([0, 1 / 512, 1 / 64])),
@@ -122,7 +154,7 @@ def capped_case(seed: int, ties: bool) -> tuple[list[PoolSpec], list[Job], list[
 def compare(specs: list[PoolSpec], jobs: list[Job], most_in_flight: list[int | None], ties: bool) -> int:
     """Run both; every column must agree. Returns the preemptions seen, so that a test can ask for some."""
     rows = runs.table(jobs)
-    state = runs.run(specs, rows, most_in_flight, runs.prefixes(jobs)[1])
+    state = runs.run(specs, rows, most_in_flight, runs.prefixes(jobs))
     naive = Naive(specs, jobs, most_in_flight)
     naive.run()
     if naive.close_together and not ties:
@@ -165,15 +197,20 @@ def test_the_comparison_covers_preemption() -> None:
 def test_the_comparison_covers_what_is_rare() -> None:
     """Requests handed over, some preempted after it; several tokens an iteration; hits in prefix caches."""
     handed = np.zeros(4, int)
-    speculating = hits = 0
+    speculating = hits = answers = 0
     for seed in range(100):
         specs, jobs, most_in_flight = capped_case(seed, ties=False)
         rows = runs.table(jobs)
-        runs.run(specs, rows, most_in_flight, runs.prefixes(jobs)[1])
+        runs.run(specs, rows, most_in_flight, runs.prefixes(jobs))
         hits += np.count_nonzero(rows["cached_tokens"][rows["prefix0"] != NONE])
+        kept = {job.answer for job in jobs}
+        for row, job in zip(rows, jobs, strict=True):
+            reached = np.cumsum(job.sizes) <= row["cached_tokens"]
+            answers += sum(name in kept for name, reach in zip(job.prefix, reached, strict=True) if reach)
         handed += np.bincount(rows["handed"], minlength=4)
         speculating += sum(spec.tokens_per_step > 1 for spec in specs)
     assert handed[transfer.GOES_ON] > 200
     assert handed[transfer.STARTS_OVER] > 0
     assert speculating > 20
     assert hits > 300
+    assert answers > 50

@@ -288,7 +288,7 @@ def test_tokens_are_conserved_whatever_is_preempted(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(60))
 def test_tokens_are_conserved_whatever_replicas_do(seed: int) -> None:
     specs, jobs, most_in_flight, steps, lets_go = elastic_case(seed, ties=seed % 2 == 0)
-    tokens(runs.play(specs, runs.table(jobs), steps, most_in_flight, runs.prefixes(jobs)[1], lets_go)[0])
+    tokens(runs.play(specs, runs.table(jobs), steps, most_in_flight, runs.prefixes(jobs), lets_go)[0])
 
 
 def test_every_run_that_a_test_makes_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,7 @@ def test_throughput_counts_what_was_completed() -> None:
         "requests_per_s": 0.3,
         "prompt_tokens_per_s": pytest.approx(60 / 10),
         "output_tokens_per_s": pytest.approx(9 / 10),
+        "goodput_per_s": 0.3,
     }
 
 
@@ -127,8 +128,8 @@ def test_pools_have_the_same_blocks_and_add_up() -> None:
     assert [block["requests"]["arrived"] for block in found["pools"].values()] == [2, 2]
     assert found["cost"]["total_usd"] == pytest.approx(3.0 * 10 / 3600)
     assert set(found["pools"]["a"]) == {
-        "requests", "latency", "time_average", "throughput", "prefix_cache", "slo", "utilization", "replicas", "cost",
-        "ledger", "lives", "faults", "law", "kv_transfer",
+        "requests", "latency", "time_average", "throughput", "prefix_cache", "slo", "attempts", "utilization",
+        "replicas", "cost", "ledger", "lives", "faults", "law", "kv_transfer",
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.config.said import said
 from sim.config.units import DURATION, PositiveCount
-from sim.scenario.times import AnyTime
+from sim.workload.durations import AnyTime
 
 LLAMA_3_MTBF_S = 50_677 * 3600.0
 """GPU-time for each of the 419 unexpected interruptions of 54 days on 16,384 H100 (Llama Team 2024, "The Llama 3 herd

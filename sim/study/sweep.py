@@ -1,0 +1,170 @@
+"""One scenario under many values of its keys: what is run, and what is kept of each run.
+
+All runs have the scenario's own seed, so they see the same randomness: what differs between two of them is what was
+changed (common random numbers). One run a point says nothing of chance.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sim.config.errors import ConfigError, DataError, Problem
+from sim.engine import Progress, simulate
+from sim.scenario import Scenario, load
+
+OPTION = "--over"
+MOST_RUNS = 10_000
+
+Watch = Callable[[str], AbstractContextManager[Progress | None]]
+"""Called with what is about to be run; what it yields is told of the run's progress."""
+
+MEASURES = {
+    "ttft_s_p99": "latency.ttft_s.p99",
+    "goodput_per_s": "throughput.goodput_per_s",
+    "attempts_per_request": "attempts.amplification",
+    "usd_per_day": "cost.usd_per_day",
+    "recovery": "recovery.state",
+    "recovered_after_s": "recovery.recovered_after_s",
+}
+"""What is kept of a summary, and where it stands there."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A key, by its dotted path, and the values it takes, as they would stand in the file."""
+
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One scenario of a sweep: which values its keys have."""
+
+    values: dict[str, str]
+    scenario: Scenario
+
+    @property
+    def told(self) -> str:
+        return ", ".join(f"{key}={value}" for key, value in self.values.items())
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a point came to: its summary, or why there is none."""
+
+    values: dict[str, str]
+    summary: dict[str, Any] | None
+    error: str | None = None
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The main numbers, flat; None where the run has none.
+
+        `attained`: by objective, in the scenario's order; `completed_share`: of the requests that arrived.
+        """
+        if self.summary is None:
+            return {}
+        requests = self.summary["requests"]
+        return {
+            "attained": [target["attained"] for target in self.summary["slo"]],
+            "completed_share": requests["completed"] / requests["arrived"] if requests["arrived"] else None,
+            **{name: number(self.summary, path) for name, path in MEASURES.items()},
+        }
+
+    def plain(self) -> dict[str, Any]:
+        """As it stands in JSON."""
+        return {"set": self.values, "metrics": self.metrics or None, "error": self.error, "summary": self.summary}
+
+
+def number(summary: dict[str, Any], path: str) -> Any:
+    """What stands at a dotted path of a summary; None where a step is not there."""
+    found: Any = summary
+    for step in path.split("."):
+        found = found.get(step) if isinstance(found, dict) else None
+    return found
+
+
+def axis_of(text: str) -> Axis:
+    """The axis of `KEY=V1,V2,...`; commas within brackets or quotes belong to a value. Raises `ConfigError`."""
+    key, equals, rest = text.partition("=")
+    values = tuple(value.strip() for value in _split(rest))
+    if not equals or not key.strip() or not all(values):
+        raise ConfigError(
+            Problem(f"must be KEY=V1,V2,..., such as pools.chat.autoscaler.replicas=6,8,10; got '{text[:60]}'", OPTION)
+        )
+    twice = next((value for place, value in enumerate(values) if value in values[:place]), None)
+    if twice is not None:
+        raise ConfigError(Problem(f"{key.strip()}: '{twice}' stands there twice", OPTION))
+    return Axis(key.strip(), values)
+
+
+def _split(text: str) -> Iterator[str]:
+    """The parts between commas that are outside of brackets and quotes."""
+    depth, quote, part = 0, "", ""
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "[{":
+            depth += 1
+        elif character in "]}":
+            depth -= 1
+        if character == "," and depth <= 0 and not quote:
+            yield part
+            part = ""
+        else:
+            part += character
+    yield part
+
+
+def grid(source: str | Path, sets: Sequence[str], axes: Sequence[Axis]) -> list[Point]:
+    """Every combination of the axes' values, the last one varying first, each laid over `sets`.
+
+    Raises `ConfigError` for what is wrong with any of them, before any is run, and for more than `MOST_RUNS`.
+    """
+    keys = [axis.key for axis in axes]
+    twice = next((key for place, key in enumerate(keys) if key in keys[:place]), None)
+    if twice is not None:
+        raise ConfigError(Problem(f"{twice} is given twice; give all its values at once", OPTION))
+    runs = 1
+    for axis in axes:
+        runs *= len(axis.values)
+    if runs > MOST_RUNS:
+        raise ConfigError(Problem(f"{runs:,} runs; a sweep makes at most {MOST_RUNS:,}", OPTION))
+    return [
+        point(source, sets, dict(zip(keys, values, strict=True)))
+        for values in itertools.product(*(axis.values for axis in axes))
+    ]
+
+
+def point(source: str | Path, sets: Sequence[str], values: dict[str, str]) -> Point:
+    """The scenario with these values. Raises `ConfigError`, whose problems say at which values."""
+    here = [f"{key}={value}" for key, value in values.items()]
+    try:
+        return Point(values, load(source, [*sets, *here]))
+    except ConfigError as error:
+        at = f" (with {', '.join(here)})"
+        raise ConfigError(replace(problem, message=problem.message + at) for problem in error.problems) from None
+
+
+def run(of: Point, watch: Watch | None = None) -> Run:
+    """One point, simulated. What only a run can find wrong (a request that no replica can hold) is kept in it."""
+    watched = nullcontext() if watch is None else watch(of.told)
+    with watched as shown:
+        try:
+            return Run(of.values, simulate(of.scenario, progress=shown).summary())
+        except (ConfigError, DataError) as error:
+            return Run(of.values, None, str(error))
+
+
+def sweep(points: Sequence[Point], watch: Watch | None = None) -> Iterator[Run]:
+    """The points one after another, each run when it is asked for."""
+    for each in points:
+        yield run(each, watch)

@@ -1,0 +1,31 @@
+"""What every law of arrival times shares."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from sim.workload.randomness import RngOf
+
+__all__ = ["Arrivals"]
+
+Floats = NDArray[np.float64]
+
+
+class Arrivals(BaseModel):
+    """A law of arrival times."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    kind: str
+
+    @abstractmethod
+    def arrivals(self, rng_of: RngOf, horizon_s: float) -> Floats:
+        """Sorted times in [0, horizon_s), shape (n,); those before t do not depend on the horizon."""
+
+    @abstractmethod
+    def mean_rate(self, horizon_s: float) -> float:
+        """Expected arrivals a second, over [0, horizon_s)."""
