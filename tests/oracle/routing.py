@@ -52,6 +52,8 @@ class Routing(Serving):
     def reject(self, job: Job, pool: int, now_s: float) -> None:
         if not math.isnan(job.start_s) or (self.clients_act and now_s > job.arrival_s):
             job.finish_s = now_s
+        if self.clients_act and math.isnan(job.start_s):
+            job.left_s = now_s
         self.goes(pool, now_s)
         self.ended(job, "rejected")
 

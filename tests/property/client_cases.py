@@ -122,6 +122,7 @@ def turn(head: Job, rng: np.random.Generator, ties: bool) -> Job:
         prefix=(),
         sizes=(),
         answer=-1,
+        answer_tokens=0,
         then=[],
         rivals=[],
         ticket=math.floor(64 * ticket) / 64 if ties else ticket,
