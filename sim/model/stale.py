@@ -44,11 +44,7 @@ def record(pool: Any, replica: Any, load: int, now_s: float) -> None:
 
 @compiled
 def load(pool: Any, replica: Any, now_s: float) -> int:
-<<<<<<< HEAD
-    """The load that a router sees: requests outstanding now; or what it read at its last look, and has sent since."""
-=======
     """What a router sees: requests outstanding; or what it ranks by at its last look, and what it has sent since."""
->>>>>>> main
     if pool["refresh_s"] == 0.0:
         return int(replica["outstanding"])
     if period(pool, now_s) > replica["period"]:

@@ -46,6 +46,9 @@ class Routing(Serving):
         self.books[machine.pool].ttft_s.append(job.first_token_s - job.arrival_s)
 
     def answered(self, job: Job, machine: Machine, now_s: float) -> None:
+        if job.outcome != "completed":
+            self.goes(machine.pool, now_s)
+            return
         self.books[machine.pool].answer(job, now_s)
         self.noted |= self.specs[machine.pool].hears == meters.HEARS_CHANGES
 
