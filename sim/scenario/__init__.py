@@ -211,6 +211,7 @@ class Scenario(BaseModel):
         problems: Problems = [*self._window_problems(), *self._stream_problems(), *self._transfer_problems()]
         problems += unfitting(self)
         problems += self._route_problems()
+        problems += misplaced(self)
         if problems:
             raise said_all(problems)
         return self

@@ -41,6 +41,7 @@ class Clients(Control):
         self.jobs = list(jobs)
         for row, job in enumerate(self.jobs):
             job.row = row
+            job.drawn = (job.service_s, job.cached)
         self.senders = senders
         self.horizon_s = horizon_s
         self.credit = [sender.most_credit for sender in senders]
@@ -96,7 +97,9 @@ class Clients(Control):
             pool=first.pool,
             stream=first.stream,
             prefix=first.prefix,
-            piece=first.piece,
+            sizes=first.sizes,
+            answer=first.answer,
+            answer_tokens=first.answer_tokens,
             patience_s=first.patience_s,
             first_token_timeout_s=first.first_token_timeout_s,
             token_timeout_s=first.token_timeout_s,

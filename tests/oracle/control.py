@@ -141,6 +141,8 @@ class Control(Routing):
                 job.go_on(now_s)
             elif retry:
                 job.start_over()
+                if not job.answering:
+                    job.token_s = math.nan
             else:
                 job.finish_s = now_s
                 if job.first_token_s > now_s:

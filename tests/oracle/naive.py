@@ -24,6 +24,7 @@ class Naive(Clients):
     ) -> None:
         plain = [SenderSpec(max_in_flight=most) for most in most_in_flight or [None]]
         super().__init__(specs, jobs, senders or plain, horizon_s)
+        self.clients_act = senders is not None
         self.links_free_s = [0.0 for _ in specs]
         """When the link that a whole pool shares has sent all that is on it."""
         self.close_together = False

@@ -68,9 +68,7 @@ class Job:
     token_s: float = math.nan  # when its replica made its last token
     given_up: bool = False  # its client has gone; it is still in a batch or slot, or on a link
     left_s: float = math.nan  # when it then left its replica
-
-    def __post_init__(self) -> None:
-        self.drawn = (self.service_s, self.cached)
+    drawn: tuple[float, int] = (0.0, 0)  # its service and cached tokens, which change while it is served
 
     def block_of(self, i: int) -> int:
         """Tokens of the i-th block of its prompt."""

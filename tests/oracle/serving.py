@@ -58,7 +58,8 @@ class Serving:
                     continue
                 job.finish_s = now_s + machine.spec.overhead_s
                 self.ended(job, "completed")
-                self.first_token(job, machine)
+                if job.outcome == "completed":
+                    self.first_token(job, machine)
                 self.answered(job, machine, now_s)
 
     def fill(self, machine: Machine, line: list[Job], now_s: float) -> None:
@@ -126,8 +127,11 @@ class Serving:
             machine.leaves(job, job.prompt + job.recompute - job.left if job.prefilling else job.prompt)
             job.prefilling = False
             job.recompute = job.made
-            machine.waiting.insert(0, job)
             changed = True
+            if job.given_up:
+                self.for_nothing(job, machine, now_s)
+                continue
+            machine.waiting.insert(0, job)
             machine.preemptions += 1
         machine.forget()
         machine.decoding = [job for job in machine.batch if not job.prefilling]
