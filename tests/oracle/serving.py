@@ -110,7 +110,7 @@ class Serving:
             job.finish_s = client_s
             self.ended(job, "completed")
             self.answered(job, machine, now_s)
-        for job in [job for job in machine.batch if job.given_up and spec.cancels]:
+        for job in [job for job in machine.batch[::-1] if job.given_up and spec.cancels]:
             machine.batch.remove(job)
             machine.leaves(job, job.prompt + job.recompute - job.left if job.prefilling else job.prompt)
             machine.changed = True
