@@ -1,4 +1,4 @@
-"""Random fleets whose queues have orders, limits and shedding: the two calendars agree bit for bit, and nothing is lost."""
+"""Random fleets with orders, limits and shedding: the two calendars agree bit for bit, and nothing is lost."""
 
 from __future__ import annotations
 
