@@ -143,14 +143,14 @@ class Scenario(BaseModel):
     pools: Annotated[
         dict[Annotated[str, AfterValidator(_pool_name)], Pool], Field(description="The fleet, by name of pool.")
     ]
-    routes: Annotated[
-        tuple[Route, ...] | None,
-        Field(description="Which pool requests go to: the first rule that holds, else their stream's pool."),
-    ] = None
     classes: Annotated[
         dict[ClassName, RequestClass], Field(description="Classes of requests, by name; streams carry them.")
     ] = {}
     tenants: Annotated[dict[TenantName, Tenant], Field(description="Customers, by name; streams carry them.")] = {}
+    routes: Annotated[
+        tuple[Route, ...] | None,
+        Field(description="Which pool requests go to: the first rule that holds, else their stream's pool."),
+    ] = None
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
 
     @property
@@ -184,9 +184,10 @@ class Scenario(BaseModel):
     @property
     def labels(self) -> dict[str, Labels]:
         """What routes know of the streams, in the order of `workload.stream_names`."""
+        told = zip(self.workload.by_name().items(), self.stream_classes, self.stream_tenants, strict=True)
         return {
-            name: Labels(_told(stream, "class"), _told(stream, "tenant"), _told(stream, "model"), stream.brings_tokens)
-            for name, stream in self.workload.by_name().items()
+            name: Labels(class_name, tenant, stream.model, stream.brings_tokens)
+            for (name, stream), class_name, tenant in told
         }
 
     @property
@@ -208,8 +209,8 @@ class Scenario(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         problems: Problems = [*self._window_problems(), *self._stream_problems(), *self._transfer_problems()]
-        problems += self._route_problems()
         problems += unfitting(self)
+        problems += self._route_problems()
         problems += misplaced(self)
         if problems:
             raise said_all(problems)
@@ -292,6 +293,19 @@ class Scenario(BaseModel):
         found = self._pool_or_why(stream)
         return found if isinstance(found, str) else None
 
+    def reached_pools(self, stream: str) -> tuple[str, ...]:
+        """The pools that requests of a stream can come to: by its own, routes, spill-over and hand-over.
+
+        Names of pools that there are not are left out.
+        """
+        found = [self.pool_of(stream)]
+        found += [route.to for route in self.routes or () if route.about(stream, self.labels[stream])]
+        for name in found:
+            pool = self.pools.get(name or "")
+            following = [] if pool is None else [pool.queue.spill, pool.kv_transfer]
+            found += [after.to for after in following if after is not None and after.to not in found]
+        return tuple(dict.fromkeys(name for name in found if name in self.pools))
+
     def _pool_or_why(self, stream: str) -> str | tuple[tuple[str, ...], str]:
         """The pool of a stream; or a key below the stream and why there is none."""
         wanted, pools = self.workload.stream_pool(stream), list(self.pools)
@@ -321,15 +335,6 @@ class Scenario(BaseModel):
             (),
             f"needs 'pool', one of {', '.join(pools)}: with several pools, it is not clear where this stream goes",
         )
-
-
-def _told(stream: BaseModel, key: str) -> str | None:
-    """What a stream says under a key of its file."""
-    for name, info in type(stream).model_fields.items():
-        if key in (name, info.alias):
-            value = getattr(stream, name)
-            return None if value is None else str(value)
-    return None
 
 
 def load(source: str | Path | Mapping[str, Any] | Scenario, sets: Sequence[str] = ()) -> Scenario:

@@ -62,7 +62,7 @@ class Between(BaseModel):
 class Labels:
     """What rules know of all requests of a stream."""
 
-    of_class: str | None
+    class_name: str | None
     tenant: str | None
     model: str | None
     has_tokens: bool
@@ -73,7 +73,7 @@ class Route(BaseModel):
 
     model_config = _CLOSED
 
-    of_class: Annotated[str | None, Field(alias="class", description="Its stream's class.")] = None
+    class_name: Annotated[str | None, Field(alias="class", description="Its stream's class.")] = None
     tenant: Annotated[str | None, Field(description="Its stream's tenant.")] = None
     stream: Annotated[str | None, Field(description="Its stream.")] = None
     model: Annotated[str | None, Field(description="The model that its stream wants.")] = None
@@ -88,8 +88,8 @@ class Route(BaseModel):
         """Whether any request of a stream can be meant."""
         if (self.prompt_tokens or self.output_tokens) and not labels.has_tokens:
             return False
-        told = {"class": self.of_class, "tenant": self.tenant, "stream": self.stream, "model": self.model}
-        there = {"class": labels.of_class, "tenant": labels.tenant, "stream": stream, "model": labels.model}
+        told = {"class": self.class_name, "tenant": self.tenant, "stream": self.stream, "model": self.model}
+        there = {"class": labels.class_name, "tenant": labels.tenant, "stream": stream, "model": labels.model}
         return all(value is None or value == there[key] for key, value in told.items())
 
     def leaves_nothing_for(self, other: Route) -> bool:
@@ -133,7 +133,7 @@ def _taken(before: Sequence[Route], route: Route, stream: str, labels: Labels) -
 def _unknown(route: Route, streams: Mapping[str, Labels]) -> list[tuple[str, str]]:
     """Names of what there is not."""
     there: dict[str, tuple[str | None, list[str | None]]] = {
-        "class": (route.of_class, [labels.of_class for labels in streams.values()]),
+        "class": (route.class_name, [labels.class_name for labels in streams.values()]),
         "tenant": (route.tenant, [labels.tenant for labels in streams.values()]),
         "stream": (route.stream, list(streams)),
         "model": (route.model, [labels.model for labels in streams.values()]),

@@ -1,4 +1,4 @@
-"""Random fleets with orders, limits and shedding: the two calendars agree bit for bit, and nothing is lost."""
+"""Random fleets with orders, limits, quotas and shedding: both calendars give the same bits, and nothing is lost."""
 
 from __future__ import annotations
 

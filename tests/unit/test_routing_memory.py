@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sim.model import affinity, calls, lives, prefix, routing, state, transitions
-from sim.model.specs import PoolSpec
+from sim.model.specs import ClassLimit, PoolSpec
 from sim.model.tables import NONE, OUTCOMES, State
 from tests import runs
 from tests.oracle import Job
@@ -22,10 +22,16 @@ def opened(specs: list[PoolSpec], jobs: list[Job], remembered: bool = False) -> 
     """Tables with every replica ready at zero."""
     requests = runs.table(jobs)
     table = calls.table(requests) if remembered else None
-    s = state.build(specs, requests, prefixes=runs.prefixes(jobs)[1], prefix_tokens=runs.PIECE, calls=table)
+    names, sizes = runs.prefixes(jobs)
+    s = state.build(specs, requests, prefixes=names, prefix_sizes=sizes, calls=table)
     for row in range(len(s.replicas)):
         lives.open_replica(s, row, 0.0)
     return s
+
+
+def naming(at_s: float, *names: int, output: int = 1) -> Job:
+    """A request whose prompt is blocks of 16 tokens with these ids."""
+    return Job(at_s, prompt=16 * len(names), output=output, prefix=names, sizes=(16,) * len(names))
 
 
 def arriving(spec: PoolSpec, times: list[float], **told: Any) -> list[int]:
@@ -108,29 +114,31 @@ ENGINE = PoolSpec(
 
 class TestPrefixAware:
     def rows(self, jobs: list[Job], spec: PoolSpec = ENGINE) -> list[int]:
-        s = runs.run([spec], runs.table(jobs), names=runs.prefixes(jobs)[1])
+        s = runs.run([spec], runs.table(jobs), named=runs.prefixes(jobs))
         assert (s.requests["outcome"] == OUTCOMES.index("completed")).all()
         return s.requests["replica"].tolist()
 
     def test_goes_where_most_is_known_within_the_bound(self) -> None:
-        first = [Job(0.0, prompt=48, prefix=(0, 1, 2)), Job(0.0, prompt=48, prefix=(3, 4, 5))]
-        again = [Job(10.0, prompt=48, output=99, prefix=(3, 4, 6)) for _ in range(6)]
+        first = [
+            naming(0.0, 0, 1, 2),
+            naming(0.0, 3, 4, 5),
+        ]
+        again = [naming(10.0, 3, 4, 6, output=99) for _ in range(6)]
         # nobody knows anything: least loaded; then row 1, until it has 4 (mean 2, and one: 3); then both know it all
         assert self.rows([*first, *again]) == [0, 1, 1, 1, 1, 1, 0, 0]
 
     def test_more_of_the_prompt_goes_before_less_load(self) -> None:
         jobs = [
-            Job(0.0, prompt=32, prefix=(0, 1)),  # row 0
-            Job(0.0, prompt=16, prefix=(0,)),  # row 0 knows its one block, for it was admitted
+            naming(0.0, 0, 1),  # row 0
+            naming(0.0, 0),  # row 0 knows its one block, for it was admitted
             Job(0.0, prompt=16, output=200),  # names nothing: row 1
-            Job(1.0, prompt=32, prefix=(0, 1)),
-            Job(1.0, prompt=32, prefix=(2, 3)),  # unknown: the least loaded
+            naming(1.0, 0, 1),
+            naming(1.0, 2, 3),  # unknown: the least loaded
         ]
         assert self.rows(jobs)[:4] == [0, 0, 1, 0]
 
     def test_ties_go_to_less_load_then_to_the_lowest_row(self) -> None:
-        same = {"prompt": 16, "prefix": (0,)}
-        s = opened([replace(ENGINE, load_bound=9.0)], [Job(0.0, **same), Job(0.0, **same), Job(5.0, **same)])
+        s = opened([replace(ENGINE, load_bound=9.0)], [naming(at, 0) for at in (0.0, 0.0, 5.0)])
         for row, r in ((1, 0), (0, 1)):  # both know the block
             transitions.enqueue(s, row, r, len(s.replicas), 0.0)
         assert routing.choose(s, 0, 2, 2, 0.0) == 0
@@ -140,7 +148,11 @@ class TestPrefixAware:
     def test_what_growth_has_pushed_out_is_not_known(self) -> None:
         """Four blocks: two idle ones, and a sequence that grows from one block to three in one jump."""
         spec = replace(ENGINE, replicas=1, kv_capacity_tokens=64, base_s=1.0)
-        jobs = [Job(0.0, prompt=32, prefix=(0, 1)), Job(4.0, prompt=16, output=30), Job(99.0, prompt=32, prefix=(0, 1))]
+        jobs = [
+            naming(0.0, 0, 1),
+            Job(4.0, prompt=16, output=30),
+            naming(99.0, 0, 1),
+        ]
         s = opened([spec], jobs)
         transitions.arrive(s, 0, 0.0)
         transitions.wake(s, 0, 1.0)
@@ -250,3 +262,7 @@ class TestSpill:
         lives.close_replica(s, 0, 0.5, "retry")
         assert s.requests["pool"].tolist() == [0, 0]
         assert np.all(s.requests["replica"] == NONE)
+
+    def test_what_would_be_shed_goes_on(self) -> None:
+        first = replace(self.SMALL, spill_above=math.inf, shed="load", class_limits=(ClassLimit(shed_at=1.0),))
+        assert self.pools([first, self.BIG], 4).requests["pool"].tolist() == [0, 0, 1, 1]

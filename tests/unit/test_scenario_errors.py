@@ -82,7 +82,7 @@ slo:
         "s.yaml:4:9: warmup: must be at least 0, got -1",
         "s.yaml:5:11: calendar: 'fast' is not one of auto, simpy, compiled",
         "s.yaml:7:20: workload.arrivals.kind: 'poison' is not one of poisson, renewal, mmpp, batch, curve, diurnal, "
-        "spike, cox; did you mean 'poisson'?",
+        "spike, cox, closed; did you mean 'poisson'?",
         "s.yaml:8:57: workload.prompt_tokens.foo: no such key; there are: min, max, mu, sigma, median, p99",
         "s.yaml:11:5: pools.chat.modl: no such key; did you mean 'model'?",
         "s.yaml:12:10: pools.chat.gpu: no GPU is called 'h100'; did you mean 'h100-sxm'?",
@@ -166,7 +166,7 @@ slo:
             "kind: poisson, rate: 5/s",
             "rate: 5/s",
             "s.yaml:4:3: workload.arrivals: needs a 'kind', one of poisson, renewal, mmpp, batch, curve, diurnal, "
-            "spike, cox",
+            "spike, cox, closed",
         ),
         (
             "pools:\n  chat:",
