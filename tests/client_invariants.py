@@ -70,7 +70,8 @@ def attempts(rows: NDArray[Any], calls: NDArray[Any]) -> None:
     assert ((attempt == 1) & (copy == 0))[begins].all(), "a first attempt that is not the first"
     again, copied = same & (np.diff(copy) <= 0), same & (np.diff(copy) > 0)
     assert ((np.diff(attempt) == 1) & (copy[1:] == 0))[again].all(), "attempts out of order"
-    assert ((np.diff(attempt) == 0) & (np.diff(copy) == 1))[copied].all(), "copies out of order"
+    # one that its client held back until another was first is not in the log
+    assert (np.diff(attempt) == 0)[copied].all(), "copies out of order"
     if not len(first):
         return
     starts = np.flatnonzero(np.append(True, ~same | again)[: len(first)])

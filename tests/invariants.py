@@ -324,7 +324,8 @@ def tokens(state: State, resuming: Container[int] = ()) -> None:
     run, fleet = state.run[0], len(state.pools) + len(state.replicas)
     rows = state.requests[: int(run["rows"])]
     if run["calls"] == 1:  # behind those that arrive by themselves there are some that were never sent
-        rows = rows[(state.calls["sent"][: len(rows)] == 1) | (np.arange(len(rows)) < run["arrivals"])]
+        sent = (state.calls["sent"][: len(rows)] == 1) | (np.arange(len(rows)) < run["arrivals"])
+        rows = rows[sent | (rows["outcome"] != UNFINISHED)]  # a copy may be beaten while its client holds it back
     unfinished = int((rows["outcome"] == UNFINISHED).sum())
     places = np.delete(state.queues, slice(int(run["lines0"]), len(state.queues) - 1))  # others say it once more
     held = int(places["length"][fleet:].sum())
