@@ -30,7 +30,7 @@ again for runs of at most this size; everything else looks at every row of every
 
 def check(scenario: Scenario, log: RunLog, state: State | None = None, *, most_rows: int = MOST_ROWS) -> None:
     """Assert every invariant of a finished run; with the engine's tables, those on tokens too."""
-    clients(log)
+    clients(log, held=holds_back(scenario))
     outcomes(log)
     causality(scenario, log)
     samples(log)
@@ -109,13 +109,18 @@ def causality(scenario: Scenario, log: RunLog) -> None:
     if len(rows):
         assert rows["arrival_s"][0] >= 0
         # a request that its client holds back counts from when it is sent, which may be after the horizon
-        held = any(scenario.workload.most_in_flight(name) is not None for name in scenario.workload.stream_names)
-        assert log.logical["arrival_s"][-1] < horizon_s or scenario.horizon_s is None or held
+        sent = holds_back(scenario) or scenario.horizon_s is None
+        assert log.logical["arrival_s"][-1] < horizon_s or sent
     assert (np.diff(rows["arrival_s"]) >= 0).all(), "arrivals out of order"
     for earlier, later in (("arrival_s", "start_s"), ("start_s", "first_token_s"), ("first_token_s", "finish_s")):
         wrong = np.flatnonzero(completed[earlier] > completed[later])
         assert len(wrong) == 0, f"{later} before {earlier}: {completed[wrong[0]]}"
     assert log.end_s >= max(horizon_s, completed["finish_s"].max(initial=0.0))
+
+
+def holds_back(scenario: Scenario) -> bool:
+    """Whether any client has so many requests under way at once, and no more."""
+    return any(scenario.workload.most_in_flight(name) is not None for name in scenario.workload.stream_names)
 
 
 def transfers(scenario: Scenario, log: RunLog) -> None:
