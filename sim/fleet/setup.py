@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sim.autoscaling.observation import BUSY_SHARE, KV_USAGE, RUNNING, WAITING, WORK_AHEAD
 from sim.config import machine
 from sim.config.errors import ConfigError, DataError, Problem
+from sim.fleet import queueing
 from sim.fleet.routed import pools_of, spilling
 from sim.hardware import IterationLaw
 from sim.model import meters
@@ -49,7 +50,8 @@ def pool_specs(scenario: Scenario) -> tuple[list[PoolSpec], list[Makes]]:
     """The numbers that the model needs of each pool, in the scenario's order, and of what else its replicas can be."""
     names = list(scenario.pools)
     found = [_with_makes(pool, names) for pool in scenario.pools.values()]
-    return [spec for spec, _ in found], [makes for _, makes in found]
+    specs = [replace(spec, **queueing.told(scenario, name)) for name, (spec, _) in zip(names, found, strict=True)]
+    return specs, [makes for _, makes in found]
 
 
 def _with_makes(pool: Pool, names: list[str]) -> tuple[PoolSpec, Makes]:

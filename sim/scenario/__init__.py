@@ -25,6 +25,7 @@ from sim.config.said import Problems, said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
 from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
 from sim.scenario.pool import Pool
+from sim.scenario.queueing import misplaced
 from sim.scenario.queues import AnyQueue, Central, PerReplica
 from sim.scenario.replica import AnyReplica, Batching, Slots
 from sim.scenario.routes import Labels, Route, route_problems, spill_problems
@@ -210,6 +211,7 @@ class Scenario(BaseModel):
         problems: Problems = [*self._window_problems(), *self._stream_problems(), *self._transfer_problems()]
         problems += unfitting(self)
         problems += self._route_problems()
+        problems += misplaced(self)
         if problems:
             raise said_all(problems)
         return self

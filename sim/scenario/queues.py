@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from sim.config.units import Count
 from sim.scenario.replica import kind_or
 from sim.scenario.routers import AnyRouter, Router, as_router
 from sim.scenario.routes import Spill
+from sim.scenario.waiting import Waiting
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -22,7 +23,7 @@ _Spill = Annotated[
 ]
 
 
-class PerReplica(BaseModel):
+class PerReplica(Waiting):
     """Each replica has its own queue; a router picks the replica when a request arrives."""
 
     model_config = _CLOSED
@@ -40,8 +41,8 @@ class PerReplica(BaseModel):
         return as_router(self.router)
 
 
-class Central(BaseModel):
-    """One queue for the pool, first come first served; a replica takes the next request when it has room."""
+class Central(Waiting):
+    """One queue for the pool; a replica takes the next request when it has room."""
 
     model_config = ConfigDict(**_CLOSED, json_schema_extra={"required": ["kind"]})
 
