@@ -287,7 +287,7 @@ def test_rtx_pro_6000_request_by_request(tmp_path: Path) -> None:
 def test_kubecon_as_a_closed_population() -> None:
     """Beyond saturation the client kept 440 requests under way: as many users, who ask again as soon as answered.
 
-    They join at the requested rate of the first such stage. Equal requests that come all at one instant stay in step, in
+    They join at the requested rate of the first such stage. Equal requests that come at one instant stay in step, in
     waves of a full batch, and the server answers 7 % fewer: no client does that.
     """
     table = pd.read_csv(PERF / "e2e_h100_llama3_8b_kubecon2025_base.csv")
