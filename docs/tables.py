@@ -265,28 +265,46 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "requests.arrived": (
         "requests",
         REQUESTS,
-        "Requests that arrived; each ends in exactly one of the outcomes below.",
+        "Requests that arrived; each ends in exactly one of the outcomes below. A request that its client sends again "
+        "is one request, from its first attempt: completed if an attempt was, else as the attempt that ended last.",
     ),
     "requests.completed": ("requests", REQUESTS, "Answered in full, however late (after the horizon too)."),
-    "requests.rejected": ("requests", REQUESTS, "Turned away at arrival: `max_waiting` requests waited already."),
-    "requests.abandoned": ("requests", REQUESTS, "Given up by the client. No scenario of this version does."),
-    "requests.timed_out": ("requests", REQUESTS, "Out of time. No scenario of this version does."),
+    "requests.rejected": ("requests", REQUESTS, "Turned away: the queue was full, or shed load."),
+    "requests.abandoned": ("requests", REQUESTS, "Given up by a client that lost patience in the queue."),
+    "requests.timed_out": ("requests", REQUESTS, "Not answered by one of their client's deadlines."),
     "requests.failed": ("requests", REQUESTS, "Lost with a replica, and not sent again."),
     "requests.unfinished": ("requests", REQUESTS, "Still there when the run ended."),
-    "latency.queue_wait_s": ("s", REQUESTS, "From arrival to the first time in a batch or slot."),
-    "latency.ttft_s": ("s", REQUESTS, "Time to first token: from arrival to the first token at the client."),
+    "latency.queue_wait_s": (
+        "s",
+        REQUESTS,
+        "From the first attempt's arrival to the start, in a batch or slot, of the attempt that counts.",
+    ),
+    "latency.ttft_s": (
+        "s",
+        REQUESTS,
+        "Time to first token: from the first attempt's arrival to the answer's first token at the client.",
+    ),
     "latency.tpot_s": (
         "s",
         REQUESTS,
         "Time per output token: (finish - first token) / (output tokens - 1), for two or more.",
     ),
-    "latency.e2e_s": ("s", REQUESTS, "From arrival to the last token at the client."),
-    "time_average.in_system": ("requests", TIME, "Requests waiting or running, averaged over time."),
-    "time_average.waiting": ("requests", TIME, "Requests that have not started."),
-    "time_average.running": ("requests", TIME, "Requests that have started and not finished."),
+    "latency.e2e_s": ("s", REQUESTS, "From the first attempt's arrival to the last token at the client."),
+    "time_average.in_system": ("requests", TIME, "Attempts waiting or running, averaged over time."),
+    "time_average.waiting": ("requests", TIME, "Attempts that have not started."),
+    "time_average.running": (
+        "requests",
+        TIME,
+        "Attempts that have started and not left: a replica may go on for a client that has gone.",
+    ),
     "throughput.requests_per_s": ("1/s", REQUESTS, "Completed requests over the window's length."),
     "throughput.prompt_tokens_per_s": ("tokens/s", REQUESTS, "Their prompt tokens over the window's length."),
     "throughput.output_tokens_per_s": ("tokens/s", REQUESTS, "Their output tokens over the window's length."),
+    "throughput.goodput_per_s": (
+        "1/s",
+        REQUESTS,
+        "Requests completed within every objective that is about them, over the window's length.",
+    ),
     "prefix_cache.hit_share": (
         "share",
         REQUESTS,
@@ -297,7 +315,19 @@ RESULTS: dict[str, tuple[str, str, str]] = {
         REQUESTS,
         "One entry an objective: `metric`, `under_s`, `share` as asked; `attained`, the share of all requests that "
         "arrived which completed within the limit (unserved ones miss; one with a single output token meets `tpot`); "
-        "`met`.",
+        "`met`. One that is about a class or a tenant says so (`class`, `tenant`) and counts only its requests.",
+    ),
+    "attempts.sent": ("attempts", REQUESTS, "Attempts at these requests, whenever they were sent."),
+    **{
+        f"attempts.{name}": ("attempts", REQUESTS, "Of these, ended so.")
+        for name in ("completed", "rejected", "abandoned", "timed_out", "failed", "unfinished")
+    },
+    "attempts.amplification": ("", REQUESTS, "Attempts a request: 1 where nobody sends again."),
+    "attempts.hedges": ("attempts", REQUESTS, "Of the attempts, copies sent while another one was under way."),
+    "attempts.wasted": (
+        "",
+        REQUESTS,
+        "`attempts` that were started and came to nothing, and `prompt_tokens` and `output_tokens` computed for them.",
     ),
     "utilization.busy_share": ("share", TIME, "Of the replicas' ready time, that with at least one running request."),
     "utilization.batch_share": ("share", TIME, "Of the seats of ready replicas, those taken (time-weighted)."),
@@ -321,10 +351,11 @@ RESULTS: dict[str, tuple[str, str, str]] = {
         "h",
         TIME,
         "Where the paid GPU-hours went; the entries add up to `replicas.gpu_hours`. `useful`: the work done, "
-        "as replicas that are full all the time would take for it. `cold_start`: launched, not ready yet. `floor`: "
-        "spare time that the policy's minimum alone keeps (all of it in a fixed fleet). `cool_down`: spare, above what "
-        "load alone asked for at the last decision, so kept by windows, rates and cooldowns. `headroom`: spare "
-        "otherwise. `drain`: from draining to gone, on its last requests. "
+        "as replicas that are full all the time would take for it. `wasted`: the same of work for attempts that came "
+        "to nothing (given up, timed out, failed, or second to a copy). `cold_start`: launched, not ready yet. "
+        "`floor`: spare time that the policy's minimum alone keeps (all of it in a fixed fleet). `cool_down`: spare, "
+        "above what load alone asked for at the last decision, so kept by windows, rates and cooldowns. "
+        "`headroom`: spare otherwise. `drain`: from draining to gone, on its last requests. "
         "`failed`: down and repaired in place, or taken before it was ready. `rounding`: billed after it was gone.",
     ),
     "ledger.usd": ("USD", TIME, "The same in money; the entries add up to `cost.total_usd`; null without a price."),
@@ -363,7 +394,8 @@ RESULTS: dict[str, tuple[str, str, str]] = {
         "By name of pool: the same blocks, from `requests` to `faults`, of that pool alone; `law`, where its iteration "
         "times come from (`source`, `about`, `engine`, `precision`, `kv_capacity_tokens`; of a calibration that says "
         "so, the range that it `holds` in, and the means of the run that are `outside`); and `kv_transfer`, for a pool "
-        "that hands over: `to`, `requests` handed over, `link_busy_share`.",
+        "that hands over: `to`, `requests` handed over, `link_busy_share`. A request counts where "
+        "the attempt went that counts, an attempt where it was sent.",
     ),
     "run.wall_s": ("s", RUN, "From the first draw to the last event, on the wall clock."),
     "run.engine_s": ("s", RUN, "Of that, inside the calendar: compiling and loading excluded."),
@@ -373,12 +405,25 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "run.config_sha256": ("", RUN, "Digest of the resolved scenario."),
 }
 
+PARTIES = {
+    "classes": "By name of class, where there are any: `requests`, `latency`, `slo` (the objectives that can be about "
+    "its requests), `throughput` and `attempts` of its requests alone; `cost_share`, its part of the cost; and `cost`: "
+    "`total_usd`, `usd_per_request`, `usd_per_million_output_tokens`. The cost of each pool is shared by the work that "
+    "it did, for answers and in vain; time that nobody used in the same proportion.",
+    "tenants": "The same by name of tenant.",
+    "tenants_fairness": "Jain's index of the shares of their requests that tenants got good answers to: 1 when all "
+    "are served alike, 1/n when one of n gets everything.",
+}
+"""Keys that a summary has only where there are classes or tenants."""
+
 TIMELINE = {
     "start_s": ("s", "Where the bin begins. Bins have one round width, at most 300 of them; the last may be shorter."),
     "end_s": ("s", "Where it ends."),
-    "arrivals": ("requests", "Requests that arrive in it."),
-    "waiting": ("requests", "Requests that wait, averaged over the bin."),
-    "running": ("requests", "Requests that run, averaged over the bin."),
+    "arrivals": ("attempts", "Attempts that arrive in it."),
+    "offered": ("requests", "Requests that arrive in it: first attempts."),
+    "completed": ("requests", "Answers that end in it, within every objective that is about them."),
+    "waiting": ("attempts", "Attempts that wait, averaged over the bin."),
+    "running": ("attempts", "Attempts that run, averaged over the bin."),
     "replicas": ("replicas", "Replicas that serve, averaged over the bin, as `replicas.mean`."),
     "booting": ("replicas", "Replicas launched and not ready yet."),
     "draining": ("replicas", "Of those that serve, the ones that take no new requests."),
@@ -405,6 +450,17 @@ ROWS = {
     "cached_tokens": ("tokens", "Of the prompt, found in the prefix cache when it was first admitted."),
 }
 
+FURTHER_ROWS = {
+    "class": ("", "Name of its class; there are classes."),
+    "tenant": ("", "Name of its tenant, null for none; there are tenants."),
+    "attempt": ("", "Which attempt it is, from 1; clients do more than wait. A copy has the number of what it copies."),
+    "copy": ("", "Which copy it is, from 1; 0 for none."),
+    "first_request": ("", "`request` of the first attempt at the same."),
+    "session": ("", "Number of its conversation or user; there are any."),
+    "turn": ("", "Its place in the session, from 0."),
+}
+"""Columns that there are only in some runs."""
+
 
 @cache
 def _small_run() -> Any:
@@ -420,6 +476,7 @@ def result_keys() -> str:
     lines = ["| key | unit | over | what it is |", "| --- | --- | --- | --- |"]
     for path, (unit, window, about) in RESULTS.items():
         lines.append(f"| `{path}` | {unit} | {window} | {about} |")
+    lines += [f"| `{path}` |  | {REQUESTS} | {about} |" for path, about in PARTIES.items()]
     return "\n".join(lines)
 
 
@@ -439,7 +496,8 @@ def timeline_columns() -> str:
 
 def request_columns() -> str:
     """Every column of `requests.parquet`."""
-    return _columns(list(_small_run().requests.columns), ROWS)
+    told = _columns(list(_small_run().requests.columns), ROWS)
+    return "\n".join([told, *(f"| `{name}` | {unit} | {text} |" for name, (unit, text) in FURTHER_ROWS.items())])
 
 
 def _columns(found: list[str], about: dict[str, tuple[str, str]]) -> str:

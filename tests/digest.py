@@ -84,7 +84,7 @@ def of_tables(*tables: np.ndarray) -> str:
 def of_log(log: RunLog) -> str:
     """Of all that a run decides: requests, samples, spans, decisions. Not of the time it took, nor of the calendar."""
     told = repr((log.decisions, log.streams, log.pools, log.notes, log.end_s, log.preemptions))
-    tables = of_tables(log.requests, log.samples, log.spans, log.down)
+    tables = of_tables(log.requests, log.samples, log.spans, log.down, *([] if log.calls is None else [log.calls]))
     return hashlib.sha256((tables + told + log.edges_s.tobytes().hex()).encode()).hexdigest()
 
 

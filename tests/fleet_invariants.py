@@ -78,9 +78,10 @@ def entries(log: RunLog, row: int, pool: Pool, told: dict[str, Any], start_s: fl
     law = log.work[row]
     if law.s_per_service_s > 0:  # slots: the work is what the seats that were taken are of a replica
         running_s = float(np.diff(np.interp((start_s, end_s), rows["at_s"], rows["running_s"]))[0])
-        work_s = running_s * law.s_per_service_s
-        assert hours["useful"] <= work_s + error_s, "useful, and not at work"
-        assert work_s <= hours["useful"] + hours["drain"] + error_s, "at work, and not useful"
+        work_s, told_s = running_s * law.s_per_service_s, hours["useful"] + hours["wasted"]
+        assert told_s <= work_s + error_s, "useful, and not at work"
+        assert work_s <= told_s + hours["drain"] + error_s, "at work, and not useful"
+    assert log.calls is not None or hours["wasted"] == 0, "wasted, and nobody gave up"
     floor_s = pool.autoscaler.floor_replicas * (end_s - start_s)
     assert hours["floor"] <= floor_s + error_s, "the floor keeps more than its replicas"
     spans = log.spans[log.spans["pool"] == row]

@@ -32,6 +32,8 @@ class Part:
     """Rows of replicas: the most that it can have at once."""
     rows: NDArray[Any]
     """All of its requests."""
+    calls: NDArray[Any] | None
+    """Rows of calls beside them, where clients do more than wait."""
     head: NDArray[Any]
     """The first of them, for the sweeps."""
     until_s: float
@@ -97,6 +99,28 @@ class Part:
         return (rows["lost"] == 0) & ~sent_on
 
     @cached_property
+    def seated(self) -> NDArray[Any]:
+        """Of `head`, those that had a seat and left it, with that time (and the time outside the engine) as the end."""
+        if self.calls is None:
+            return done(self.head)
+        left_s = self.calls["left_s"][: len(self.head)]
+        rows = self.head.copy()
+        rows["finish_s"] = np.where(np.isnan(left_s), rows["finish_s"], left_s + self.overheads_s.max())
+        return rows[(rows["outcome"] == COMPLETED) | (np.isfinite(left_s) & np.isfinite(rows["start_s"]))]
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the rows tell who came first, of any two; retries may come at the instant of others' arrivals."""
+        return self.calls is None or bool((np.diff(self.rows["arrival_s"]) > 0).all())
+
+    @property
+    def at_once(self) -> NDArray[np.bool_]:
+        """Whose ends tell when they left: of who is turned away it does not if he is not told at once."""
+        if self.calls is None:
+            return np.asarray(np.isnan(self.rows["finish_s"]))
+        return np.ones(len(self.rows), bool)
+
+    @cached_property
     def done(self) -> NDArray[Any]:
         return done(self.rows)
 
@@ -124,6 +148,7 @@ def parts(scenario: Scenario, log: RunLog, most_rows: int) -> Iterator[Part]:
             first=first,
             replicas=log.rooms[row],
             rows=rows if one else rows[rows["pool"] == row],
+            calls=log.calls if one or log.calls is None else log.calls[rows["pool"] == row],
             head=head if one else head[head["pool"] == row],
             until_s=until_s,
             samples=log.samples[log.samples["pool"] == row],

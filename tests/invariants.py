@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim import Result, Scenario
-from sim.model.tables import COMPLETED, FAILED, NONE, OUTCOMES, REJECTED, UNFINISHED, State
+from sim.model.tables import ABANDONED, COMPLETED, FAILED, NONE, OUTCOMES, REJECTED, TIMED_OUT, UNFINISHED, State
 from sim.result import RunLog
 from sim.scenario import Pool
+from tests.client_invariants import as_users_see, attempts_told, clients
 from tests.fleet_invariants import SMALL, TINY, close, cost, decided, lives
 from tests.invariant_parts import Part, done, is_still, parts
 from tests.sweep_invariants import sweeps, union_s
@@ -29,6 +30,7 @@ again for runs of at most this size; everything else looks at every row of every
 
 def check(scenario: Scenario, log: RunLog, state: State | None = None, *, most_rows: int = MOST_ROWS) -> None:
     """Assert every invariant of a finished run; with the engine's tables, those on tokens too."""
+    clients(log)
     outcomes(log)
     causality(scenario, log)
     samples(log)
@@ -58,20 +60,28 @@ def outcomes(log: RunLog) -> None:
     rows = log.requests
     counts = np.bincount(rows["outcome"], minlength=len(OUTCOMES))
     rejected = rows["outcome"] == REJECTED
+    patient = log.calls is None
+    tired = 0 if patient else int(counts[ABANDONED] + counts[TIMED_OUT])
     if is_still(log):
-        assert counts[COMPLETED] + counts[REJECTED] == len(rows), f"not every request ended: {counts} of {OUTCOMES}"
+        assert counts[COMPLETED] + counts[REJECTED] + tired == len(rows), (
+            f"not every request ended: {counts} of {OUTCOMES}"
+        )
         assert not rows["lost"].any(), "a request lost a replica, and none ended"
-    known = counts[[COMPLETED, REJECTED, FAILED, UNFINISHED]].sum()
+    known = counts[[COMPLETED, REJECTED, FAILED, UNFINISHED]].sum() + tired
     assert known == len(rows), f"a request ended as none can: {counts} of {OUTCOMES}"
     sent = rows["handed"] > 0  # may be turned away by the pool that decodes, with a first token
     served, lost = rows["outcome"] == COMPLETED, rows["lost"] > 0
     for name in ("start_s", "first_token_s", "finish_s"):
         assert np.isfinite(rows[name])[served].all(), f"a completed request has no {name}"
-        assert not (np.isfinite(rows[name]) & rejected & ~sent & ~lost).any(), f"a rejected request has a {name}"
+        # who is turned away may hear of it later, where clients give up
+        told = patient or name != "finish_s"
+        assert not (told & np.isfinite(rows[name]) & rejected & ~sent & ~lost).any(), f"a rejected request has a {name}"
         assert np.isfinite(rows[name])[sent & (served | rejected)].all(), f"one that was handed over has no {name}"
     assert (rows["replica"][rejected & ~sent] == NONE).all(), "a rejected request has a replica"
-    assert (rows["done_tokens"] < np.maximum(rows["output_tokens"], 1)).all(), "more tokens done than asked for"
-    kept = rows["done_tokens"][~sent & ~lost]  # who has lost a replica may go on elsewhere
+    stayed = np.full(len(rows), True) if log.calls is None else np.isnan(log.calls["left_s"])
+    done_tokens = rows["done_tokens"][stayed]
+    assert (done_tokens < np.maximum(rows["output_tokens"][stayed], 1)).all(), "more tokens done than asked for"
+    kept = rows["done_tokens"][~sent & ~lost & stayed]  # who has lost a replica may go on elsewhere
     assert log.preemptions > 0 or not kept.any(), "tokens recomputed, but nobody was preempted"
     cut_off(log)
 
@@ -100,7 +110,7 @@ def causality(scenario: Scenario, log: RunLog) -> None:
         assert rows["arrival_s"][0] >= 0
         # a request that its client holds back counts from when it is sent, which may be after the horizon
         held = any(scenario.workload.most_in_flight(name) is not None for name in scenario.workload.stream_names)
-        assert rows["arrival_s"][-1] < horizon_s or scenario.horizon_s is None or held
+        assert log.logical["arrival_s"][-1] < horizon_s or scenario.horizon_s is None or held
     assert (np.diff(rows["arrival_s"]) >= 0).all(), "arrivals out of order"
     for earlier, later in (("arrival_s", "start_s"), ("start_s", "first_token_s"), ("first_token_s", "finish_s")):
         wrong = np.flatnonzero(completed[earlier] > completed[later])
@@ -147,7 +157,7 @@ def placed(part: Part) -> None:
         alive(part)
         return
     router = "" if part.central else part.pool.queue.router
-    if router == "round_robin":
+    if router == "round_robin" and part.in_order:
         assert (place == np.arange(len(part.rows)) % part.replicas)[served].all(), "not round robin"
     if router == "random":
         assert (place == (part.rows["ticket"] * part.replicas).astype(int))[served].all(), "not by the ticket"
@@ -191,6 +201,8 @@ def order(part: Part) -> None:
     """I10: nobody overtakes: per replica, and for slots with one line, in the whole pool."""
     rows = done(part.head)
     rows = rows[part.steady(rows)] if part.elastic else rows
+    if part.calls is not None:  # of those that arrive at one instant rows do not tell who was first
+        rows = rows[np.lexsort((rows["start_s"], rows["arrival_s"]))]
     if part.is_slots and part.central:
         assert (np.diff(rows["start_s"]) >= 0).all(), "the line was not first come, first served"
         return
@@ -215,8 +227,11 @@ def lower_bounds(part: Part) -> None:
     whole = rows["done_tokens"] == 0
     assert (decoding_s >= decode_s - error_s)[whole].all(), "tokens came faster than alone"
     # alone in the whole pool: nobody was left when it came, nobody came before it was done
-    there = part.rows[~((part.rows["outcome"] == REJECTED) & np.isnan(part.rows["finish_s"]))]
+    came = ~((part.rows["outcome"] == REJECTED) & np.isnan(part.rows["start_s"]) & part.at_once)
+    there = part.rows[came]
     finish_s = np.where(np.isnan(there["finish_s"]), math.inf, there["finish_s"])
+    if part.calls is not None:  # their clients may have gone before them
+        finish_s = np.fmax(finish_s, part.calls["left_s"][came])
     before_s = np.append(-math.inf, np.maximum.accumulate(finish_s)[:-1])[: len(there)]
     after_s = np.append(there["arrival_s"][1:], math.inf)[: len(there)]
     alone = (before_s < there["arrival_s"]) & (after_s > finish_s) & (part.ready_at(there["arrival_s"]) > 0)
@@ -266,6 +281,9 @@ def little(part: Part) -> None:
     """I4, I6, I7: what the engine integrates is the sum, over requests or replicas, of the time each is there."""
     began = part.rows[np.isfinite(part.rows["start_s"])]
     left_s = np.where(np.isnan(began["finish_s"]), math.inf, began["finish_s"])
+    if part.calls is not None:  # served for a while after its client had gone
+        until_s = part.calls["left_s"][np.isfinite(part.rows["start_s"])]
+        left_s = np.where(np.isnan(until_s), left_s, until_s)
     served = began["outcome"] == COMPLETED
     least_s = left_s - np.where(served, part.overheads_s.max(), 0.0)
     left_s -= np.where(served, part.overheads_s.min(), 0.0)
@@ -304,14 +322,19 @@ def tokens(state: State, resuming: Container[int] = ()) -> None:
     `resuming` are the pools whose requests go on elsewhere with what a replica that ended had done for them.
     """
     run, fleet = state.run[0], len(state.pools) + len(state.replicas)
-    unfinished = int((state.requests["outcome"] == UNFINISHED).sum())
-    held = int(state.queues["length"][fleet:].sum())
+    rows = state.requests[: int(run["rows"])]
+    if run["calls"] == 1:  # behind those that arrive by themselves there are some that were never sent
+        rows = rows[(state.calls["sent"][: len(rows)] == 1) | (np.arange(len(rows)) < run["arrivals"])]
+    unfinished = int((rows["outcome"] == UNFINISHED).sum())
+    places = np.delete(state.queues, slice(int(run["lines0"]), len(state.queues) - 1))  # others say it once more
+    held = int(places["length"][fleet:].sum())
     assert run["in_system"] == unfinished - held
-    assert run["finished"] + unfinished == run["arrivals"] == run["next_arrival"] == len(state.requests)
-    assert state.queues["length"].sum() == unfinished
+    assert run["finished"] + unfinished == run["expected"] == len(rows)
+    assert run["next_arrival"] == run["arrivals"] == (len(rows) if run["calls"] == 0 else run["arrivals"])
+    assert places["length"].sum() == unfinished
     assert not state.queues["length"][len(state.pools) : fleet].any()
-    assert not state.queues["blocks"][len(state.pools) :].any()
-    assert unfinished or not state.queues["blocks"].any()
+    assert not places["blocks"][len(state.pools) :].any()
+    assert unfinished or not (state.queues["blocks"].any() or state.queues["tokens"].any())
     for name in ("seated", "running", "outstanding", "sending", "tokens", "context", "kv", "blocks", "planned"):
         assert not state.replicas[name].any(), f"{name} left at the end"
     senders = np.flatnonzero(state.pools["next_pool"] != NONE)
@@ -324,7 +347,9 @@ def tokens(state: State, resuming: Container[int] = ()) -> None:
 
 def processed(state: State, row: int, resumes: bool) -> None:
     """Tokens of one pool: what its replicas have processed is what its requests are made of, and what was lost."""
-    requests = state.requests[state.requests["pool"] == row]
+    requests = state.requests[: int(state.run[0]["rows"])]
+    calls = state.calls[: len(requests)][requests["pool"] == row] if state.run[0]["calls"] == 1 else None
+    requests = requests[requests["pool"] == row]
     own = requests[requests["outcome"] == COMPLETED]
     makes = state.pools["home"] == row
     replicas = state.replicas[makes[state.replicas["pool"]]]
@@ -333,8 +358,11 @@ def processed(state: State, row: int, resumes: bool) -> None:
     # a request that begins again may find more of its prompt in the prefix cache than at first
     lost = bool(requests["lost"].any())
     again = bool((requests["prefix0"] != NONE).any()) and (total["preemptions"] > 0 or lost)
+    if calls is not None:
+        kept += int(calls["prefilled"].sum())
+        again |= total["preemptions"] > 0 or lost
     assert total["prefilled"] == kept + total["recomputed"] or again, f"prefilled {total}, kept {kept}"
-    if (state.pools["verified"][makes] > 1).any():
+    if (state.pools["verified"][makes] > 1).any() or (calls is not None and calls["prefilled"].any()):
         return
     # every prefill that comes to its end gives one token, every decode step one; some of them may be lost
     prefills = int(own["output_tokens"].astype(np.int64).sum()) - total["decoded"]
@@ -347,12 +375,18 @@ def summary(scenario: Scenario, log: RunLog) -> None:
     """I4, I7, I13: the summary's counts, averages and costs, computed again."""
     told = Result(scenario, log).summary()
     start_s, end_s = scenario.warmup_s, float(log.edges_s[-1])
-    arrival_s = log.requests["arrival_s"]
-    measured = log.requests[(arrival_s >= start_s) & ((arrival_s < end_s) | (scenario.horizon_s is None))]
+    measured = users_requests(log)
+    arrival_s = measured["arrival_s"]
+    measured = measured[(arrival_s >= start_s) & ((arrival_s < end_s) | (scenario.horizon_s is None))]
     completed = done(measured)
     assert told["requests"]["arrived"] == len(measured) == sum(told["requests"].values()) - told["requests"]["arrived"]
     assert told["requests"]["completed"] == len(completed)
-    there = log.requests[(log.requests["outcome"] == UNFINISHED) | np.isfinite(log.requests["finish_s"])]
+    attempts_told(log, told, start_s, end_s, scenario.horizon_s is None)
+    there = log.requests
+    if log.calls is not None:
+        there, left_s = there.copy(), log.calls["left_s"]
+        there["finish_s"] = np.where(np.isnan(left_s), there["finish_s"], left_s)
+    there = there[(there["outcome"] == UNFINISHED) | np.isfinite(there["finish_s"])]
     came_s, left_s = there["arrival_s"], np.where(np.isnan(there["finish_s"]), math.inf, there["finish_s"])
     began_s = np.where(np.isnan(there["start_s"]), left_s, there["start_s"])
     for name, from_s, to_s in (
@@ -371,3 +405,15 @@ def summary(scenario: Scenario, log: RunLog) -> None:
             assert close(told["latency"][metric]["mean"], latency_s.mean())
             assert told["latency"][metric]["max"] == latency_s.max()
     cost(scenario, log, told)
+
+
+def users_requests(log: RunLog) -> NDArray[Any]:
+    """Rows of the request table, with the times of requests instead of those of attempts."""
+    if log.calls is None:
+        return log.requests
+    columns = as_users_see(log)
+    rows = np.zeros(len(columns["arrival_s"]), log.requests.dtype)
+    for name, column in columns.items():
+        if name in (rows.dtype.names or ()):
+            rows[name] = column
+    return rows

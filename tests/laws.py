@@ -49,6 +49,7 @@ ARRIVALS: dict[str, Mapping[str, Any]] = {
     "diurnal": {"rate": 5, "peak": 1.86, "trough": 0.3, "peak_at": "5m", "period": "10m"},
     "spike": {"rate": 5, "factor": 4, "at": "2m", "duration": "1m", "ramp": "30s"},
     "cox": {"rate": 5, "cv": 0.5, "correlation": "20s"},
+    "closed": {"users": 40, "think": {"kind": "exponential", "mean": "9s"}, "ramp": "1m"},
 }
 TOKENS = {"kind": "constant", "value": 100}
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.model import calls as call_rows
 from sim.model import lives, loop, prefix, state, tournament
 from sim.model.specs import PoolSpec, SenderSpec
 from sim.model.tables import NONE, REQUEST, State
@@ -16,6 +17,9 @@ from tests.oracle import Job, Step
 
 Named = tuple[Sequence[int], Sequence[int]]
 """Ids of the blocks of prompts, list by list, and the tokens of each id."""
+
+ROOM = 5
+"""Rows by which the table of requests grows: few, so that it grows often."""
 
 
 def table(jobs: list[Job]) -> NDArray[Any]:
@@ -34,6 +38,19 @@ def table(jobs: list[Job]) -> NDArray[Any]:
         row["stream"] = job.stream
         row["cached_tokens"] = job.cached
     rows["prefix0"], _ = lists(jobs)
+    return rows
+
+
+def call_table(jobs: list[Job], requests: NDArray[Any]) -> NDArray[Any]:
+    """Rows of `CALL` for these jobs, which stand as `table` has them; who follows a job stands together."""
+    rows = call_rows.table(requests)
+    place = {id(job): number for number, job in enumerate(jobs)}
+    for row, job in zip(rows, jobs, strict=True):
+        for name in ("patience_s", "first_token_timeout_s", "token_timeout_s", "total_timeout_s", "pause_s", "waits"):
+            row[name] = getattr(job, name)
+        if job.then:
+            row["then"], row["thens"] = place[id(job.then[0])], len(job.then)
+            assert [place[id(after)] - row["then"] for after in job.then] == list(range(len(job.then)))
     return rows
 
 
@@ -76,14 +93,18 @@ def play(
     most_in_flight: list[int | None] | None = None,
     named: Named = ((), ()),
     lets_go: bool = True,
+    senders: Sequence[SenderSpec] | None = None,
+    calls: NDArray[Any] | None = None,
+    ends_s: float = math.inf,
 ) -> tuple[State, list[float]]:
     """Replicas come and go as planned; then every event to the end. Also returns when control was told of something.
 
-    `lets_go`: when told, control closes the draining replicas that have nothing left.
+    `lets_go`: when told, control closes the draining replicas that have nothing left. `senders`, `calls` and `ends_s`
+    are of clients that do more than wait; `senders` go before `most_in_flight`.
     """
     streams = int(requests["stream"].max(initial=0)) + 1
-    senders = [SenderSpec(max_in_flight=most) for most in most_in_flight or [None] * streams]
-    s = state.build(specs, requests, senders, *named)
+    senders = senders or [SenderSpec(max_in_flight=most) for most in most_in_flight or [None] * streams]
+    s = state.build(specs, requests, senders, *named, calls=calls, ends_s=ends_s)
     wakes = tournament.build(len(s.replicas))
     notices: list[float] = []
     for step in steps:
@@ -99,7 +120,8 @@ def run_until(s: State, wakes: Any, stop_s: float, notices: list[float], lets_go
     look_s = math.inf
     while True:
         if run["noticed"] == 0:
-            assert loop.run_until(s, wakes, min(stop_s, look_s), 10**12)
+            while not loop.run_until(s, wakes, min(stop_s, look_s), 10**12):
+                state.grow(s, len(s.requests) + ROOM)
         if run["noticed"] > 0:
             run["noticed"] = 0
             look_s = float(run["noticed_s"])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sim.model.tables import NONE, REJECTED
 from sim.scenario import Pool
 from tests.fleet_invariants import TINY
-from tests.invariant_parts import Part, done
+from tests.invariant_parts import Part
 
 
 def union_s(from_s: NDArray[Any], to_s: NDArray[Any], group: NDArray[Any]) -> float:
@@ -41,7 +41,7 @@ def _sweep(
 
 def sweeps(part: Part) -> None:
     """I8, I11: at every instant no more in seats and memory than there are; no free seat while somebody waits."""
-    rows = done(part.head)
+    rows = part.seated
     if not part.preempted:
         capacity(part, rows)
     conservation(part, rows)
@@ -110,6 +110,13 @@ def rejections(part: Part, rows: NDArray[Any]) -> None:
         assert not rejected.any(), "rejected, but any number may wait"
     elif not part.elastic and (part.central or part.pool.queue.router == "least_outstanding"):
         taken = np.cumsum(~rejected)[rejected]
-        gone = np.searchsorted(np.sort(rows["finish_s"]), part.head["arrival_s"][rejected], side="right")
+        at_s = part.head["arrival_s"][rejected]
+        gone_s = np.sort(rows["finish_s"])
+        if part.calls is not None:
+            waited = part.head[~rejected & np.isnan(part.head["start_s"])]
+            gone_s = np.sort(np.concatenate((gone_s, waited["finish_s"])))
+            once = ~np.isin(at_s, np.concatenate((gone_s, part.head["arrival_s"][~rejected])))
+            taken, at_s = taken[once], at_s[once]  # of those of one instant rows do not tell who was first
+        gone = np.searchsorted(gone_s, at_s, side="right")
         full = part.replicas * part.pool.replica.seats + limit * (1 if part.central else part.replicas)
         assert (taken - gone == full).all(), "rejected with room left"

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sim.autoscaling.observation import BUSY_SHARE, KV_USAGE, RUNNING, WAITING, WORK_AHEAD
 from sim.config import machine
 from sim.config.errors import ConfigError, DataError, Problem
+from sim.fleet import queueing
+from sim.fleet.routed import pools_of, spilling
 from sim.hardware import IterationLaw
 from sim.model import meters
 from sim.model.specs import PoolSpec
@@ -48,7 +50,8 @@ def pool_specs(scenario: Scenario) -> tuple[list[PoolSpec], list[Makes]]:
     """The numbers that the model needs of each pool, in the scenario's order, and of what else its replicas can be."""
     names = list(scenario.pools)
     found = [_with_makes(pool, names) for pool in scenario.pools.values()]
-    return [spec for spec, _ in found], [makes for _, makes in found]
+    specs = [replace(spec, **queueing.told(scenario, name)) for name, (spec, _) in zip(names, found, strict=True)]
+    return specs, [makes for _, makes in found]
 
 
 def _with_makes(pool: Pool, names: list[str]) -> tuple[PoolSpec, Makes]:
@@ -99,8 +102,8 @@ def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
         metered=any(query.metric not in _LOOKED_UP for query in pool.autoscaler.queries),
         seats=pool.replica.seats,
         central=isinstance(pool.queue, Central),
-        router=pool.queue.router if isinstance(pool.queue, PerReplica) else "",
         max_waiting=pool.queue.max_waiting,
+        **_routing(pool, names),
         overhead_s=pool.overhead_s,
     )
     if not isinstance(pool.replica, Batching):
@@ -124,6 +127,20 @@ def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
         lookahead=law.lookahead,
         overhead_s=law.overhead_s,
     )
+
+
+def _routing(pool: Pool, names: list[str]) -> dict[str, Any]:
+    """How the replica of a request is picked, and where the pool sends what is too much for it."""
+    found: dict[str, Any] = {"router": ""}
+    if isinstance(pool.queue, PerReplica):
+        router = pool.queue.routing
+        said = {"refresh_s": router.refresh_s, "counts_own": router.counts_own, "load_bound": router.load_bound}
+        found = {"router": router.kind} | {name: value for name, value in said.items() if value is not None}
+    spill = pool.queue.spill
+    if spill is not None:
+        found["spill_to"] = names.index(spill.to)
+        found |= {} if spill.above is None else {"spill_above": spill.above}
+    return found
 
 
 _LOOKED_UP = frozenset((WAITING, RUNNING, KV_USAGE, BUSY_SHARE, WORK_AHEAD))
@@ -166,8 +183,6 @@ def _handing_over(pool: Pool, names: list[str]) -> dict[str, Any]:
 
 def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:
     """Request rows for the model, in arrival order."""
-    names = list(scenario.pools)
-    pool_of = np.array([names.index(pool) for pool in scenario.stream_pools], np.int16)
     requests = np.zeros(len(demand), REQUEST)
     for name in ("arrival_s", "service_s", "first_service_s", "ticket", "stream"):
         requests[name] = getattr(demand, name)
@@ -176,7 +191,7 @@ def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:
     for name in ("start_s", "first_token_s", "finish_s"):
         requests[name] = np.nan
     requests["replica"] = NONE
-    requests["pool"] = pool_of[demand.stream] if len(pool_of) > 1 else pool_of[0]
+    requests["pool"] = pools_of(scenario, requests)
     return requests
 
 
@@ -235,8 +250,8 @@ def _most_tokens(specs: list[PoolSpec], row: int, requests: NDArray[Any]) -> NDA
     whole = requests["prompt_tokens"] + requests["output_tokens"] - 1
     if specs[row].next_pool is not None:
         whole = requests["prompt_tokens"]
-    comes = requests["pool"] == row
+    comes = np.isin(requests["pool"], spilling(specs, row))
     for other, spec in enumerate(specs):
         if spec.next_pool == row:
-            comes |= (requests["pool"] == other) & (requests["output_tokens"] > 1)
+            comes |= np.isin(requests["pool"], spilling(specs, other)) & (requests["output_tokens"] > 1)
     return np.where(comes, whole, 0)

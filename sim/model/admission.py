@@ -126,8 +126,23 @@ def started(s: State, pool_row: int, now_s: float) -> None:
 
 
 @compiled_apart
+def send_back(s: State, r: int, now_s: float) -> None:
+    """Request r, which is refused, goes no further than the door."""
+    s.run[0]["in_system"] += 1
+    outcomes.reject(s, r, now_s)
+
+
+@compiled
 def late(s: State, place: int, r: int, now_s: float) -> bool:
-    """Whether request r, whose turn has come, has waited too long, at a place where all did in the last interval.
+    """Whether request r, whose turn has come, is turned away instead, for it has waited too long."""
+    if s.pools[s.queues[place]["home"]]["shed"] != CODEL:
+        return False
+    return too_late(s, place, r, now_s)
+
+
+@compiled_apart
+def too_late(s: State, place: int, r: int, now_s: float) -> bool:
+    """Whether request r has waited too long, at a place where all did in the last interval.
 
     Controlled delay as Wangle has it (Maurer 2015, "Fail at Scale"): a place is overloaded if the least wait of an
     interval was above the target; it then refuses who has waited more than twice the target.
@@ -135,8 +150,8 @@ def late(s: State, place: int, r: int, now_s: float) -> bool:
     queue = s.queues[place]
     pool = s.pools[queue["home"]]
     request = s.requests[r]
-    if pool["shed"] != CODEL or (pool["central"] == 1) != (place < len(s.pools)):
-        return False
+    if (pool["central"] == 1) != (place < len(s.pools)):
+        return False  # it only passes through here
     if request["handed"] != transfer.HERE or not math.isnan(request["start_s"]):
         return False
     waited_s = float(now_s - request["arrival_s"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model import clients, heaps, memory, meters, outcomes, pace, prefix, seats, transfer
+from sim.model import clients, heaps, memory, meters, outcomes, pace, prefix, queues, seats, transfer
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, UNFINISHED, State
 
@@ -67,11 +67,11 @@ def has_room(s: State, row: int, r: int, now_s: float, at_now: bool) -> bool:
     """
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
-    waiting = s.queues[len(s.pools) + row]
-    if replica["seated"] + waiting["length"] >= pool["seats"]:
+    waiting, held = queues.ahead(s, len(s.pools) + row, r)
+    if replica["seated"] + waiting >= pool["seats"]:
         return False
     blocks = memory.needed(pool, s.requests[r]) - prefix.shared_blocks(s, row, r)
-    spare = int(pool["kv_blocks"] - pool["watermark_blocks"] - replica["blocks"] - waiting["blocks"]) - blocks
+    spare = int(pool["kv_blocks"] - pool["watermark_blocks"] - replica["blocks"] - held) - blocks
     most_tokens = int(pool["tokens_per_step"] * replica["planned"]) + 1
     most = (most_tokens // pool["block_tokens"] + 1) * replica["running"]
     if spare < 0 or replica["planned"] == 0 or spare >= most:

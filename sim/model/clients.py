@@ -38,8 +38,8 @@ def due_s(s: State, r: int) -> float:
     if request["outcome"] != UNFINISHED:
         return at_s
     sent_s = float(request["arrival_s"])
-    if call["sent"] == 0:
-        return min(at_s, sent_s)
+    if call["sent"] == 0:  # if a twin was first, it never will be
+        return at_s if call["beaten"] == 1 else min(at_s, sent_s)
     at_s = min(at_s, sent_s + call["total_timeout_s"], float(call["token_due_s"]))
     if math.isnan(request["start_s"]):
         at_s = min(at_s, sent_s + call["patience_s"])

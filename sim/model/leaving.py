@@ -33,6 +33,8 @@ def ring(s: State, now_s: float) -> None:
     call = s.calls[r]
     if call["link_s"] <= now_s:
         transitions.deliver(s, r, now_s)
+    elif call["beaten"] == 1 and call["sent"] == 0:
+        call_off(s, r, now_s)
     elif call["sent"] == 0:
         timers.set_to(s, r, math.inf)
         transitions.arrive_apart(s, r, now_s)
@@ -42,13 +44,28 @@ def ring(s: State, now_s: float) -> None:
         transitions.arrive_apart(s, clients.again(s, r, 0, now_s), now_s)
     else:
         outcome = verdict(s, r, now_s)
-        if outcome == NONE:
-            hedge(s, r, now_s)
-        else:
+        copy_s = clients.next_copy_s(s, r)
+        if outcome != NONE:
             outcomes.give_up(s, r, outcome, now_s)
             withdraw(s, r, now_s)
+        elif copy_s <= now_s and not clients.first_token_seen(s, r, copy_s):
+            hedge(s, r, now_s)
+        else:
+            clients.arm(s, r)  # what it was set for has come in time after all
     if s.queues[len(s.queues) - 1]["length"] > 0:
         transitions.release(s, len(s.replicas), now_s)
+
+
+@compiled_apart
+def call_off(s: State, r: int, now_s: float) -> None:
+    """Copy r is not needed any more, and its client, who held it back, never sends it."""
+    request = s.requests[r]
+    request["outcome"] = ABANDONED
+    request["finish_s"] = now_s
+    s.queues[len(s.pools) + len(s.replicas) + int(request["stream"])]["length"] -= 1
+    s.run[0]["finished"] += 1
+    s.calls[r]["retry_s"] = math.inf
+    clients.arm(s, r)
 
 
 @compiled_apart

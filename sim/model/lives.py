@@ -12,11 +12,13 @@ from typing import Literal
 from sim.model import (
     batching,
     clients,
+    gaps,
     memory,
     meters,
     outcomes,
     pace,
     planning,
+    preemption,
     prefix,
     queues,
     routing,
@@ -104,6 +106,8 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
         slots.settle(replica, now_s)
     if lost == "resume":
         _keep(s, row, now_s)
+    if s.run[0]["gaps"] == 1 and replica["planned"] > 0:
+        _wait_for_tokens(s, row, now_s)
     replica["boundary_s"] = now_s
     here = [*_leave_seats(s, row), *_leave_queue(s, row)]
     sent = _leave_link(s, row)
@@ -126,6 +130,8 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
         else:
             s.requests[r]["replica"] = NONE
             outcomes.fail(s, r, now_s)
+        if s.run[0]["calls"] == 1 and lost != "fail":
+            clients.arm(s, r)  # what its client has not seen, and was foreseen, it waits for again
     if make["metered"] == 1:
         for _ in range(leaving):
             meters.go(s, int(make["home"]), now_s)
@@ -135,6 +141,20 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
         _offer(s, row, now_s)
     _release(s, now_s)
     return len(here) + len(sent)
+
+
+def _wait_for_tokens(s: State, row: int, now_s: float) -> None:
+    """Those whom a replica leaves in the middle of their answers have had their last tokens; the next may be late.
+
+    To be called before its `boundary_s` moves.
+    """
+    replica = s.replicas[row]
+    last_s = float(replica["boundary_s"]) + batching.span_s(replica, batching.iterations_by(replica, now_s, True))
+    seat = int(replica["newest"])
+    while seat != NONE:
+        if s.seats[seat]["stop"] >= 0:
+            gaps.waits(s, int(s.seats[seat]["request"]), last_s)
+        seat = int(s.seats[seat]["older"])
 
 
 def _with_clients(s: State, rows: list[int], now_s: float) -> list[int]:
@@ -195,6 +215,9 @@ def _let_in(s: State, pool_row: int, now_s: float) -> None:
     while s.queues[pool_row]["length"] > 0:
         r = int(queues.first(s, pool_row))
         row = int(routing.choose(s, pool_row, r, len(s.replicas), now_s))
+        pool = s.pools[pool_row]
+        if row == NONE and pool["preemptive"] == 1 and pool["central"] == 1:
+            row = int(preemption.replica_for(s, pool_row, r, now_s))
         if row == NONE:
             return
         queues.pop_front(s, pool_row, r, memory.needed(s.pools[pool_row], s.requests[r]))
@@ -266,6 +289,10 @@ def _start_over(s: State, r: int) -> None:
     request["preempted"] = 0
     request["done_tokens"] = 0
     request["first_token_s"] = math.nan
+    if len(s.calls):  # a service that broke off for others is whole again
+        request["service_s"], request["first_service_s"] = s.calls[r]["service_s"], s.calls[r]["first_service_s"]
+    if s.run[0]["calls"] == 1 and s.calls[r]["answering"] == 0:
+        s.calls[r]["token_due_s"] = math.inf  # its client has seen no token that others could be late after
 
 
 def _keep(s: State, row: int, now_s: float) -> None:
@@ -285,11 +312,7 @@ def _keep(s: State, row: int, now_s: float) -> None:
         request = s.requests[place["request"]]
         seat = int(place["older"])
         if make["batching"] == 0:
-            left_s = float(place["stop"]) - now_s
-            first_s = float(request["first_service_s"]) - (float(request["service_s"]) - left_s)
-            request["service_s"], request["first_service_s"] = left_s, max(first_s, 0.0)
-            if first_s > 0.0:
-                request["first_token_s"] = math.nan  # it was only foreseen
+            slots.keep(place, request, now_s)
         elif place["stop"] >= 0:
             request["done_tokens"] += int(place["offset"]) + made - int(place["prompt"])
 

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import math
 
-from sim.model import batching, clients, gaps, heaps, memory, pace, prefix, queues, seats, transfer
+from sim.model import (
+    admission,
+    batching,
+    cancelling,
+    clients,
+    gaps,
+    heaps,
+    memory,
+    pace,
+    preemption,
+    prefix,
+    queues,
+    seats,
+    transfer,
+)
 from sim.model.compiled import compiled, compiled_apart
-from sim.model.tables import NONE, State
+from sim.model.tables import NONE, UNFINISHED, State
+
+REFUSED = -2
+"""No seat: the request that was to be admitted is turned away."""
 
 
 @compiled
@@ -32,7 +49,7 @@ def plan(s: State, row: int, now_s: float) -> None:
     pool = s.pools[replica["pool"]]
     memory.settle(replica, now_s)
     while replica["blocks"] > pool["kv_blocks"]:
-        preempt(s, row)
+        preempt(s, row, preemption.lowest(s, row) if pool["ranked"] == 1 else 0 + int(replica["newest"]))
     if replica["idle_blocks"] > 0:
         prefix.trim(s, row)
     fill(s, row, now_s)
@@ -69,16 +86,24 @@ def fill(s: State, row: int, now_s: float) -> None:
     step["step_held"] = 0
     # scheduled ahead: an iteration was decided before this boundary, and who is admitted now joins the one after it
     ahead = pool["lookahead"] == 1 and replica["seated"] > 0
+    late = NONE
+    if pool["preemptive"] == 1:
+        late = displace(s, row, now_s)
     budget = int(pool["max_batched_tokens"] - replica["running"] * pool["verified"])
     seat = 0 + int(replica["prefill"])
-    while seat != NONE and budget > 0 and (pool["chunked"] == 1 or s.seats[seat]["left"] <= budget):
+    while (
+        seat != NONE
+        and not (ahead and seat == late)
+        and budget > 0
+        and (pool["chunked"] == 1 or s.seats[seat]["left"] <= budget)
+    ):
         budget -= give(s, seat, budget)
         seat = 0 + int(s.seats[seat]["newer"])
     while ahead or budget > 0:
         seat = admit(s, row, int(pool["max_batched_tokens"]) if ahead else budget, now_s)
         if seat == NONE:
             break
-        if not ahead:
+        if not ahead and seat != REFUSED:
             budget -= give(s, seat, budget)
     replica["prefilled"] += step["step_prompt_tokens"]
 
@@ -129,7 +154,10 @@ def time_step(s: State, row: int) -> int:
 
 @compiled
 def admit(s: State, row: int, budget: int, now_s: float) -> int:
-    """Admit the head of the queue if seat, KV memory and (whole prompts) token budget allow. Its seat, or NONE."""
+    """Admit the head of the queue if seat, KV memory and (whole prompts) token budget allow. Its seat, or NONE.
+
+    REFUSED: it was let in and turned away, for it had waited too long.
+    """
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
     line = len(s.pools) + row
@@ -155,6 +183,9 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
     room = pool["kv_blocks"] - pool["watermark_blocks"] - replica["blocks"]
     if taken > room or (pool["chunked"] == 0 and left > budget):
         return NONE
+    if admission.late(s, line, r, now_s):
+        admission.turn_away_first(s, line, r, blocks, now_s)
+        return REFUSED
     queues.pop_front(s, line, r, blocks)
     if request["handed"] == transfer.SENT:
         request["handed"] = transfer.GOES_ON
@@ -178,18 +209,62 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
         request["cached_tokens"] = cached
         if s.run[0]["calls"] == 1:
             clients.started(s, r)
+    if pool["shed"] == admission.ESTIMATED_WAIT:
+        admission.started(s, int(pool["home"]), now_s)
     return seat
 
 
 @compiled_apart
-def preempt(s: State, row: int) -> None:
-    """The most recently admitted gives its memory back and goes to the head of the queue, to be recomputed."""
+def displace(s: State, row: int, now_s: float) -> int:
+    """Who waits and outranks somebody in the batch is admitted, in the place of the lowest if there is no other.
+
+    Returns the first of those admitted; NONE if nobody was. Nobody has been given tokens of the next iteration yet.
+    """
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
-    seat = 0 + int(replica["newest"])
+    line = len(s.pools) + row
+    found = NONE
+    while s.queues[line]["length"] > 0:
+        r = queues.first(s, line)
+        victim = preemption.displaced(s, row, r, now_s)
+        budget = tokens_left(s, row)
+        whole = int(s.requests[r]["prompt_tokens"]) + int(s.requests[r]["done_tokens"])
+        if victim == NONE or budget <= 0 or (pool["chunked"] == 0 and whole > budget):
+            break
+        seat = admit(s, row, budget, now_s)
+        if seat == NONE:
+            if victim == found:
+                found = 0 + int(s.seats[victim]["newer"])
+            preempt(s, row, victim)
+        elif found == NONE and seat != REFUSED:
+            found = seat
+    return found
+
+
+@compiled
+def tokens_left(s: State, row: int) -> int:
+    """Tokens of the next iteration that its batch, as it is, does not take."""
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    budget = int(pool["max_batched_tokens"] - replica["running"] * pool["verified"])
+    seat = 0 + int(replica["prefill"])
+    while seat != NONE:
+        budget -= max(int(s.seats[seat]["left"]), 1)
+        seat = 0 + int(s.seats[seat]["newer"])
+    return budget
+
+
+@compiled_apart
+def preempt(s: State, row: int, seat: int) -> None:
+    """The request of a seat gives its memory back and goes to the head of its line, to be recomputed."""
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
     place = s.seats[seat]
     r = 0 + int(place["request"])
     request = s.requests[r]
+    if request["outcome"] != UNFINISHED:
+        cancelling.let_go(s, row, seat, float(replica["boundary_s"]))  # its client has gone: nobody wants it again
+        return
     prompt = int(place["prompt"])
     computed = prompt - int(place["left"])
     replica["recomputed"] += computed - int(place["cached"])
@@ -199,7 +274,7 @@ def preempt(s: State, row: int) -> None:
         replica["kv"] -= prompt
         replica["blocks"] -= memory.blocks_of(pool, prompt)
         if replica["prefill"] == seat:
-            replica["prefill"] = NONE
+            replica["prefill"] = place["newer"]
     else:
         request["done_tokens"] += batching.stop_decoding(s, replica, place) - prompt
         if s.run[0]["gaps"] == 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model import clients, heaps, memory, meters, outcomes, queues, seats
+from sim.model import admission, clients, heaps, memory, meters, outcomes, queues, seats
 from sim.model.compiled import compiled
 from sim.model.tables import COMPLETED, State
 
@@ -37,6 +37,19 @@ def take(s: State, row: int, r: int, now_s: float) -> None:
     if math.isnan(request["first_token_s"]):  # else it goes on where another replica left off
         request["first_token_s"] = now_s + request["first_service_s"] + pool["overhead_s"]
     replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)
+    if pool["shed"] == admission.ESTIMATED_WAIT:
+        admission.started(s, int(pool["home"]), now_s)
+
+
+@compiled
+def keep(place: Any, request: Any, now_s: float) -> None:
+    """A service breaks off, to go on later: what is left of it is what it takes from then on."""
+    left_s = float(place["stop"]) - now_s
+    first_s = float(request["first_service_s"]) - (float(request["service_s"]) - left_s)
+    request["service_s"] = left_s
+    request["first_service_s"] = max(first_s, 0.0)
+    if first_s > 0.0:
+        request["first_token_s"] = math.nan  # it was only foreseen
 
 
 @compiled
@@ -82,7 +95,11 @@ def fill(s: State, row: int, now_s: float) -> None:
         else:
             break
         r = queues.first(s, line)
-        queues.pop_front(s, line, r, memory.needed(pool, s.requests[r]))
+        blocks = memory.needed(pool, s.requests[r])
+        if admission.late(s, line, r, now_s):
+            admission.turn_away_first(s, line, r, blocks, now_s)
+            continue
+        queues.pop_front(s, line, r, blocks)
         if line == pool_row:
             s.requests[r]["replica"] = row
             replica["outstanding"] += 1

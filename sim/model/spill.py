@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.model import batching, routing
+from sim.model import admission, batching, orders, preemption, queues, routing
 from sim.model.compiled import compiled_apart
 from sim.model.tables import NONE, State
 
@@ -13,15 +13,17 @@ def over(s: State, r: int, over_row: int, now_s: float) -> int:
 
     Chains have an end. Iterations that end exactly now are over for replicas up to `over_row`.
     """
-    pool_row = 0 + int(s.requests[r]["pool"])
+    request = s.requests[r]
+    pool_row = 0 + int(request["pool"])
     while s.pools[pool_row]["spill_to"] != NONE and is_full(s, pool_row, r, over_row, now_s):
         pool_row = 0 + int(s.pools[pool_row]["spill_to"])
+        request["pool"] = pool_row
     return pool_row
 
 
 @compiled_apart
 def is_full(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> bool:
-    """Whether a pool passes new request r on.
+    """Whether its pool passes new request r on.
 
     It does when no replica is ready, when more requests wait than it is to have a ready replica, or when it would turn
     the request away.
@@ -34,19 +36,24 @@ def is_full(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> boo
         waiting += int(s.queues[len(s.pools) + s.lists[place]]["length"])
     if waiting > pool["spill_above"] * pool["ready"]:
         return True
-    return waiting >= pool["max_waiting"] and turns_away(s, pool_row, r, over_row, now_s)
+    if (pool["shed"] == admission.LOAD or pool["shed"] == admission.ESTIMATED_WAIT) and admission.too_much(s, r):
+        return True
+    return turns_away(s, pool_row, r, over_row, now_s)
 
 
 @compiled_apart
 def turns_away(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> bool:
-    """Whether request r would be rejected if it entered the pool now: no room for it to start, and a full queue."""
+    """Whether request r would be rejected if it entered the pool now: it cannot start, and may not wait."""
     pool = s.pools[pool_row]
+    line = s.queues[pool_row]
+    goes_first = line["length"] == 0 or (line["lines"] > 0 and orders.precedes(s, pool_row, r))
     row = NONE
-    if pool["central"] == 0 or s.queues[pool_row]["length"] == 0:
+    if pool["central"] == 0 or goes_first:
         cursor = int(pool["cursor"])
         row = routing.choose(s, pool_row, r, over_row, now_s)
         pool["cursor"] = cursor  # it was only asked
-    queue = pool_row
+    if not queues.full(s, pool_row if pool["central"] == 1 or row == NONE else len(s.pools) + row, r):
+        return False
     if row != NONE:
         make = s.pools[s.replicas[row]["pool"]]
         if make["batching"] == 1:
@@ -55,6 +62,10 @@ def turns_away(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> 
             room = bool(s.replicas[row]["seated"] < make["seats"])
         if room:
             return False
-        if pool["central"] == 0:
-            queue = len(s.pools) + row
-    return bool(s.queues[queue]["length"] >= pool["max_waiting"])
+    if pool["preemptive"] == 0:
+        return True
+    if pool["central"] == 1:
+        return bool(not goes_first or preemption.replica_for(s, pool_row, r, now_s) == NONE)
+    if pool["batching"] == 1:
+        return not preemption.may_displace(s, row, r, now_s)
+    return bool(preemption.displaced(s, row, r, now_s) == NONE)

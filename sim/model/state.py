@@ -79,9 +79,9 @@ def build(
     told: NDArray[Any] = np.zeros(0, CALL)
     if calls is not None:
         told = calls
-    elif handing:
+    elif handing or any(spec.preemptive and not spec.batching for spec in specs):
         told = call_table(requests)
-        told["sent"] = 1  # their clients just wait; only links have times
+        told["sent"] = 1  # their clients just wait; only links have times, and services that break off are known whole
     # those that follow others are last, at infinity, until they are sent
     run["arrivals"] = run["expected"] = np.count_nonzero(requests["arrival_s"] < math.inf)
     run["rows"] = len(requests)

@@ -262,7 +262,6 @@ POOL = np.dtype(
         ("ranks", "i8"),  # levels that there are
         ("level0", "i8"),  # rows of the queue table that count who waits anywhere in the pool, by level
         ("shed", "i8"),  # what makes it turn requests away (see admission)
-        ("silent", "i8"),  # 1: who is rejected hears nothing until its deadline
         ("retry_after_s", "f8"),  # what a rejection tells
         ("target_s", "f8"),
         ("interval_s", "f8"),
@@ -282,6 +281,7 @@ POOL = np.dtype(
         ("verified", "i8"),  # tokens of a decoding sequence in an iteration: 1, and those drafted
         ("tokens_per_step", "f8"),  # of these, kept on average
         ("lookahead", "i8"),  # 1: the next iteration is decided before this one ends (asynchronous scheduling)
+        ("silent", "i8"),  # 1: who is rejected hears nothing until its deadline
         ("cancels", "i8"),  # 1: a request whose client has gone is not served on
         ("next_pool", "i8"),  # where requests decode after their prefill here; NONE: here
         ("link_shared", "i8"),  # 1: one link for the pool, else one a replica

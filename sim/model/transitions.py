@@ -17,8 +17,10 @@ from sim.model import (
     lines,
     memory,
     meters,
+    orders,
     outcomes,
     planning,
+    preemption,
     queues,
     routing,
     slots,
@@ -66,20 +68,21 @@ def submit(s: State, r: int, over_row: int, now_s: float) -> None:
     if s.pools[s.requests[r]["pool"]]["spill_to"] != NONE:
         s.requests[r]["pool"] = spill.over(s, r, over_row, now_s)
     if s.run[0]["calls"] == 1:
-        clients.sending(s, r)
-    if admission.refused(s, r, now_s) != admission.WELCOME:
-        s.run[0]["in_system"] += 1
-        outcomes.reject(s, r, now_s)
-    elif s.run[0]["calls"] == 1:
-        enter_call(s, r, over_row, now_s)
-    else:
+        submit_call(s, r, over_row, now_s)
+    elif admission.refused(s, r, now_s) == admission.WELCOME:
         enter(s, r, over_row, now_s)
+    else:
+        admission.send_back(s, r, now_s)
 
 
 @compiled_apart
-def enter_call(s: State, r: int, over_row: int, now_s: float) -> None:
-    """Request r enters; its client does more than wait, and waits no longer than it will."""
-    enter_apart(s, r, over_row, now_s)
+def submit_call(s: State, r: int, over_row: int, now_s: float) -> None:
+    """A client that does more than wait sends request r: it waits no longer than it will."""
+    clients.sending(s, r)
+    if admission.refused(s, r, now_s) == admission.WELCOME:
+        enter_apart(s, r, over_row, now_s)
+    else:
+        admission.send_back(s, r, now_s)
     if s.requests[r]["outcome"] == UNFINISHED:
         clients.arm(s, r)
 
@@ -113,14 +116,44 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
     if asks and not batching.has_room(s, row, r, now_s, row <= over_row):
         row = NONE
     if row != NONE:
+        if pool["fair"] == 1 and pool["central"] == 1:
+            orders.charge(s, pool_row, r)
         enqueue(s, row, r, over_row, now_s)
-    elif s.queues[pool_row]["length"] >= pool["max_waiting"]:
-        outcomes.reject(s, r, now_s)
-        if pool["metered"] == 1:
-            meters.go(s, pool_row, now_s)
+    elif s.queues[pool_row]["lines"] > 0:
+        stand_in_line(s, pool_row, r, over_row, now_s)
+    elif queues.full(s, pool_row, r):
+        admission.turn_away(s, pool_row, r, now_s)
     else:
         # a queue of the pool's own; with a queue at each replica, the place where requests wait for the first replica
         queues.push_back(s, pool_row, r, blocks)
+
+
+@compiled_apart
+def stand_in_line(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> None:
+    """Request r waits for its pool, at a place of several lines; or others wait, and it goes before them all."""
+    pool = s.pools[pool_row]
+    row = NONE
+    if pool["central"] == 1 and orders.precedes(s, pool_row, r):
+        row = place_at_once(s, pool_row, r, over_row, now_s)
+    if row != NONE:
+        enqueue(s, row, r, over_row, now_s)
+    elif queues.full(s, pool_row, r):
+        admission.turn_away(s, pool_row, r, now_s)
+    else:
+        queues.push_back(s, pool_row, r, memory.needed(pool, s.requests[r]))
+        if pool["central"] == 1 and pool["batching"] == 1 and queues.comes_first(s, pool_row, r):
+            dispatch(s, pool_row, len(s.replicas), over_row, now_s)
+
+
+@compiled_apart
+def place_at_once(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> int:
+    """The replica that takes request r from a central queue now, or gives it somebody else's place; NONE: none does."""
+    row = routing.choose(s, pool_row, r, over_row, now_s)
+    if s.pools[pool_row]["batching"] == 1 and row != NONE and not batching.has_room(s, row, r, now_s, row <= over_row):
+        row = NONE
+    if row == NONE and s.pools[pool_row]["preemptive"] == 1:
+        row = preemption.replica_for(s, pool_row, r, now_s)
+    return int(row)
 
 
 @compiled
@@ -136,22 +169,24 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
         room = batching.has_room(s, row, r, now_s, row <= over_row)
     else:
         room = bool(replica["seated"] < pool["seats"])
-    if not room and waiting >= pool["max_waiting"]:
-        outcomes.reject(s, r, now_s)
-        if pool["metered"] == 1:
-            meters.go(s, int(pool["home"]), now_s)
+        if not room and pool["preemptive"] == 1:
+            room = preemption.free_slot(s, row, r, now_s)
+    if not room and queues.full(s, line, r) and not preemption.may_displace(s, row, r, now_s):
+        admission.turn_away(s, int(pool["home"]), r, now_s)
         return
     request["replica"] = row
     routing.sent(s, row, r, now_s)
     replica["outstanding"] += 1
     replica["tokens"] += request["prompt_tokens"]
     if pool["batching"] == 0 and room:
+        if pool["fair"] == 1 and pool["central"] == 0:
+            orders.charge(s, line, r)
         slots.settle(replica, now_s)
         slots.take(s, row, r, now_s)
         touch(s, row)
     else:
         queues.push_back(s, line, r, blocks)
-        if pool["batching"] == 1 and room and waiting == 0:
+        if pool["batching"] == 1 and ((room and waiting == 0) or queues.comes_first(s, line, r)):
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
     routing.refresh(s, row, now_s)
@@ -170,7 +205,14 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
         blocks = memory.needed(s.pools[pool_row], s.requests[r])
         row = routing.choose(s, pool_row, r, over_row, now_s)
         if row == NONE or not batching.has_room(s, row, r, now_s, row <= over_row):
-            return
+            row = NONE
+            if s.pools[pool_row]["preemptive"] == 1:
+                row = preemption.replica_for(s, pool_row, r, now_s)
+            if row == NONE:
+                return
+        if admission.late(s, pool_row, r, now_s):
+            admission.turn_away_first(s, pool_row, r, blocks, now_s)
+            continue
         queues.pop_front(s, pool_row, r, blocks)
         replica = s.replicas[row]
         s.requests[r]["replica"] = row

@@ -25,8 +25,10 @@ from sim.config.said import Problems, said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
 from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
 from sim.scenario.pool import Pool
+from sim.scenario.queueing import misplaced
 from sim.scenario.queues import AnyQueue, Central, PerReplica
 from sim.scenario.replica import AnyReplica, Batching, Slots
+from sim.scenario.routes import Labels, Route, route_problems, spill_problems
 from sim.workload import AnyWorkload
 from sim.workload.names import ClassName, TenantName
 
@@ -145,6 +147,10 @@ class Scenario(BaseModel):
         dict[ClassName, RequestClass], Field(description="Classes of requests, by name; streams carry them.")
     ] = {}
     tenants: Annotated[dict[TenantName, Tenant], Field(description="Customers, by name; streams carry them.")] = {}
+    routes: Annotated[
+        tuple[Route, ...] | None,
+        Field(description="Which pool requests go to: the first rule that holds, else their stream's pool."),
+    ] = None
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
 
     @property
@@ -170,10 +176,19 @@ class Scenario(BaseModel):
 
     @property
     def stream_pools(self) -> tuple[str, ...]:
-        """The pool that each stream goes to, in the order of `workload.stream_names`."""
+        """The pool that each stream goes to where no route says otherwise, in the order of `workload.stream_names`."""
         pools = [self._pool_or_why(stream) for stream in self.workload.stream_names]
         assert all(isinstance(pool, str) for pool in pools)
         return tuple(str(pool) for pool in pools)
+
+    @property
+    def labels(self) -> dict[str, Labels]:
+        """What routes know of the streams, in the order of `workload.stream_names`."""
+        told = zip(self.workload.by_name().items(), self.stream_classes, self.stream_tenants, strict=True)
+        return {
+            name: Labels(class_name, tenant, stream.model, stream.brings_tokens)
+            for (name, stream), class_name, tenant in told
+        }
 
     @property
     def digest(self) -> str:
@@ -195,6 +210,8 @@ class Scenario(BaseModel):
     def _fits_together(self) -> Self:
         problems: Problems = [*self._window_problems(), *self._stream_problems(), *self._transfer_problems()]
         problems += unfitting(self)
+        problems += self._route_problems()
+        problems += misplaced(self)
         if problems:
             raise said_all(problems)
         return self
@@ -226,6 +243,16 @@ class Scenario(BaseModel):
                     (at, f"needs 'prompt_tokens' and 'output_tokens': the replicas of pool '{name}' are batching")
                 )
         return problems
+
+    def _route_problems(self) -> Problems:
+        """What does not fit in the rules that send requests to pools, and in what pools pass on."""
+        kinds = {name: pool.replica.kind for name, pool in self.pools.items()}
+        homes = {name: self._pool_or_why(name) for name in self.workload.stream_names if self.pools}
+        known = {name: pool for name, pool in homes.items() if isinstance(pool, str)}
+        return [
+            *route_problems(self.routes or (), self.labels, known, kinds),
+            *spill_problems({name: pool.queue.spill for name, pool in self.pools.items()}, kinds),
+        ]
 
     def _transfer_problems(self) -> list[tuple[tuple[str, ...], str]]:
         """What does not fit between a pool that prefills and the one that decodes."""
@@ -266,10 +293,33 @@ class Scenario(BaseModel):
         found = self._pool_or_why(stream)
         return found if isinstance(found, str) else None
 
+    def reached_pools(self, stream: str) -> tuple[str, ...]:
+        """The pools that requests of a stream can come to: by its own, routes, spill-over and hand-over.
+
+        Names of pools that there are not are left out.
+        """
+        found = [self.pool_of(stream)]
+        found += [route.to for route in self.routes or () if route.about(stream, self.labels[stream])]
+        for name in found:
+            pool = self.pools.get(name or "")
+            following = [] if pool is None else [pool.queue.spill, pool.kv_transfer]
+            found += [after.to for after in following if after is not None and after.to not in found]
+        return tuple(dict.fromkeys(name for name in found if name in self.pools))
+
     def _pool_or_why(self, stream: str) -> str | tuple[tuple[str, ...], str]:
         """The pool of a stream; or a key below the stream and why there is none."""
         wanted, pools = self.workload.stream_pool(stream), list(self.pools)
+        model = self.workload.by_name()[stream].model
+        if model is not None:
+            served = {name: pool.model.name for name, pool in self.pools.items() if pool.model is not None}
+            pools = [name for name, serves in served.items() if serves == model]
+            if not pools:
+                rest = catalogue.did_you_mean(model, list(served.values()))
+                return (("model",), f"no pool serves model '{model}'{rest}")
+            if wanted in served and wanted not in pools:
+                return (("pool",), f"pool '{wanted}' serves '{served[wanted]}', and the stream wants '{model}'")
         if wanted is not None:
+            pools = list(self.pools)
             return (
                 wanted
                 if wanted in pools

@@ -169,7 +169,7 @@ def _unordered(scenario: Scenario) -> Problems:
     named = carried(scenario, "class_name")
     for name, each in scenario.classes.items():
         streams = [stream for stream, own in named.items() if (own or DEFAULT) == name]
-        pools = {pool for pool in map(scenario.pool_of, streams) if pool is not None}
+        pools = {pool for stream in streams for pool in scenario.reached_pools(stream)}
         if each.priority and pools and not any(_looks(scenario.pools[pool].queue) for pool in pools):
             told = (
                 f"is {each.priority}, but no queue of its requests orders by priority; give "

@@ -331,7 +331,11 @@ class Pool(BaseModel):
         keys = ("latency", "latency_source", "model", "engine", "precision", "kv_precision", "kv_capacity_tokens")
         unused = [key for key in (*keys, "kv_transfer") if getattr(self, key) is not None]
         remedy = "says nothing for replicas of kind slots, which serve by the stream's 'service'; remove it"
-        return [((key,), remedy) for key in unused]
+        found: Problems = [((key,), remedy) for key in unused]
+        if isinstance(self.queue, PerReplica) and self.queue.routing.kind == "prefix_aware":
+            told = "'prefix_aware' is for batching replicas: those of kind slots keep no KV cache"
+            found.append((("queue", "router"), told))
+        return found
 
     def _batching_problems(self) -> Problems:
         """What keeps the law or the memory from being known."""

@@ -212,6 +212,9 @@ class Stream(Workload):
     pool: Annotated[
         str | None, Field(description="Pool that serves it; default: the only pool, or the one of the same name.")
     ] = None
+    model: Annotated[
+        str | None, Field(description="The model that it wants: without 'pool', it goes to the pool that serves it.")
+    ] = None
 
     cached_share: Annotated[
         Share, Field(description="Share of prompt tokens found in the prefix cache: in memory, not prefilled.")

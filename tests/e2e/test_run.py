@@ -39,7 +39,8 @@ slo:
 """
 KEYS = [
     "schema_version", "name", "seed", "calendar", "simulated_s", "measured_s", "requests", "latency", "time_average",
-    "throughput", "prefix_cache", "slo", "attempts", "utilization", "replicas", "cost", "ledger", "lives", "faults", "recovery",
+    "throughput", "prefix_cache", "slo", "attempts",
+    "utilization", "replicas", "cost", "ledger", "lives", "faults", "recovery",
     "pools", "run",
 ]  # fmt: skip
 

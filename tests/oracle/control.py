@@ -81,6 +81,7 @@ class Control(Routing):
             router=home.router,
             max_waiting=home.max_waiting,
             next_pool=home.next_pool,
+            cancels=home.cancels,
             link_shared=home.link_shared,
             link_s_per_token=home.link_s_per_token,
             link_latency_s=home.link_latency_s,
@@ -129,12 +130,19 @@ class Control(Routing):
         for _ in here:
             self.goes(machine.pool, now_s)
         for job in here + sent:
+            if job.given_up:
+                job.left_s = now_s
+        here, sent = ([job for job in jobs if not job.given_up] for jobs in (here, sent))
+        for job in here + sent:
             job.lost += 1
             job.replica = -1
+            job.answering |= job.first_token_s <= now_s
             if retry and resume:
                 job.go_on(now_s)
             elif retry:
                 job.start_over()
+                if not job.answering:
+                    job.token_s = math.nan
             else:
                 job.finish_s = now_s
                 if job.first_token_s > now_s:

@@ -5,23 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from sim.model.specs import PoolSpec
-from tests.oracle.control import Control, Step
+from sim.model.specs import PoolSpec, SenderSpec
+from tests.oracle.clients import CACHE, Clients
+from tests.oracle.control import Step
 from tests.oracle.parts import Job, Machine
 
 
-class Naive(Control):
-    """The fleet, run by `run()`; afterwards the jobs hold their times."""
+class Naive(Clients):
+    """The fleet, run by `run()`; then the jobs hold their times, further attempts behind those that were given."""
 
-    def __init__(self, specs: list[PoolSpec], jobs: list[Job], most_in_flight: list[int | None] | None = None) -> None:
-        super().__init__(specs)
-        self.jobs = jobs
-        for row, job in enumerate(jobs):
-            job.row = row
-        self.most_in_flight = most_in_flight or [None]
-        self.in_flight = [0 for _ in self.most_in_flight]
-        self.held: list[list[Job]] = [[] for _ in self.most_in_flight]
-        self.released: list[Job] = []
+    def __init__(
+        self,
+        specs: list[PoolSpec],
+        jobs: list[Job],
+        most_in_flight: list[int | None] | None = None,
+        senders: Sequence[SenderSpec] | None = None,
+        horizon_s: float = math.inf,
+    ) -> None:
+        plain = [SenderSpec(max_in_flight=most) for most in most_in_flight or [None]]
+        super().__init__(specs, jobs, senders or plain, horizon_s)
+        self.clients_act = senders is not None
         self.links_free_s = [0.0 for _ in specs]
         """When the link that a whole pool shares has sent all that is on it."""
         self.close_together = False
@@ -30,19 +33,19 @@ class Naive(Control):
         """To the end; without a schedule, every replica is ready from 0 on. `lets_go`: drained replicas are closed."""
         if schedule is None:
             schedule = [Step(0.0, "open", row) for row in range(len(self.machines))]
-        pending = sorted(self.jobs, key=lambda job: job.arrival_s)
+        pending = sorted((job for job in self.jobs if job.arrival_s < math.inf), key=lambda job: job.arrival_s)
         steps = list(schedule)
         look_s = math.inf
         while True:
             machine = min((m for m in self.machines if m), key=lambda m: (m.next_s(), m.row), default=None)
             ends_s = math.inf if machine is None else machine.next_s()
             step_s = steps[0].at_s if steps else math.inf
-            through_s = min(self.on_links)[0] if self.on_links else math.inf
+            timer_s, row, what = self.next_timer()
             arrival_s = pending[0].arrival_s if pending else math.inf
-            now_s = min(ends_s, look_s, step_s, through_s, arrival_s)
+            now_s = self.now_s = min(ends_s, look_s, step_s, timer_s, arrival_s)
             if now_s == math.inf:
                 break
-            self.look_for_ties([step_s, arrival_s, through_s, *(m.next_s() for m in self.machines if m)])
+            self.look_for_ties([step_s, arrival_s, timer_s, *(m.next_s() for m in self.machines if m)])
             if machine is not None and now_s == ends_s:
                 self.complete(machine, now_s)
             elif now_s == look_s:
@@ -51,14 +54,13 @@ class Naive(Control):
                     self.close(gone, True, now_s)
             elif now_s == step_s:
                 self.act(steps.pop(0))
-            elif now_s == through_s:
+            elif now_s == timer_s and what == CACHE:
                 self.deliver()
+            elif now_s == timer_s:
+                self.happens(self.jobs[row], what, now_s)
             else:
                 self.sends(pending.pop(0), now_s)
-            while self.released:
-                job = self.released.pop(0)
-                job.arrival_s = now_s
-                self.arrive(job, now_s)
+            self.release(now_s)
             if self.noted:
                 self.noted = False
                 self.notices.append(now_s)
@@ -72,27 +74,16 @@ class Naive(Control):
         first, second = sorted(times_s)[:2]
         self.close_together |= second < math.inf and second - first <= 1e-9 * second
 
-    def sends(self, job: Job, now_s: float) -> None:
-        """Its client sends a request, or holds it back."""
-        most = self.most_in_flight[job.stream]
-        if most is not None and self.in_flight[job.stream] >= most:
-            self.held[job.stream].append(job)
-            return
-        self.in_flight[job.stream] += 1
-        self.arrive(job, now_s)
-
-    def ended(self, job: Job, outcome: str) -> None:
-        """Its client has heard, and may send one that it held back."""
-        job.outcome = outcome
-        if self.held[job.stream]:
-            self.released.append(self.held[job.stream].pop(0))
-        else:
-            self.in_flight[job.stream] -= 1
+    def next_timer(self) -> tuple[float, int, int]:
+        """What is due next for a single job: when, its row, what."""
+        on_link = [(at_s, row, CACHE) for at_s, row, _, _ in self.on_links]
+        return min(*on_link, *map(self.due, self.open_jobs), (math.inf, -1, CACHE), (math.inf, -1, CACHE))
 
     def complete(self, machine: Machine, now_s: float) -> None:
         pool, central = machine.pool, machine.spec.central
         if machine.spec.batching:
             self.end_iteration(machine, now_s)
+            self.look_around(now_s, machine)
             if central:
                 self.dispatch(machine, pool, now_s)
             self.plan(machine, now_s)
@@ -100,6 +91,7 @@ class Naive(Control):
                 self.dispatch(None, pool, now_s)
         else:
             self.end_services(machine, now_s)
+            self.look_around(now_s, machine)
             self.fill(machine, self.central[pool] if central and machine.ready else [], now_s)
         self.noted |= not machine.ready and machine.empty()
 
@@ -137,4 +129,5 @@ class Naive(Control):
         if machine.spec.central:
             self.dispatch(None, machine.pool, now_s)
         self.noted |= not machine.ready and machine.empty()
-        self.arrive(job, now_s)
+        if job.outcome == "unfinished":  # else its client has gone meanwhile
+            self.arrive(job, now_s)

@@ -44,6 +44,31 @@ class Job:
     answer: int = -1  # id of what its answer adds to the prompt, if it has one
     answer_tokens: int = 0
     holds: tuple[int, ...] = ()  # of these, in memory because of it
+    # what its client bears, from when it sends it
+    patience_s: float = math.inf
+    first_token_timeout_s: float = math.inf
+    token_timeout_s: float = math.inf
+    total_timeout_s: float = math.inf
+    # what its client does
+    then: list[Job] = field(default_factory=list)  # requests that follow it
+    waits: int = 0  # how many of those that it follows are not over
+    pause_s: float = 0.0  # after them
+    due_s: float = math.inf  # so it is sent then
+    first: Job | None = None  # attempt; None: itself
+    attempt: int = 1  # copies have the number of what they are copies of
+    copy: int = 0  # sent while another was under way: which copy of it
+    rivals: list[Job] = field(default_factory=list)  # attempts under way at the same time, itself too; one shared list
+    beaten: bool = False  # another of them was first,
+    beaten_s: float = math.inf  # then
+    hedged: int = 0  # copies sent while it was under way
+    backoff_s: float = 0.0  # the pause that went before it
+    retry_s: float = math.inf  # it has failed and is sent again then
+    asked: bool = False  # its client has sent it, and not only wants to
+    answering: bool = False  # its client saw a first token from a replica that was lost
+    token_s: float = math.nan  # when its replica made its last token
+    given_up: bool = False  # its client has gone; it is still in a batch or slot, or on a link
+    left_s: float = math.nan  # when it then left its replica
+    drawn: tuple[float, int] = (0.0, 0)  # its service and cached tokens, which change while it is served
 
     def block_of(self, i: int) -> int:
         """Tokens of the i-th block of its prompt."""

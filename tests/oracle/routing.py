@@ -21,6 +21,7 @@ class Routing(Serving):
         self.cursor = [0 for _ in specs]
         self.books = [Books() for _ in specs]
         self.noted = False
+        self.clients_act = False
         """Something that control must hear of at once has happened since it was last told."""
 
     def pool_of(self, job: Job) -> int:
@@ -45,12 +46,17 @@ class Routing(Serving):
         self.books[machine.pool].ttft_s.append(job.first_token_s - job.arrival_s)
 
     def answered(self, job: Job, machine: Machine, now_s: float) -> None:
+        if job.outcome != "completed":
+            self.goes(machine.pool, now_s)
+            return
         self.books[machine.pool].answer(job, now_s)
         self.noted |= self.specs[machine.pool].hears == meters.HEARS_CHANGES
 
     def reject(self, job: Job, pool: int, now_s: float) -> None:
-        if not math.isnan(job.start_s):
+        if not math.isnan(job.start_s) or (self.clients_act and now_s > job.arrival_s):
             job.finish_s = now_s
+        if self.clients_act and math.isnan(job.start_s):
+            job.left_s = now_s
         self.goes(pool, now_s)
         self.ended(job, "rejected")
 

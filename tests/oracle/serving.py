@@ -33,6 +33,10 @@ class Serving:
         """Its last token is out."""
         raise NotImplementedError
 
+    def for_nothing(self, job: Job, machine: Machine, now_s: float) -> None:
+        """It leaves, and its client had given it up."""
+        raise NotImplementedError
+
     # -- slots ------------------------------------------------------------------------------------------------------
 
     def serve(self, machine: Machine, job: Job, now_s: float) -> None:
@@ -49,9 +53,13 @@ class Serving:
         for job in sorted(machine.batch, key=lambda job: (job.ends_s, job.row)):
             if job.ends_s <= now_s:
                 machine.batch.remove(job)
+                if job.given_up:
+                    self.for_nothing(job, machine, now_s)
+                    continue
                 job.finish_s = now_s + machine.spec.overhead_s
                 self.ended(job, "completed")
-                self.first_token(job, machine)
+                if job.outcome == "completed":
+                    self.first_token(job, machine)
                 self.answered(job, machine, now_s)
 
     def fill(self, machine: Machine, line: list[Job], now_s: float) -> None:
@@ -69,15 +77,17 @@ class Serving:
         made = math.floor(spec.tokens_per_step * machine.iteration) - made
         for job in machine.decoding:
             job.made += made
+            job.token_s = now_s
         machine.forget()
         decoded = {job.row for job in machine.decoding}
         sent = []
         for job in machine.batch:
-            if job.prefilling and job.begun and job.left == 0:
+            if job.prefilling and job.begun and job.left == 0 and not (job.given_up and spec.cancels):
                 job.prefilling = False
                 machine.changed = True
                 job.made += 1
-                if math.isnan(job.first_token_s):
+                job.token_s = now_s
+                if math.isnan(job.first_token_s) and not job.given_up:
                     job.first_token_s = client_s
                     self.first_token(job, machine)
                 if spec.next_pool is not None and job.made < job.output:
@@ -87,14 +97,24 @@ class Serving:
         done = [job for job in machine.batch if not job.prefilling and job.made >= job.output]
         # answers go out in this order: those of one token, as admitted; then the others, by last token and request
         for job in sorted(done, key=lambda job: (job.output - job.made, job.row) if job.row in decoded else (-99, 0)):
-            job.finish_s = client_s
+            if job.given_up and spec.cancels:
+                continue
             machine.batch.remove(job)
             if not job.sent:
                 machine.keeps(job)
             machine.leaves(job, job.prompt)
             machine.changed = True
+            if job.given_up:
+                self.for_nothing(job, machine, now_s)
+                continue
+            job.finish_s = client_s
             self.ended(job, "completed")
             self.answered(job, machine, now_s)
+        for job in [job for job in machine.batch if job.given_up and spec.cancels]:
+            machine.batch.remove(job)
+            machine.leaves(job, job.prompt + job.recompute - job.left if job.prefilling else job.prompt)
+            machine.changed = True
+            self.for_nothing(job, machine, now_s)
 
     def plan(self, machine: Machine, now_s: float) -> None:
         spec = machine.spec
@@ -107,8 +127,11 @@ class Serving:
             machine.leaves(job, job.prompt + job.recompute - job.left if job.prefilling else job.prompt)
             job.prefilling = False
             job.recompute = job.made
-            machine.waiting.insert(0, job)
             changed = True
+            if job.given_up:
+                self.for_nothing(job, machine, now_s)
+                continue
+            machine.waiting.insert(0, job)
             machine.preemptions += 1
         machine.forget()
         machine.decoding = [job for job in machine.batch if not job.prefilling]

@@ -208,8 +208,14 @@ STREAMS = st.fixed_dictionaries(
         "prompt_tokens": LAWS,
         "output_tokens": LAWS,
     },
-    optional={"service": LAWS | st.just({"kind": "per_token", "prompt": "1ms", "output": "45ms"})},
-)
+    optional={
+        "service": LAWS | st.just({"kind": "per_token", "prompt": "1ms", "output": "45ms"}),
+        "session": st.fixed_dictionaries(
+            {"turns": st.integers(1, 4)},
+            optional={"think": LAWS, "prompt_tokens": LAWS, "history": st.just(False), "prefix_cache": st.just(False)},
+        ),
+    },
+).filter(lambda keys: keys["arrivals"]["kind"] != "closed" or "session" not in keys)
 WORKLOADS = st.one_of(
     STREAMS,
     st.dictionaries(st.sampled_from(["chat", "code", "batch"]), STREAMS, min_size=1).map(lambda of: {"streams": of}),
@@ -220,8 +226,11 @@ WORKLOADS = st.one_of(
 @given(demand=WORKLOADS, horizon_s=st.floats(0.5, 200), seed=st.integers(0, 2**63 - 1), share=st.floats(0.1, 1))
 def test_every_demand_is_a_demand(demand: Workload, horizon_s: float, seed: int, share: float) -> None:
     rows = demand.demand(seed, 0, horizon_s)
-    assert (np.diff(rows.arrival_s) >= 0).all()
-    assert ((rows.arrival_s >= 0) & (rows.arrival_s < horizon_s)).all()
+    own = np.count_nonzero(rows.arrival_s < np.inf)
+    follow = np.zeros(len(rows), bool) if rows.links is None else rows.links.waits > 0
+    assert (follow == (np.arange(len(rows)) >= own)).all()
+    assert (np.diff(rows.arrival_s[:own]) >= 0).all()
+    assert ((rows.arrival_s[:own] >= 0) & (rows.arrival_s[:own] < horizon_s)).all()
     assert (rows.output_tokens >= 1).all()
     assert (rows.prompt_tokens >= 1).all()
     assert ((rows.ticket >= 0) & (rows.ticket < 1)).all()
@@ -230,9 +239,9 @@ def test_every_demand_is_a_demand(demand: Workload, horizon_s: float, seed: int,
         assert rows.service_s[rows.stream == rows.streams.index(name)].any() <= stream.brings_service
     shorter = demand.demand(seed, 0, horizon_s * share)
     kept = int(np.searchsorted(rows.arrival_s, horizon_s * share))
-    assert len(shorter) == kept
+    assert np.count_nonzero(shorter.arrival_s < np.inf) == kept
     for column in ("arrival_s", "stream", "prompt_tokens", "output_tokens", "service_s", "first_service_s", "ticket"):
-        assert np.array_equal(getattr(shorter, column), getattr(rows, column)[:kept]), column
+        assert np.array_equal(getattr(shorter, column)[:kept], getattr(rows, column)[:kept]), column
 
 
 POINTS = st.lists(st.tuples(st.integers(0, 50), st.sampled_from([0.0, 0.0, 0.5, 3.0, 40.0])), min_size=1, max_size=8)

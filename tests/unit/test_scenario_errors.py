@@ -82,7 +82,7 @@ slo:
         "s.yaml:4:9: warmup: must be at least 0, got -1",
         "s.yaml:5:11: calendar: 'fast' is not one of auto, simpy, compiled",
         "s.yaml:7:20: workload.arrivals.kind: 'poison' is not one of poisson, renewal, mmpp, batch, curve, diurnal, "
-        "spike, cox; did you mean 'poisson'?",
+        "spike, cox, closed; did you mean 'poisson'?",
         "s.yaml:8:57: workload.prompt_tokens.foo: no such key; there are: min, max, mu, sigma, median, p99",
         "s.yaml:11:5: pools.chat.modl: no such key; did you mean 'model'?",
         "s.yaml:12:10: pools.chat.gpu: no GPU is called 'h100'; did you mean 'h100-sxm'?",
@@ -90,7 +90,8 @@ slo:
         "s.yaml:14:31: pools.chat.replica.max_num_seq: no such key; did you mean 'max_num_seqs'?",
         "s.yaml:14:66: pools.chat.replica.chunked_prefill: must be true or false; got 7",
         "s.yaml:15:40: pools.chat.queue.router: 'least_oustanding' is not one of round_robin, random, "
-        "power_of_two, least_outstanding, least_tokens, least_kv; did you mean 'least_outstanding'?",
+        "power_of_two, least_outstanding, least_tokens, least_kv, session_affinity, prefix_aware; "
+        "did you mean 'least_outstanding'?",
         "s.yaml:15:71: pools.chat.queue.max_waiting: must be a whole number, got 1.5",
         f"s.yaml:16:24: pools.chat.autoscaler.kind: 'fixd' is not one of {POLICIES}; did you mean 'fixed'?",
         "s.yaml:17:24: pools.chat.price.on_demand: must be a price per hour, such as $2.99/h or 2.99; got 'free'",
@@ -165,7 +166,7 @@ slo:
             "kind: poisson, rate: 5/s",
             "rate: 5/s",
             "s.yaml:4:3: workload.arrivals: needs a 'kind', one of poisson, renewal, mmpp, batch, curve, diurnal, "
-            "spike, cox",
+            "spike, cox, closed",
         ),
         (
             "pools:\n  chat:",

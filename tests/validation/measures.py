@@ -130,7 +130,9 @@ def _at_time(run: Run, what: str, at_s: float) -> Ratio:
     if what == "Pdelay":
         return float((here >= servers).sum()), float(len(times_s))
     # who is sent back to the line keeps the time of its first start
-    waiting = np.maximum(here - servers, 0) if "evicts" in run.given else came - _started(run, times_s)
+    # nor does everybody start where some give up
+    counted = "evicts" in run.given or "from_count" in run.given
+    waiting = np.maximum(here - servers, 0) if counted else came - _started(run, times_s)
     busy = here - waiting
     found = {"EQ": waiting, "EB": busy, "E_surplus_busy": np.maximum(busy - run.given.get("later_servers", 0), 0)}
     return float(found[what].sum()), float(len(times_s))
@@ -158,6 +160,12 @@ def _setups_s(run: Run) -> float:
     return float(np.maximum(until_s - np.maximum(spans["launched_s"], start_s), 0.0).sum())
 
 
+def _waits_of_all(run: Run) -> NDArray[np.float64]:
+    """How long each request waited, until it was started or its client gave up, shape (n,)."""
+    rows = run.rows
+    return np.asarray(np.where(np.isnan(rows["start_s"]), rows["finish_s"], rows["start_s"]) - rows["arrival_s"])
+
+
 def _setups(run: Run) -> Ratio:
     """Setups begun in the window, a request."""
     launched_s = run.result.log.spans["launched_s"]
@@ -181,6 +189,9 @@ MEASURES: dict[str, Callable[[Run], Ratio]] = {
     "P_wait": lambda run: _share_of_waits(run, run.given.get("least_wait_s", 0.0)),
     "P_Wq_gt_half_mean_service": lambda run: _share_of_waits(run, 0.5 * run.given["mean_service_s"]),
     "P_block": lambda run: (run.summary["requests"]["rejected"], run.summary["requests"]["arrived"]),
+    "P_abandon": lambda run: (run.summary["requests"]["abandoned"], run.summary["requests"]["arrived"]),
+    "Wq_all": lambda run: (float(_waits_of_all(run).sum()), float(len(run.rows))),
+    "P_wait_all": lambda run: (float(np.count_nonzero(_waits_of_all(run) > 0)), float(len(run.rows))),
     "throughput": lambda run: (run.summary["throughput"]["requests_per_s"] * run.length_s, run.length_s),
     "arrival_rate": lambda run: (float(len(run.rows)), run.length_s),
     "tokens_per_s": lambda run: (

@@ -27,12 +27,15 @@ from tests.validation.sizes import (
 Vector = Mapping[str, Any]
 Law = Mapping[str, Any]
 
+WORK = ("service", "prompt_tokens", "output_tokens", "clients", "session")
+"""Keys of a workload, beside its arrivals."""
+
 EXPONENTIAL = {"kind": "exponential", "mean": 1.0}
 
 
-def cases_of(vector: Vector) -> list[Case]:
-    """The case, or several variants of it that share the answer."""
-    for prefix, build in BUILDERS.items():
+def cases_of(vector: Vector, builders: Mapping[str, Callable[[Vector], list[Case]]]) -> list[Case]:
+    """The case, or several variants of it that share the answer; builders are told by how its name begins."""
+    for prefix, build in builders.items():
         if vector["id"].startswith(prefix):
             return build(vector)
     return []
@@ -85,7 +88,7 @@ def case(
     requests = 1e6 * MILLIONS[name]
     replications = max(FEWEST_REPLICATIONS, math.ceil(requests / MOST_A_REPLICATION))
     warmup_s = 20 * memory_s
-    work = {name: more.pop(name) for name in ("service", "prompt_tokens", "output_tokens") if name in more}
+    work = {name: more.pop(name) for name in WORK if name in more}
     measured = {name: value for name, value in exact.items() if not (QUANTILE.fullmatch(name) and value == 0)}
     return Case(
         name=name,
@@ -339,7 +342,7 @@ def wave(mean: float, swing: float, period_s: float) -> Callable[[float], float]
     return lambda at_s: mean + swing * math.sin(2 * math.pi * at_s / period_s)
 
 
-def from_empty(vector: Vector) -> list[Case]:
+def from_empty(vector: Vector, **more: Any) -> list[Case]:
     """Two periods of the wave from an empty start, again and again, with a pause between in which the line empties."""
     params = vector["params"]
     rate_at = wave(params["a"], params["b"], params["period"])
@@ -348,8 +351,8 @@ def from_empty(vector: Vector) -> list[Case]:
     law = {"kind": "curve", "points": [*points, [length_s, 0.0]], "repeat": True, "period": turn_s}
     exact = dict(vector["expected"])
     rate = params["a"] * length_s / turn_s
-    given = {"turn_s": turn_s, "first_turn": 0, "servers": params["c"]}
-    return [case(vector, exact, queue(params["c"]), law, rate, 0.0, service=EXPONENTIAL, given=given)]
+    given = {"turn_s": turn_s, "first_turn": 0, "servers": params["c"]} | more.pop("given", {})
+    return [case(vector, exact, queue(params["c"]), law, rate, 0.0, service=EXPONENTIAL, given=given, **more)]
 
 
 def many_servers(vector: Vector) -> list[Case]:

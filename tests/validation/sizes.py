@@ -110,6 +110,17 @@ MILLIONS: dict[str, float] = {
     "erlangB_c168_a158.333 exponential": 80,
     "erlangB_c168_a158.333 constant": 16,
     "erlangB_c168_a158.333 lognormal": 26,
+    "erlangA_c1_lam0.9_th0.5": 2,
+    "erlangA_c5_lam5.0_th1.0": 5,
+    "erlangA_c50_lam50.0_th0.5": 45,
+    "erlangA_c50_lam55.0_th2.0": 16,
+    "erlangA_c100_lam95.0_th0.1": 75,
+    "mt_m_c_erlangA_sin": 70,
+    "closed_N5_c1": 3,
+    "closed_N10_c2": 4,
+    "closed_N50_c8": 8,
+    "closed_N100_c20": 16,
+    "feedback_mm1": 14,
 }
 """Requests simulated, in millions, by the name of the case."""
 
@@ -189,6 +200,20 @@ WIDE_HERE: dict[str, dict[str, float]] = {
     "scalein_graceful picked": _at(0.1, "E_surplus_busy", 10.5, 11, 12),
     "mt_m_c_sin_overload": {"EQ_t24": 0.05, "EQ_t48": 0.05, "Pdelay_t24": 0.05, "Pdelay_t48": 0.05},  # nearly empty
 }
+
+WIDE_HERE |= {
+    # six in a thousand give up, in bursts
+    "erlangA_c100_lam95.0_th0.1": {"Lq": 0.02, "Wq_all": 0.02, "P_abandon": 0.02},
+    "mt_m_c_erlangA_sin": {
+        "EQ_t7.5": 0.08,
+        "EQ_t10": 0.06,
+        "EQ_t20": 0.06,
+        "Pdelay_t7.5": 0.06,
+        "Pdelay_t10": 0.04,
+        "Pdelay_t20": 0.04,
+    },
+}
+"""Clients that give up keep most lines short."""
 
 WIDE_VARIANTS = {"P_block": 0.02}
 """For service laws beyond the first, of which a theorem says that they change nothing."""

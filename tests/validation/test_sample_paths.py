@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sim import Result, load, simulate
+from sim.model.tables import OUTCOMES
 from tests.validation.reference import ABSENT, section
 
 CALENDARS = ["simpy", "compiled"]
@@ -88,6 +89,44 @@ def test_fluid_overload(calendar: str, tmp_path: Path) -> None:
     assert rows["finish_s"].max() == 20.5
 
 
+# -- clients that give up ---------------------------------------------------------------------------------------------
+
+
+def replay_with_patience(folder: Path, pool: dict[str, Any], calendar: str, path: dict[str, Any]) -> Result:
+    """Run a trace whose requests have a patience each: a stream each."""
+    streams = {}
+    columns = zip(path["arrivals"], path["services"], path["patience"], strict=True)
+    for place, (arrival_s, service_s, patience_s) in enumerate(columns):
+        trace = folder / f"{place}.csv"
+        trace.write_text(f"arrival_s,service_s\n{arrival_s},{service_s}\n")
+        streams[f"r{place}"] = {"trace": str(trace), "clients": {"patience": patience_s}}
+    keys = {"name": "patience", "calendar": calendar, "workload": {"streams": streams}, "pools": {"pool": pool}}
+    return simulate(load(keys))
+
+
+@pytest.mark.parametrize("calendar", CALENDARS)
+def test_abandonment(calendar: str, tmp_path: Path) -> None:
+    """The second gives up at 1.5, half a second before its turn; the third is served in its place."""
+    path = {"arrivals": [0, 0.5, 1], "services": [2, 1, 1], "patience": [9, 1, 9]}
+    result = replay_with_patience(tmp_path, slots(1), calendar, path)
+    rows = result.log.requests
+    assert [OUTCOMES[outcome] for outcome in rows["outcome"]] == ["completed", "abandoned", "completed"]
+    np.testing.assert_array_equal(rows["start_s"], [0.0, np.nan, 2.0])
+    assert rows["finish_s"].tolist() == [2.0, 1.5, 3.0]
+
+
+@pytest.mark.parametrize(("servers", "abandoned"), [(1, 3), (2, 7)])
+def test_more_servers_can_lose_more_clients(servers: int, abandoned: int, tmp_path: Path) -> None:
+    """Long requests that gave up before one server are served by two, and keep the short ones waiting."""
+    path = {
+        "arrivals": [place / 100 for place in range(12)],
+        "services": [3, 2.5, 4, 10, 10, *[0.1] * 7],
+        "patience": [99, 1, 99, 5, 6.8, *[9] * 7],
+    }
+    result = replay_with_patience(tmp_path, slots(servers), "compiled", path)
+    assert result.summary()["requests"]["abandoned"] == abandoned
+
+
 # -- continuous batching ----------------------------------------------------------------------------------------------
 
 
@@ -132,9 +171,16 @@ def test_processor_sharing(arrival_s: list[int], size_s: list[int], finish_s: li
     np.testing.assert_allclose(rows["finish_s"], finish_s, atol=2 * len(size_s) / fine, rtol=0)
 
 
-EXPRESSED = {"ps_two_jobs", "ps_three_jobs", "dyn_batch_slow", "dyn_batch_fast", "cont_batch", "cont_batch_B1"}
+EXPRESSED = {
+    "abandon",
+    "ps_two_jobs",
+    "ps_three_jobs",
+    "dyn_batch_slow",
+    "dyn_batch_fast",
+    "cont_batch",
+    "cont_batch_B1",
+}
 NOT_EXPRESSED = {
-    "abandon": "clients do not give up yet",
     "prio_np": "there are no priorities",
     "prio_pr": "there are no priorities",
     "cold_start": "fleets do not change size yet",
@@ -152,6 +198,7 @@ def test_every_hand_trace_is_above_or_known_to_be_out_of_reach() -> None:
     assert traces["cont_batch_B1"]["departures"] == [0.06, 0.09]
     assert traces["dyn_batch_slow"]["departures"] == [1.1, 2.3, 2.3]
     assert traces["dyn_batch_fast"]["departures"] == [1.0, 2.0, 3.0]
+    assert traces["abandon"]["patience"] == [9, 1, 9]
     assert traces["ps_three_jobs"]["departures"] == [5.0, 3.5, 4.5]
 
 
