@@ -379,7 +379,7 @@ RESULTS: dict[str, tuple[str, str, str]] = {
         "",
         TIME,
         "What became of the service after the burst that it took worst; null for a run without a burst (at least "
-        "1.5 times the load around it). `burst`: `from_s`, `to_s`, `offered_per_s`, `usual_per_s`. "
+        "1.2 times the load around it). `burst`: `from_s`, `to_s`, `offered_per_s`, `usual_per_s`. "
         "`goodput_before_share`, `goodput_after_share`: of the requests that come, those answered in time (completed, "
         "and within all limits of the SLO); after: in the second half of `watched_s`, from the burst's end to the "
         "horizon. `load_after_share`: what is offered then, of the most that was carried before. `attempts_after`: "

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from sim.model.tables import COMPLETED
 from sim.result.bursts import Burst, bursts
 from sim.result.latency import good_rows
+from sim.result.window import measured_window
 
 if TYPE_CHECKING:
     from sim.result.log import RunLog
@@ -42,6 +43,8 @@ LOAD_SHARE = 1.1
 """The load is back when it is at most this share of what was carried before."""
 LEAST_PER_LOOK = 50
 """Requests that usually come in a look: with fewer, shares are chance."""
+END_SHARE = 0.25
+"""How the service ends is how it is in this last part of the measured time."""
 STAYS_LOOKS = 3
 """It is back when so many looks in a row are, and all that follows together."""
 WATCH_BURSTS = 3.0
@@ -89,6 +92,14 @@ def recovery_block(scenario: Scenario, log: RunLog) -> dict[str, Any] | None:
     if not bursts(offered, edges_s):
         return None
     return judged(looks_of(log, scenario.slo, edges_s))
+
+
+def in_time_at_end_share(scenario: Scenario, log: RunLog) -> float | None:
+    """Of the requests that come in the last quarter of the measured time, those answered in time."""
+    window = measured_window(scenario, log)
+    rows = log.logical[window.rows]
+    rows = rows[rows["arrival_s"] >= window.end_s - END_SHARE * window.length_s]
+    return float(good_rows(log, rows, scenario.slo).mean()) if len(rows) else None
 
 
 def looks_of(log: RunLog, targets: Sequence[Target], edges_s: Floats) -> Looks:

@@ -15,6 +15,7 @@ from typing import Any
 
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.engine import Progress, simulate
+from sim.result.recovery import in_time_at_end_share
 from sim.scenario import Scenario, load
 
 OPTION = "--over"
@@ -61,6 +62,8 @@ class Run:
     values: dict[str, str]
     summary: dict[str, Any] | None
     error: str | None = None
+    in_time_at_end_share: float | None = None
+    """Of the requests that come in the last quarter of the measured time, those answered in time."""
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -74,6 +77,7 @@ class Run:
         return {
             "attained": [target["attained"] for target in self.summary["slo"]],
             "completed_share": requests["completed"] / requests["arrived"] if requests["arrived"] else None,
+            "in_time_at_end_share": self.in_time_at_end_share,
             **{name: number(self.summary, path) for name, path in MEASURES.items()},
         }
 
@@ -159,9 +163,11 @@ def run(of: Point, watch: Watch | None = None) -> Run:
     watched = nullcontext() if watch is None else watch(of.told)
     with watched as shown:
         try:
-            return Run(of.values, simulate(of.scenario, progress=shown).summary())
+            result = simulate(of.scenario, progress=shown)
         except (ConfigError, DataError) as error:
             return Run(of.values, None, str(error))
+    at_end = in_time_at_end_share(of.scenario, result.log)
+    return Run(of.values, result.summary(), in_time_at_end_share=at_end)
 
 
 def sweep(points: Sequence[Point], watch: Watch | None = None) -> Iterator[Run]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sim.config.errors import ConfigError, Problem
+from sim.result.recovery import METASTABLE, NORMAL_SHARE, RECOVERED
 from sim.study.sweep import Point, Run, Watch, number, point, run
 
 TOLERANCE_SHARE = 0.02
@@ -86,8 +87,12 @@ class Found:
             "answer": None if self.answer is None else text(self.answer),
             "bracket": None if self.bracket is None else [text(value) for value in self.bracket],
             "contradicted_by": [text(value) for value in self.against],
-            "runs": [{**one.plain(), "holds": holds(self.what, one)} for one in self.in_order()],
+            "runs": [{**one.plain(), "holds": self.holds(one)} for one in self.in_order()],
         }
+
+    def holds(self, one: Run) -> bool:
+        """Whether a run of the search is as it was looked for."""
+        return holds(self.what, one, self.runs[self.along.mild])
 
     def in_order(self) -> list[Run]:
         """The runs from mild to severe."""
@@ -111,12 +116,19 @@ def range_of(text: str) -> Range:
     return Range(key.strip(), low, high, units.pop(), whole)
 
 
-def holds(what: What, one: Run) -> bool:
-    """Whether a run is collapsed after its burst (`trigger`), or has recovered from it (`escape`)."""
-    if one.summary is None:
-        return False
-    wanted = {"trigger": "metastable", "escape": "recovered"}[what]
-    return bool(number(one.summary, "recovery.state") == wanted)
+def holds(what: What, one: Run, mild: Run) -> bool:
+    """Whether a run is collapsed after its burst (`trigger`), or has recovered from it (`escape`).
+
+    A burst that is too small to be told from what is usual is no burst for a summary. Such a run is collapsed if it
+    ends much worse than the one at the mild end of the range does.
+    """
+    state = number(one.summary or {}, "recovery.state")
+    if what == "escape":
+        return bool(state == RECOVERED)
+    if state is not None:
+        return bool(state == METASTABLE)
+    end, usual = one.in_time_at_end_share, mild.in_time_at_end_share
+    return end is not None and usual is not None and end < NORMAL_SHARE * usual
 
 
 def find(source: str | Path, sets: Sequence[str], what: What, along: Range, watch: Watch | None = None) -> Found:
@@ -130,7 +142,7 @@ def find(source: str | Path, sets: Sequence[str], what: What, along: Range, watc
     for value, each in ends.items():
         search.run(value, each)
     bracket = search.bracket()
-    if all(number(one.summary or {}, "recovery") is None for one in search.runs.values()):
+    if bracket is None and all(number(one.summary or {}, "recovery") is None for one in search.runs.values()):
         told = "no run has a burst to recover from; let the workload have one (such as arrivals of kind spike)"
         raise ConfigError(Problem(told, along.key))
     return Found(what, along, search.runs, bracket, search.against(bracket))
@@ -153,7 +165,11 @@ class _Search:
             if one.error is not None:
                 raise ConfigError(Problem(f"the run at {self.along.text(value)} failed: {one.error}", self.along.key))
             self.runs[value] = one
-        return holds(self.what, self.runs[value])
+        return self.holds(value)
+
+    def holds(self, value: float) -> bool:
+        """The same of a value that has been run."""
+        return holds(self.what, self.runs[value], self.runs[self.along.mild])
 
     def bracket(self) -> tuple[float, float] | None:
         """From where it does not hold to where it does, near enough to each other."""
@@ -191,5 +207,5 @@ class _Search:
             if abs(other - one) > self.along.step:
                 self.run(self.along.between(one, other))
         sign = math.copysign(1.0, self.along.severe - self.along.mild)
-        wrong = [value for value, one in self.runs.items() if holds(self.what, one) != (sign * value >= sign * held)]
+        wrong = [value for value in self.runs if self.holds(value) != (sign * value >= sign * held)]
         return tuple(sorted(wrong, reverse=sign < 0))

@@ -110,6 +110,18 @@ def test_an_overload_or_a_slow_recovery_is_no_collapse(searched: Callable[..., F
     assert searched(f"{RATE}=10/s..80/s", lambda _: "overloaded").bracket is None
 
 
+def test_a_collapse_after_a_burst_too_small_to_see_counts(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(of: Point, watch: object) -> Run:
+        ((_, text),) = of.values.items()
+        share = 0.2 if float(text) >= 1.1 else 0.95
+        return Run(of.values, {"recovery": None}, in_time_at_end_share=share)
+
+    monkeypatch.setattr(turning, "run", run)
+    found = find(file, [], "trigger", range_of("workload.arrivals.rate=1.0..2.0"))
+    assert found.bracket is not None
+    assert found.bracket[0] < 1.1 <= found.bracket[1]
+
+
 def test_without_a_burst_there_is_nothing_to_find(searched: Callable[..., Found]) -> None:
     with pytest.raises(ConfigError, match="no run has a burst"):
         searched(f"{RATE}=10/s..80/s", lambda _: None)
