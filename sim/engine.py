@@ -73,9 +73,6 @@ def simulate(
     calendar = scenario.calendar
     if calendar == "auto":
         calendar = "simpy" if len(requests) <= SMALL and demand.more is None else "compiled"
-    if len(requests) > SMALL or calendar == "compiled":
-        _warm_up(calendar, on_compile)
-
     senders, tenants = callers.senders(scenario), callers.tenants(scenario)
     calls = callers.call_table(scenario, demand, requests)
     more, links = demand.more, demand.links
@@ -84,6 +81,8 @@ def simulate(
 
     ends_s = math.inf if scenario.horizon_s is None else scenario.horizon_s
     tables = state.build(specs, requests, senders, prefixes, sizes, tenants, calls, ends_s)
+    if len(requests) > SMALL or calendar == "compiled":
+        _warm_up(calendar, on_compile)
     reserve = Reserve(tables, scenario, specs, more, links)
     clock = Clock()
     fleet = Fleet(clock, tables, scenario, specs, makes, replication, horizon_s)

@@ -129,6 +129,12 @@ class Part:
         return 0.0 if self.is_slots else self.pool.law.overhead_s
 
     @property
+    def sheds(self) -> bool:
+        """Requests are turned away that would find room to wait."""
+        queue = self.pool.queue
+        return queue.shed is not None or bool(queue.classes) or queue.max_waiting_tokens is not None
+
+    @property
     def is_slots(self) -> bool:
         return bool(self.pool.replica.kind == "slots")
 

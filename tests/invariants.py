@@ -8,7 +8,6 @@ spans, by other means than the code it checks. The numbers I2 to I13 are the pro
 from __future__ import annotations
 
 import math
-from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from tests.client_invariants import as_users_see, attempts_told, clients
 from tests.fleet_invariants import SMALL, TINY, close, cost, decided, lives
 from tests.invariant_parts import Part, done, is_still, parts
 from tests.sweep_invariants import sweeps, union_s
+from tests.token_invariants import tokens
 
 MOST_ROWS = 2_000_000
 """The sweeps (capacity, order, work conservation) look at this many rows, the first ones, and the summary is computed
@@ -30,7 +30,7 @@ again for runs of at most this size; everything else looks at every row of every
 
 def check(scenario: Scenario, log: RunLog, state: State | None = None, *, most_rows: int = MOST_ROWS) -> None:
     """Assert every invariant of a finished run; with the engine's tables, those on tokens too."""
-    clients(log)
+    clients(log, held=holds_back(scenario))
     outcomes(log)
     causality(scenario, log)
     samples(log)
@@ -73,9 +73,10 @@ def outcomes(log: RunLog) -> None:
     served, lost = rows["outcome"] == COMPLETED, rows["lost"] > 0
     for name in ("start_s", "first_token_s", "finish_s"):
         assert np.isfinite(rows[name])[served].all(), f"a completed request has no {name}"
-        # who is turned away may hear of it later, where clients give up
-        told = patient or name != "finish_s"
-        assert not (told & np.isfinite(rows[name]) & rejected & ~sent & ~lost).any(), f"a rejected request has a {name}"
+        told = rejected & ~sent & ~lost
+        if name == "finish_s":  # who is turned away later than at once hears of it then
+            told &= ~(rows["finish_s"] > rows["arrival_s"])
+        assert not (np.isfinite(rows[name]) & told).any(), f"a rejected request has a {name}"
         assert np.isfinite(rows[name])[sent & (served | rejected)].all(), f"one that was handed over has no {name}"
     assert (rows["replica"][rejected & ~sent] == NONE).all(), "a rejected request has a replica"
     stayed = np.full(len(rows), True) if log.calls is None else np.isnan(log.calls["left_s"])
@@ -109,13 +110,18 @@ def causality(scenario: Scenario, log: RunLog) -> None:
     if len(rows):
         assert rows["arrival_s"][0] >= 0
         # a request that its client holds back counts from when it is sent, which may be after the horizon
-        held = any(scenario.workload.most_in_flight(name) is not None for name in scenario.workload.stream_names)
-        assert log.logical["arrival_s"][-1] < horizon_s or scenario.horizon_s is None or held
+        sent = holds_back(scenario) or scenario.horizon_s is None
+        assert log.logical["arrival_s"][-1] < horizon_s or sent
     assert (np.diff(rows["arrival_s"]) >= 0).all(), "arrivals out of order"
     for earlier, later in (("arrival_s", "start_s"), ("start_s", "first_token_s"), ("first_token_s", "finish_s")):
         wrong = np.flatnonzero(completed[earlier] > completed[later])
         assert len(wrong) == 0, f"{later} before {earlier}: {completed[wrong[0]]}"
     assert log.end_s >= max(horizon_s, completed["finish_s"].max(initial=0.0))
+
+
+def holds_back(scenario: Scenario) -> bool:
+    """Whether any client has so many requests under way at once, and no more."""
+    return any(scenario.workload.most_in_flight(name) is not None for name in scenario.workload.stream_names)
 
 
 def transfers(scenario: Scenario, log: RunLog) -> None:
@@ -188,7 +194,7 @@ def services(part: Part) -> None:
     if part.is_slots:
         rows = part.done
         assert (rows["finish_s"] >= rows["start_s"] + rows["service_s"]).all(), "a service was cut short"
-        rows = rows[rows["lost"] == 0]
+        rows = rows[(rows["lost"] == 0) & (rows["preempted"] == 0)]
         end_s, first_s = rows["start_s"] + rows["service_s"], rows["start_s"] + rows["first_service_s"]
         right = [
             (rows["finish_s"] == end_s + extra) & (rows["first_token_s"] == first_s + extra)
@@ -199,6 +205,8 @@ def services(part: Part) -> None:
 
 def order(part: Part) -> None:
     """I10: nobody overtakes: per replica, and for slots with one line, in the whole pool."""
+    if part.pool.queue.order != "fcfs" or part.pool.queue.fair is not None:
+        return
     rows = done(part.head)
     rows = rows[part.steady(rows)] if part.elastic else rows
     if part.calls is not None:  # of those that arrive at one instant rows do not tell who was first
@@ -314,61 +322,6 @@ def little(part: Part) -> None:
 
 
 # -- totals -----------------------------------------------------------------------------------------------------------
-
-
-def tokens(state: State, resuming: Container[int] = ()) -> None:
-    """I2, I3: at the end nothing is left in the tables but who waits for a replica; every token belongs to somebody.
-
-    `resuming` are the pools whose requests go on elsewhere with what a replica that ended had done for them.
-    """
-    run, fleet = state.run[0], len(state.pools) + len(state.replicas)
-    rows = state.requests[: int(run["rows"])]
-    if run["calls"] == 1:  # behind those that arrive by themselves there are some that were never sent
-        rows = rows[(state.calls["sent"][: len(rows)] == 1) | (np.arange(len(rows)) < run["arrivals"])]
-    unfinished = int((rows["outcome"] == UNFINISHED).sum())
-    places = np.delete(state.queues, slice(int(run["lines0"]), len(state.queues) - 1))  # others say it once more
-    held = int(places["length"][fleet:].sum())
-    assert run["in_system"] == unfinished - held
-    assert run["finished"] + unfinished == run["expected"] == len(rows)
-    assert run["next_arrival"] == run["arrivals"] == (len(rows) if run["calls"] == 0 else run["arrivals"])
-    assert places["length"].sum() == unfinished
-    assert not state.queues["length"][len(state.pools) : fleet].any()
-    assert not places["blocks"][len(state.pools) :].any()
-    assert unfinished or not (state.queues["blocks"].any() or state.queues["tokens"].any())
-    for name in ("seated", "running", "outstanding", "sending", "tokens", "context", "kv", "blocks", "planned"):
-        assert not state.replicas[name].any(), f"{name} left at the end"
-    senders = np.flatnonzero(state.pools["next_pool"] != NONE)
-    moves = {*senders.tolist(), *state.pools["next_pool"][senders].tolist()}
-    home = state.pools["home"]
-    for row in np.flatnonzero((state.pools["batching"] == 1) & (home == np.arange(len(home)))):
-        if row not in moves:
-            processed(state, int(row), row in resuming)
-
-
-def processed(state: State, row: int, resumes: bool) -> None:
-    """Tokens of one pool: what its replicas have processed is what its requests are made of, and what was lost."""
-    requests = state.requests[: int(state.run[0]["rows"])]
-    calls = state.calls[: len(requests)][requests["pool"] == row] if state.run[0]["calls"] == 1 else None
-    requests = requests[requests["pool"] == row]
-    own = requests[requests["outcome"] == COMPLETED]
-    makes = state.pools["home"] == row
-    replicas = state.replicas[makes[state.replicas["pool"]]]
-    total = {name: int(replicas[name].sum()) for name in ("prefilled", "recomputed", "decoded", "preemptions")}
-    kept = int((own["prompt_tokens"].astype(np.int64) + own["done_tokens"] - own["cached_tokens"]).sum())
-    # a request that begins again may find more of its prompt in the prefix cache than at first
-    lost = bool(requests["lost"].any())
-    again = bool((requests["prefix0"] != NONE).any()) and (total["preemptions"] > 0 or lost)
-    if calls is not None:
-        kept += int(calls["prefilled"].sum())
-        again |= total["preemptions"] > 0 or lost
-    assert total["prefilled"] == kept + total["recomputed"] or again, f"prefilled {total}, kept {kept}"
-    if (state.pools["verified"][makes] > 1).any() or (calls is not None and calls["prefilled"].any()):
-        return
-    # every prefill that comes to its end gives one token, every decode step one; some of them may be lost
-    prefills = int(own["output_tokens"].astype(np.int64).sum()) - total["decoded"]
-    more = int(requests["lost"].sum()) if resumes else 0  # who goes on elsewhere is prefilled there, for one more token
-    assert prefills <= len(own) + total["preemptions"] + more, f"{prefills} prefills of {len(own)}: {total}"
-    assert lost or prefills >= len(own), f"{prefills} prefills of {len(own)}: {total}"
 
 
 def summary(scenario: Scenario, log: RunLog) -> None:

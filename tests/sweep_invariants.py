@@ -106,6 +106,8 @@ def rejections(part: Part, rows: NDArray[Any]) -> None:
     """Slots: nobody is turned away but by a full system (where one can tell from outside)."""
     rejected = part.head["outcome"] == REJECTED
     limit = part.pool.queue.max_waiting
+    if part.sheds:
+        return
     if limit is None:
         assert not rejected.any(), "rejected, but any number may wait"
     elif not part.elastic and (part.central or part.pool.queue.router == "least_outstanding"):

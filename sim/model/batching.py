@@ -15,6 +15,9 @@ from sim.model import clients, heaps, memory, meters, outcomes, pace, prefix, qu
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, UNFINISHED, State
 
+EXTRAS = True
+"""False while compiled for runs that have none of these (see compiled.widen)."""
+
 
 @compiled
 def span_s(replica: Any, k: int) -> float:
@@ -124,17 +127,17 @@ def prefilled(s: State, row: int, seat: int, client_s: float) -> None:
     place = s.seats[seat]
     r = 0 + int(place["request"])
     request = s.requests[r]
-    if replica["given_up"] > 0 and s.calls[r]["given_up"] == 1:
+    if EXTRAS and replica["given_up"] > 0 and s.calls[r]["given_up"] == 1:
         return  # it leaves before the next iteration
     if request["done_tokens"] == 0 and request["outcome"] == UNFINISHED:
         request["first_token_s"] = client_s
         if pool["metered"] == 1:
             meters.first_token(s, int(pool["home"]), r)
-        if s.run[0]["calls"] == 1:
+        if EXTRAS and s.run[0]["calls"] == 1:
             clients.first_token(s, r, replica["boundary_s"])
     replica["changed"] = 1
     more = int(request["output_tokens"]) - int(request["done_tokens"]) - 1
-    if more > 0 and pool["next_pool"] != NONE:
+    if EXTRAS and more > 0 and pool["next_pool"] != NONE:
         transfer.send(s, row, seat, replica["boundary_s"])
         return
     prompt = int(place["prompt"])

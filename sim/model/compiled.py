@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,15 +48,37 @@ def disabled() -> bool:
     return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
-@functools.cache
+@dataclass
+class Build:
+    """What is compiled in this process, and for which runs."""
+
+    extras: bool = False
+    """With what few runs need: clients that act, links between pools, orders of queues, routers with a memory."""
+    done: bool = False
+
+
+_build = Build()
+
+
+def widen() -> None:
+    """From now on compile with extras: a run needs them. Without, code is compiled in a third of the time."""
+    if not _build.extras:
+        _build.extras = True
+        if _build.done:
+            _build.done = False
+            compile_all()
+
+
 def compile_all() -> None:
     """Put compiled functions in the place of the plain ones, in their modules, once a process.
 
     Compiling itself happens at the first call of each; results are kept on disk under a name that changes with any
-    source file of the model, because Numba's own check sees only the file of the outermost function.
+    source file of the model, because Numba's own check sees only the file of the outermost function. Without extras the
+    constant EXTRAS of a module is false, and what depends on it is not even looked at.
     """
-    if disabled():
+    if disabled() or _build.done:
         return
+    _build.done = True
     import numba
 
     config: Any = numba.config
@@ -63,24 +86,34 @@ def compile_all() -> None:
     config.CACHE_DIR = str(cache_folder())
     try:
         for function, inline in _marked:
+            module = sys.modules[function.__module__]
+            if hasattr(module, "EXTRAS"):
+                setattr(module, "EXTRAS", _build.extras)  # noqa: B010
             jitted = numba.njit(forceinline=inline, **OPTIONS)(function)
-            setattr(sys.modules[function.__module__], function.__name__, jitted)
+            setattr(module, function.__name__, jitted)
     finally:
         config.CACHE_DIR = before
 
 
-@functools.cache
 def cache_folder() -> Path:
-    """The folder of this version's compiled code; one for temporary files when the user's cache cannot be written."""
+    """The folder of this version's compiled code, with or without extras.
+
+    A folder for temporary files when the user's cache cannot be written.
+    """
     wanted = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
     for base in (Path(wanted) if wanted else Path.home() / ".cache", Path(tempfile.gettempdir()) / getpass.getuser()):
-        folder = base / "fleetcast" / _source_digest()
+        folder = base / "fleetcast" / (_source_digest() + ("-extras" if _build.extras else ""))
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 return folder
         except OSError:
             continue
+    return _last_resort()
+
+
+@functools.cache
+def _last_resort() -> Path:
     return Path(tempfile.mkdtemp(prefix="fleetcast-"))
 
 
@@ -89,6 +122,7 @@ def cached_on_disk() -> bool:
     return any(cache_folder().rglob("*.nbi"))
 
 
+@functools.cache
 def _source_digest() -> str:
     """Changes with any source file that has a marked function in it."""
     digest = hashlib.sha256()

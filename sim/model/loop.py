@@ -13,6 +13,9 @@ from sim.model import leaving, timers, tournament, transitions
 from sim.model.compiled import compiled
 from sim.model.tables import State
 
+EXTRAS = True
+"""False while compiled for runs that have none of these (see compiled.widen)."""
+
 
 @compiled
 def look(s: State, wakes: Any) -> None:
@@ -38,13 +41,15 @@ def run_until(s: State, wakes: Any, stop_s: float, most_events: int) -> bool:
         r = int(run["next_arrival"])
         arrival_s = s.requests[r]["arrival_s"] if r < run["arrivals"] else math.inf
         wake_s = wakes[1]["key"]
-        timer_s = timers.next_s(s)
+        timer_s = math.inf
+        if EXTRAS:
+            timer_s = timers.next_s(s)
         if wake_s <= min(arrival_s, timer_s):
             if wake_s > stop_s or wake_s == math.inf:
                 done = True
                 break
             transitions.wake(s, int(wakes[1]["row"]), wake_s)
-        elif timer_s <= arrival_s:
+        elif EXTRAS and timer_s <= arrival_s:
             if timer_s >= stop_s:
                 done = True
                 break

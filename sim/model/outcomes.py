@@ -8,6 +8,9 @@ from sim.model import clients, lines
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import ABANDONED, COMPLETED, FAILED, REJECTED, TIMED_OUT, UNFINISHED, State
 
+EXTRAS = True
+"""False while compiled for runs that have none of these (see compiled.widen)."""
+
 
 @compiled
 def finish(s: State, r: int, client_s: float, now_s: float) -> None:
@@ -15,7 +18,7 @@ def finish(s: State, r: int, client_s: float, now_s: float) -> None:
     request = s.requests[r]
     run = s.run[0]
     run["last_finish_s"] = max(run["last_finish_s"], client_s)
-    if run["calls"] == 1:
+    if EXTRAS and run["calls"] == 1:
         finish_call(s, r, client_s, now_s)
         return
     request["finish_s"] = client_s
@@ -67,7 +70,7 @@ def reject(s: State, r: int, now_s: float) -> None:
     if not math.isnan(request["start_s"]):
         request["finish_s"] = now_s
     gone(s)
-    if s.run[0]["calls"] == 1:
+    if EXTRAS and s.run[0]["calls"] == 1:
         reject_call(s, r, now_s)
     answer(s, r)
 

@@ -25,6 +25,9 @@ from sim.model.tables import NONE, UNFINISHED, State
 REFUSED = -2
 """No seat: the request that was to be admitted is turned away."""
 
+EXTRAS = True
+"""False while compiled for runs that have none of these (see compiled.widen)."""
+
 
 @compiled
 def attend(s: State, row: int, now_s: float, at_now: bool) -> None:
@@ -49,7 +52,10 @@ def plan(s: State, row: int, now_s: float) -> None:
     pool = s.pools[replica["pool"]]
     memory.settle(replica, now_s)
     while replica["blocks"] > pool["kv_blocks"]:
-        preempt(s, row, preemption.lowest(s, row) if pool["ranked"] == 1 else 0 + int(replica["newest"]))
+        victim = 0 + int(replica["newest"])
+        if EXTRAS and pool["ranked"] == 1:
+            victim = preemption.lowest(s, row)
+        preempt(s, row, victim)
     if replica["idle_blocks"] > 0:
         prefix.trim(s, row)
     fill(s, row, now_s)
@@ -70,7 +76,7 @@ def plan(s: State, row: int, now_s: float) -> None:
         ends = min(ends, memory.fitting(s, replica, int(pool["kv_blocks"] - replica["blocks"])))
         replica["planned"] = pace.iterations_for(pool, replica["tick"], ends)
     replica["wake_s"] = now_s + batching.span_s(replica, int(replica["planned"]))
-    if s.run[0]["gaps"] == 1:
+    if EXTRAS and s.run[0]["gaps"] == 1:
         gaps.watch(s, row, now_s)
 
 
@@ -87,7 +93,7 @@ def fill(s: State, row: int, now_s: float) -> None:
     # scheduled ahead: an iteration was decided before this boundary, and who is admitted now joins the one after it
     ahead = pool["lookahead"] == 1 and replica["seated"] > 0
     late = NONE
-    if pool["preemptive"] == 1:
+    if EXTRAS and pool["preemptive"] == 1:
         late = displace(s, row, now_s)
     budget = int(pool["max_batched_tokens"] - replica["running"] * pool["verified"])
     seat = 0 + int(replica["prefill"])
@@ -183,7 +189,7 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
     room = pool["kv_blocks"] - pool["watermark_blocks"] - replica["blocks"]
     if taken > room or (pool["chunked"] == 0 and left > budget):
         return NONE
-    if admission.late(s, line, r, now_s):
+    if EXTRAS and admission.late(s, line, r, now_s):
         admission.turn_away_first(s, line, r, blocks, now_s)
         return REFUSED
     queues.pop_front(s, line, r, blocks)
@@ -207,9 +213,9 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
     if math.isnan(request["start_s"]):
         request["start_s"] = now_s
         request["cached_tokens"] = cached
-        if s.run[0]["calls"] == 1:
+        if EXTRAS and s.run[0]["calls"] == 1:
             clients.started(s, r)
-    if pool["shed"] == admission.ESTIMATED_WAIT:
+    if EXTRAS and pool["shed"] == admission.ESTIMATED_WAIT:
         admission.started(s, int(pool["home"]), now_s)
     return seat
 
@@ -262,7 +268,7 @@ def preempt(s: State, row: int, seat: int) -> None:
     place = s.seats[seat]
     r = 0 + int(place["request"])
     request = s.requests[r]
-    if request["outcome"] != UNFINISHED:
+    if EXTRAS and request["outcome"] != UNFINISHED:
         cancelling.let_go(s, row, seat, float(replica["boundary_s"]))  # its client has gone: nobody wants it again
         return
     prompt = int(place["prompt"])
@@ -277,7 +283,7 @@ def preempt(s: State, row: int, seat: int) -> None:
             replica["prefill"] = place["newer"]
     else:
         request["done_tokens"] += batching.stop_decoding(s, replica, place) - prompt
-        if s.run[0]["gaps"] == 1:
+        if EXTRAS and s.run[0]["gaps"] == 1:
             gaps.waits(s, r, float(replica["boundary_s"]))
     seats.leave(s.seats, replica, seat)
     if request["prefix0"] != NONE and request["handed"] == transfer.HERE:

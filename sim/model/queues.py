@@ -10,42 +10,45 @@ from sim.model import lines, orders
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import UNFINISHED, State
 
+EXTRAS = True
+"""False while compiled for runs that have none of these (see compiled.widen)."""
+
 
 @compiled
 def push_back(s: State, place: int, r: int, blocks: int) -> None:
     """Request r comes to wait; it will need this many blocks of KV memory."""
-    if s.queues[place]["lines"] == 0:
-        lines.append(s.queues, s.requests, place, r)
-    else:
+    if EXTRAS and s.queues[place]["lines"] > 0:
         orders.join(s, place, r, blocks)
+    else:
+        lines.append(s.queues, s.requests, place, r)
     count(s, place, r, blocks, 1)
 
 
 @compiled
 def push_front(s: State, place: int, r: int, blocks: int) -> None:
     """Request r comes back and goes before the others of its line: it was served before and was preempted."""
-    if s.queues[place]["lines"] == 0:
-        lines.prepend(s.queues, s.requests, place, r)
-    else:
+    if EXTRAS and s.queues[place]["lines"] > 0:
         orders.come_back(s, place, r, blocks)
+    else:
+        lines.prepend(s.queues, s.requests, place, r)
     count(s, place, r, blocks, 1)
 
 
 @compiled
 def first(s: State, place: int) -> int:
     """Who goes next, at a place where somebody waits."""
-    if s.queues[place]["lines"] == 0:
-        return int(lines.head(s.queues, s.requests, place))
-    return int(orders.first(s, place))
+    if EXTRAS and s.queues[place]["lines"] > 0:
+        return int(orders.first(s, place))
+    return int(lines.head(s.queues, s.requests, place))
 
 
 @compiled
 def pop_front(s: State, place: int, r: int, blocks: int) -> None:
     """Request r, which is first, leaves with its blocks."""
-    if s.queues[place]["lines"] == 0:
-        lines.pop(s.queues, s.requests, place)
-    else:
+    if EXTRAS and s.queues[place]["lines"] > 0:
         orders.leave(s, place, r, blocks)
+    else:
+        lines.pop(s.queues, s.requests, place)
     count(s, place, r, blocks, -1)
 
 
@@ -75,7 +78,7 @@ def count(s: State, place: int, r: int, blocks: int, sign: int) -> None:
     queue = s.queues[place]
     queue["blocks"] += sign * blocks
     queue["tokens"] += sign * s.requests[r]["prompt_tokens"]
-    if queue["lines"] > 0:
+    if EXTRAS and queue["lines"] > 0:
         orders.book(s, place, r, sign)
 
 
@@ -83,15 +86,17 @@ def count(s: State, place: int, r: int, blocks: int, sign: int) -> None:
 def ahead(s: State, place: int, r: int) -> tuple[int, int]:
     """How many of those who wait would go before request r, and the blocks of KV memory that they will need."""
     queue = s.queues[place]
-    if queue["lines"] == 0:
-        return int(queue["length"]), int(queue["blocks"])
-    return orders.ahead(s, place, r)
+    if EXTRAS and queue["lines"] > 0:
+        return orders.ahead(s, place, r)
+    return int(queue["length"]), int(queue["blocks"])
 
 
 @compiled
 def comes_first(s: State, place: int, r: int) -> bool:
     """Whether request r, which has just come, goes before all others at a place of several lines."""
-    return bool(s.queues[place]["lines"] > 0 and orders.first(s, place) == r)
+    if EXTRAS and s.queues[place]["lines"] > 0:
+        return bool(orders.first(s, place) == r)
+    return False
 
 
 @compiled
@@ -103,4 +108,6 @@ def full(s: State, place: int, r: int) -> bool:
         return True
     if queue["tokens"] + s.requests[r]["prompt_tokens"] > pool["max_waiting_tokens"]:
         return True
-    return bool(queue["lines"] > 0 and orders.class_full(s, place, r))
+    if EXTRAS and queue["lines"] > 0:
+        return bool(orders.class_full(s, place, r))
+    return False

@@ -35,6 +35,9 @@ BLIND = ("round_robin", "random")
 BOUNDED = ("session_affinity", "prefix_aware")
 """Routers that remember, as long as the load of what they remember is within a bound."""
 
+EXTRAS = True
+"""False while compiled for runs that have none of these (see compiled.widen)."""
+
 
 @compiled
 def choose(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> int:
@@ -48,13 +51,15 @@ def choose(s: State, pool_row: int, r: int, over_row: int, now_s: float) -> int:
         return NONE
     router = int(pool["router"])
     if router >= FIRST_RANKED:
-        return stale.least(s, pool_row, now_s) if pool["refresh_s"] > 0.0 else least(pool, s.routes)
+        if EXTRAS and pool["refresh_s"] > 0.0:
+            return stale.least(s, pool_row, now_s)
+        return least(pool, s.routes)
     first = int(pool["replica0"])
     if router == ROUND_ROBIN:
         return round_robin(pool, s.lists, first, ready)
-    if router == SESSION_AFFINITY:
+    if EXTRAS and router == SESSION_AFFINITY:
         return affinity.of_session(s, pool_row, r, now_s)
-    if router == PREFIX_AWARE:
+    if EXTRAS and router == PREFIX_AWARE:
         return affinity.of_prompt(s, pool_row, r, over_row, now_s)
     ticket = s.requests[r]["ticket"]
     if router == RANDOM:
@@ -117,7 +122,7 @@ def refresh(s: State, row: int, now_s: float) -> None:
     """Note what has become of a replica's load: to be called when what its router ranks by changes, at that time."""
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
-    if pool["refresh_s"] > 0.0:
+    if EXTRAS and pool["refresh_s"] > 0.0:
         stale.record(pool, replica, load(s, pool, row), now_s)
         return
     router = int(pool["router"])

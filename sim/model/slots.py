@@ -9,6 +9,9 @@ from sim.model import admission, clients, heaps, memory, meters, outcomes, queue
 from sim.model.compiled import compiled
 from sim.model.tables import COMPLETED, State
 
+EXTRAS = True
+"""False while compiled for runs that have none of these (see compiled.widen)."""
+
 
 @compiled
 def settle(replica: Any, now_s: float) -> None:
@@ -32,12 +35,12 @@ def take(s: State, row: int, r: int, now_s: float) -> None:
     heaps.push(s.heaps, s.seats, replica, heaps.SPARE * int(pool["seats"]), seat)
     if math.isnan(request["start_s"]):
         request["start_s"] = now_s
-        if s.run[0]["calls"] == 1:
+        if EXTRAS and s.run[0]["calls"] == 1:
             clients.started(s, r)
     if math.isnan(request["first_token_s"]):  # else it goes on where another replica left off
         request["first_token_s"] = now_s + request["first_service_s"] + pool["overhead_s"]
     replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)
-    if pool["shed"] == admission.ESTIMATED_WAIT:
+    if EXTRAS and pool["shed"] == admission.ESTIMATED_WAIT:
         admission.started(s, int(pool["home"]), now_s)
 
 
@@ -96,7 +99,7 @@ def fill(s: State, row: int, now_s: float) -> None:
             break
         r = queues.first(s, line)
         blocks = memory.needed(pool, s.requests[r])
-        if admission.late(s, line, r, now_s):
+        if EXTRAS and admission.late(s, line, r, now_s):
             admission.turn_away_first(s, line, r, blocks, now_s)
             continue
         queues.pop_front(s, line, r, blocks)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model import admission, heaps, meters, orders, prefix, routing, tournament
+from sim.model import admission, compiled, heaps, meters, orders, prefix, routing, tournament
 from sim.model.calls import senders as sender_table
 from sim.model.calls import table as call_table
 from sim.model.places import UNLIMITED, queue_table
@@ -105,7 +105,7 @@ def build(
     replicas["newest"] = NONE
     replicas["prefill"] = NONE
     replicas["period"] = NONE
-    return State(
+    tables = State(
         run=run,
         pools=pools,
         replicas=replicas,
@@ -119,6 +119,22 @@ def build(
         requests=requests,
         calls=told,
         senders=sender_table(senders, tenants),
+    )
+    if has_extras(tables):
+        compiled.widen()
+    return tables
+
+
+def has_extras(s: State) -> bool:
+    """Whether a run needs what is only compiled where it is needed."""
+    pools = s.pools
+    return bool(
+        len(s.calls)
+        or s.run["guards"][0]
+        or s.queues["lines"].any()
+        or (pools["spill_to"] != NONE).any()
+        or any(pools[name].any() for name in ("preemptive", "fair", "ranked", "shed", "refresh_s"))
+        or np.isin(pools["router"], [routing.ROUTERS[name] for name in routing.BOUNDED]).any()
     )
 
 

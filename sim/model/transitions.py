@@ -30,17 +30,15 @@ from sim.model import (
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, UNFINISHED, State
 
+EXTRAS = True
+"""False while compiled for runs that have none of these (see compiled.widen)."""
+
 
 @compiled
 def arrive(s: State, r: int, now_s: float) -> None:
     """Request r is due: its client sends it, or holds it back while it has too many in flight."""
-    stream = int(s.requests[r]["stream"])
-    line = len(s.pools) + len(s.replicas) + stream
-    client = s.queues[line]
-    if client["in_flight"] >= client["most_in_flight"]:
-        lines.append(s.queues, s.requests, line, r)
+    if holds_back(s, r):
         return
-    client["in_flight"] += 1
     submit(s, r, len(s.replicas), now_s)
     if s.queues[len(s.queues) - 1]["length"] > 0:
         release(s, len(s.replicas), now_s)
@@ -48,8 +46,22 @@ def arrive(s: State, r: int, now_s: float) -> None:
 
 @compiled_apart
 def arrive_apart(s: State, r: int, now_s: float) -> None:
-    """`arrive`, for requests that others bring about: their own time is now."""
-    arrive(s, r, now_s)
+    """`arrive`, for requests that others bring about; whoever calls this looks for those held back."""
+    if not holds_back(s, r):
+        submit_apart(s, r, len(s.replicas), now_s)
+
+
+@compiled
+def holds_back(s: State, r: int) -> bool:
+    """Whether the client of request r keeps it for now; if not, it is in flight."""
+    stream = int(s.requests[r]["stream"])
+    line = len(s.pools) + len(s.replicas) + stream
+    client = s.queues[line]
+    if client["in_flight"] >= client["most_in_flight"]:
+        lines.append(s.queues, s.requests, line, r)
+        return True
+    client["in_flight"] += 1
+    return False
 
 
 @compiled_apart
@@ -59,20 +71,26 @@ def release(s: State, over_row: int, now_s: float) -> None:
     while s.queues[line]["length"] > 0:
         r = lines.pop(s.queues, s.requests, line)
         s.requests[r]["arrival_s"] = now_s
-        submit(s, r, over_row, now_s)
+        submit_apart(s, r, over_row, now_s)
+
+
+@compiled_apart
+def submit_apart(s: State, r: int, over_row: int, now_s: float) -> None:
+    """`submit`, for callers that are rare: they call this instead of holding a copy of it all."""
+    submit(s, r, over_row, now_s)
 
 
 @compiled
 def submit(s: State, r: int, over_row: int, now_s: float) -> None:
     """The client of request r sends it: to its pool, or to the one that takes what is too much for its pool."""
-    if s.pools[s.requests[r]["pool"]]["spill_to"] != NONE:
+    if EXTRAS and s.pools[s.requests[r]["pool"]]["spill_to"] != NONE:
         s.requests[r]["pool"] = spill.over(s, r, over_row, now_s)
-    if s.run[0]["calls"] == 1:
+    if EXTRAS and s.run[0]["calls"] == 1:
         submit_call(s, r, over_row, now_s)
-    elif admission.refused(s, r, now_s) == admission.WELCOME:
-        enter(s, r, over_row, now_s)
-    else:
+    elif EXTRAS and admission.refused(s, r, now_s) != admission.WELCOME:
         admission.send_back(s, r, now_s)
+    else:
+        enter(s, r, over_row, now_s)
 
 
 @compiled_apart
@@ -116,10 +134,10 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
     if asks and not batching.has_room(s, row, r, now_s, row <= over_row):
         row = NONE
     if row != NONE:
-        if pool["fair"] == 1 and pool["central"] == 1:
+        if EXTRAS and pool["fair"] == 1 and pool["central"] == 1:
             orders.charge(s, pool_row, r)
         enqueue(s, row, r, over_row, now_s)
-    elif s.queues[pool_row]["lines"] > 0:
+    elif EXTRAS and s.queues[pool_row]["lines"] > 0:
         stand_in_line(s, pool_row, r, over_row, now_s)
     elif queues.full(s, pool_row, r):
         admission.turn_away(s, pool_row, r, now_s)
@@ -169,17 +187,21 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
         room = batching.has_room(s, row, r, now_s, row <= over_row)
     else:
         room = bool(replica["seated"] < pool["seats"])
-        if not room and pool["preemptive"] == 1:
+        if EXTRAS and not room and pool["preemptive"] == 1:
             room = preemption.free_slot(s, row, r, now_s)
-    if not room and queues.full(s, line, r) and not preemption.may_displace(s, row, r, now_s):
+    full = not room and queues.full(s, line, r)
+    if EXTRAS and full:
+        full = not preemption.may_displace(s, row, r, now_s)
+    if full:
         admission.turn_away(s, int(pool["home"]), r, now_s)
         return
     request["replica"] = row
-    routing.sent(s, row, r, now_s)
+    if EXTRAS:
+        routing.sent(s, row, r, now_s)
     replica["outstanding"] += 1
     replica["tokens"] += request["prompt_tokens"]
     if pool["batching"] == 0 and room:
-        if pool["fair"] == 1 and pool["central"] == 0:
+        if EXTRAS and pool["fair"] == 1 and pool["central"] == 0:
             orders.charge(s, line, r)
         slots.settle(replica, now_s)
         slots.take(s, row, r, now_s)
@@ -206,11 +228,11 @@ def dispatch(s: State, pool_row: int, at_row: int, over_row: int, now_s: float) 
         row = routing.choose(s, pool_row, r, over_row, now_s)
         if row == NONE or not batching.has_room(s, row, r, now_s, row <= over_row):
             row = NONE
-            if s.pools[pool_row]["preemptive"] == 1:
+            if EXTRAS and s.pools[pool_row]["preemptive"] == 1:
                 row = preemption.replica_for(s, pool_row, r, now_s)
             if row == NONE:
                 return
-        if admission.late(s, pool_row, r, now_s):
+        if EXTRAS and admission.late(s, pool_row, r, now_s):
             admission.turn_away_first(s, pool_row, r, blocks, now_s)
             continue
         queues.pop_front(s, pool_row, r, blocks)
@@ -231,15 +253,16 @@ def wake(s: State, row: int, now_s: float) -> None:
     pool_row = 0 + int(s.pools[s.replicas[row]["pool"]]["home"])
     if s.pools[pool_row]["batching"] == 1:
         batching.advance(s, row, now_s)
-        if s.replicas[row]["given_up"] > 0:
+        if EXTRAS and s.replicas[row]["given_up"] > 0:
             cancelling.sweep(s, row, now_s)
         if s.pools[pool_row]["central"] == 1:
             routing.refresh(s, row, now_s)
             if s.queues[pool_row]["length"] > 0:
                 dispatch(s, pool_row, row, row, now_s)
         planning.plan(s, row, now_s)
-        if s.run[0]["prefix_ids"] > 0 and s.pools[pool_row]["central"] == 1 and s.queues[pool_row]["length"] > 0:
-            # who was admitted shares blocks with others: that may have made room for one more
+        made_room = s.run[0]["prefix_ids"] > 0 or s.pools[pool_row]["cancels"] == 0
+        if made_room and s.pools[pool_row]["central"] == 1 and s.queues[pool_row]["length"] > 0:
+            # who was admitted shares blocks with others, or nobody wanted one that was preempted: room for one more
             routing.refresh(s, row, now_s)
             dispatch(s, pool_row, len(s.replicas), row, now_s)
     else:

@@ -42,9 +42,10 @@ def misplaced(scenario: Scenario) -> Problems:
 def _in_queue(scenario: Scenario, pool: str, queue: Waiting) -> Iterator[tuple[tuple[str, ...], str]]:
     classes = scenario.request_classes
     levels = {each.priority for each in classes.values()}
-    if queue.order == "priority" and len(levels) < 2:
-        what = "no stream carries a class" if not classes else f"every class has priority {min(levels)}"
-        yield ("order",), f"{what}; give classes different 'priority' (0 goes first), or take this out"
+    for key, given in (("preemptive", queue.preemptive), ("aging", queue.aging_s is not None)):
+        if given and len(levels) < 2:
+            what = "no stream carries a class" if not classes else f"every class has priority {min(levels)}"
+            yield (key,), f"{what}, so nobody goes before others; give classes different 'priority', or take this out"
     if queue.order == "weighted_fair" and len(classes) < 2:
         yield ("order",), "shares between classes, and there are not two of them; give streams a 'class'"
     if queue.fair is not None and len(scenario.customers) < 2:

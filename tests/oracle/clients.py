@@ -93,6 +93,7 @@ class Clients(Control):
             cached=first.drawn[1],
             output=first.output,
             service_s=first.drawn[0],
+            drawn=first.drawn,
             ticket=luck(first.ticket, TICKET + attempt + 50 * copy),
             pool=first.pool,
             stream=first.stream,

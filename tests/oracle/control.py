@@ -141,6 +141,8 @@ class Control(Routing):
                 job.go_on(now_s)
             elif retry:
                 job.start_over()
+                if self.clients_act:
+                    job.service_s = job.drawn[0]
                 if not job.answering:
                     job.token_s = math.nan
             else:

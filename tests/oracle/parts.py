@@ -51,7 +51,8 @@ class Job:
     total_timeout_s: float = math.inf
     # what its client does
     then: list[Job] = field(default_factory=list)  # requests that follow it
-    waits: int = 0  # how many of those that it follows are not over
+    joins: int = 0  # how many it follows,
+    waits: int = 0  # and how many of them are not over
     pause_s: float = 0.0  # after them
     due_s: float = math.inf  # so it is sent then
     first: Job | None = None  # attempt; None: itself

@@ -97,8 +97,6 @@ class Serving:
         done = [job for job in machine.batch if not job.prefilling and job.made >= job.output]
         # answers go out in this order: those of one token, as admitted; then the others, by last token and request
         for job in sorted(done, key=lambda job: (job.output - job.made, job.row) if job.row in decoded else (-99, 0)):
-            if job.given_up and spec.cancels:
-                continue
             machine.batch.remove(job)
             if not job.sent:
                 machine.keeps(job)
@@ -110,7 +108,7 @@ class Serving:
             job.finish_s = client_s
             self.ended(job, "completed")
             self.answered(job, machine, now_s)
-        for job in [job for job in machine.batch if job.given_up and spec.cancels]:
+        for job in [job for job in machine.batch[::-1] if job.given_up and spec.cancels]:
             machine.batch.remove(job)
             machine.leaves(job, job.prompt + job.recompute - job.left if job.prefilling else job.prompt)
             machine.changed = True

@@ -104,7 +104,7 @@ def session(head: Job, rng: np.random.Generator, ties: bool) -> list[Job]:
         wide = 1 if len(ends) > 1 or rng.random() < 0.7 else int(rng.integers(2, 4))
         turns = [turn(head, rng, ties) for _ in range(wide)]
         for job in turns:
-            job.waits = len(ends)
+            job.waits = job.joins = len(ends)
         for end in ends:
             end.then = turns
         made += turns

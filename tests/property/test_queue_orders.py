@@ -14,7 +14,7 @@ from sim.fleet.sampling import Sampler
 from sim.model import state
 from sim.model.specs import ClassLimit, PoolSpec, SenderSpec, TenantSpec
 from sim.model.tables import REJECTED, UNFINISHED, State
-from tests import invariants, runs
+from tests import runs, token_invariants
 from tests.oracle import Job
 from tests.property.test_calendars import late_openings, opened, same
 from tests.property.test_oracle import capped_case
@@ -89,7 +89,7 @@ def test_bit_identical_and_nothing_is_lost(block: int) -> None:
         case = ordered_case(seed, ties)
         tables, one = outcome(SimpyCalendar, case, seed, ties)
         same(one, outcome(CompiledCalendar, case, seed, ties)[1], seed)
-        invariants.tokens(tables)
+        token_invariants.tokens(tables)
         assert not (tables.requests["outcome"] == UNFINISHED).any(), f"somebody waits for ever (seed {seed})"
         preempted += int(tables.requests["preempted"].sum())
         rejected += int((tables.requests["outcome"] == REJECTED).sum())

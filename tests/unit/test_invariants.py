@@ -14,9 +14,10 @@ from sim.model.tables import COMPLETED, FAILED, NONE, REJECTED, UNFINISHED
 from sim.result import RunLog
 from tests import invariants, runs, sweep_invariants
 from tests.invariant_parts import parts
-from tests.invariants import MOST_ROWS, check, tokens
+from tests.invariants import MOST_ROWS, check
 from tests.property.test_elastic_oracle import elastic_case
 from tests.property.test_oracle import random_case
+from tests.token_invariants import tokens
 
 SERVICE = {"arrivals": {"kind": "poisson", "rate": 3.2}, "service": {"kind": "exponential", "mean": 1.0}}
 CHAT = {

@@ -166,6 +166,20 @@ def _waits_of_all(run: Run) -> NDArray[np.float64]:
     return np.asarray(np.where(np.isnan(rows["start_s"]), rows["finish_s"], rows["start_s"]) - rows["arrival_s"])
 
 
+def _of_class(run: Run, metric: str, name: str) -> Ratio:
+    """Mean latency of the requests of one class."""
+    found = run.summary["classes"][name]
+    count = found["requests"]["completed"]
+    return found["latency"][_IN_SUMMARY[metric]]["mean"] * count, count
+
+
+def _work_waiting(run: Run) -> Ratio:
+    """What Kleinrock's law says does not depend on who goes first: waits, times the load of their class."""
+    rows = run.rows[np.isfinite(run.rows["start_s"])]
+    mean_s = np.array([run.given[f"mean_service_s_{name}"] for name in run.result.scenario.workload.stream_names])
+    return float((rows["start_s"] - rows["arrival_s"]) @ mean_s[rows["stream"]]), run.length_s
+
+
 def _setups(run: Run) -> Ratio:
     """Setups begun in the window, a request."""
     launched_s = run.result.log.spans["launched_s"]
@@ -213,11 +227,13 @@ MEASURES: dict[str, Callable[[Run], Ratio]] = {
     "mean_on_or_setup": lambda run: (3600 * run.summary["replicas"]["replica_hours"], run.length_s),
     "mean_in_setup": lambda run: (_setups_s(run), run.length_s),
     "P_job_triggers_setup": _setups,
+    "conservation_sum_rhoW": _work_waiting,
     "slowdown": _slowdown,
     "W_given_size_2": _sojourn_of_size_two,
 }
 
 AT_TIME = re.compile(r"(EN|EQ|EB|E_surplus_busy|Pdelay)_t([\d.]+)")
+OF_CLASS = re.compile(r"(Wq|W)_(class\d+)")
 QUANTILE = re.compile(r"(Wq|W)_p(\d+)")
 _IN_SUMMARY = {"Wq": "queue_wait_s", "W": "e2e_s"}
 
@@ -232,6 +248,9 @@ def measure(run: Run, name: str) -> Ratio | Tail:
     at_time = AT_TIME.fullmatch(name)
     if at_time is not None:
         return _at_time(run, at_time[1], float(at_time[2]))
+    of_class = OF_CLASS.fullmatch(name)
+    if of_class is not None:
+        return _of_class(run, of_class[1], of_class[2])
     quantile = QUANTILE.fullmatch(name)
     if quantile is None:
         return MEASURES[name](run)

@@ -279,3 +279,59 @@ def test_rtx_pro_6000_request_by_request(tmp_path: Path) -> None:
     queue_s = (rows["scheduled_ts"] - began - rows["arrival_s"]).to_numpy()
     assert ks_distance(run["start_s"] - run["arrival_s"], queue_s) <= 0.1
     assert ks_distance(run["first_token_s"] - run["arrival_s"], rows["ttft_s"].to_numpy()) <= 0.1
+
+
+# --- a closed run ---
+
+
+def test_kubecon_as_a_closed_population() -> None:
+    """Beyond saturation the client kept 440 requests under way: as many users, who ask again as soon as answered.
+
+    They join at the requested rate of the first such stage. Equal requests that come at one instant stay in step, in
+    waves of a full batch, and the server answers 7 % fewer: no client does that.
+    """
+    table = pd.read_csv(PERF / "e2e_h100_llama3_8b_kubecon2025_base.csv")
+    table = table[table["stage"] != "summary"]
+    saturated = table[table["achieved_rate"] < 0.95 * table["requested_rate"]]
+    assert len(saturated) == 3
+    users = 440
+    file = shipped("kubecon-2025-h100")
+    setup = file.whole(file.experiments[0])
+    scenario = load(
+        {
+            "name": "kubecon",
+            "calendar": "compiled",
+            "horizon": "80s",
+            "warmup": "20s",
+            "workload": {
+                "arrivals": {
+                    "kind": "closed",
+                    "users": users,
+                    "ramp": users / float(saturated["requested_rate"].min()),
+                },
+                "prompt_tokens": {"kind": "constant", "value": 204},
+                "output_tokens": {"kind": "constant", "value": 64},
+            },
+            "pools": {
+                "server": {
+                    "model": "llama-3-8b",
+                    "gpu": "h100-sxm",
+                    "engine": "vllm-0.11",
+                    "replica": {
+                        "max_num_seqs": setup.max_num_seqs,
+                        "max_batched_tokens": setup.max_batched_tokens,
+                        "chunked_prefill": False,
+                    },
+                    "autoscaler": {"kind": "fixed", "replicas": 1},
+                }
+            },
+        }
+    )
+    summary = simulate(scenario).summary()
+    rate = summary["throughput"]["requests_per_s"]
+    assert abs(rate / saturated["achieved_rate"].mean() - 1.0) <= 0.07
+    e2e_s = summary["latency"]["e2e_s"]["mean"]
+    assert abs(e2e_s / (saturated["e2e_mean_ms"].mean() / 1e3) - 1.0) <= 0.10
+    assert summary["time_average"]["in_system"] == pytest.approx(users, rel=0.02), (
+        "all but those in the client's overhead"
+    )

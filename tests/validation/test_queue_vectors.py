@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import pytest
 from scipy import stats
 
-from tests.validation import closed_cases, impatient_cases, queue_cases
+from tests.validation import closed_cases, impatient_cases, priority_cases, queue_cases
 from tests.validation.reference import ABSENT, vectors
 from tests.validation.replications import Case, Verdict, judge, workers
 
-BUILDERS = queue_cases.BUILDERS | impatient_cases.BUILDERS | closed_cases.BUILDERS
+BUILDERS = queue_cases.BUILDERS | impatient_cases.BUILDERS | closed_cases.BUILDERS | priority_cases.BUILDERS
 
 
 def cases_of(vector: queue_cases.Vector) -> list[Case]:
@@ -39,20 +39,15 @@ QUICK = [
     "erlangA_c1_lam0.9_th0.5",
     "closed_N5_c1",
     "feedback_mm1",
+    "mg1_np_prio2_exp",
+    "mm1_pr_prio_1.0_1.0",
 ]
 """In every run of the suite; the others are slow."""
 
 NOT_EXPRESSED = {
     **dict.fromkeys(
-        [
-            *("mg1_np_prio2_exp", "mg1_np_prio2_exp_diffmu", "mg1_np_prio3_det", "mg1_np_prio2_mixed"),
-            *("mmc_np_prio_c4", "mmc_np_prio_c10", "mm1_pr_prio_1.0_1.0"),
-        ],
-        "there are no priorities",
-    ),
-    **dict.fromkeys(
         ["mm1_srpt_sjf_rho0.5", "mm1_srpt_sjf_rho0.8", "mm1_srpt_sjf_rho0.9"],
-        "lines are first come, first served",
+        "lines do not go by size",
     ),
     **dict.fromkeys(
         ["batchformer_lam5.0_B8_T1.0", "batchformer_lam20.0_B8_T0.5"],

@@ -127,6 +127,50 @@ def test_more_servers_can_lose_more_clients(servers: int, abandoned: int, tmp_pa
     assert result.summary()["requests"]["abandoned"] == abandoned
 
 
+# -- priorities -------------------------------------------------------------------------------------------------------
+
+
+def replay_classes(folder: Path, calendar: str, path: dict[str, Any], **queue: Any) -> Result:
+    """Run a trace whose requests are of classes 1 and 2, of which 1 goes first, on one slot: a stream each."""
+    streams: dict[str, Any] = {}
+    for number in (1, 2):
+        trace = folder / f"{number}.csv"
+        columns = zip(path["arrivals"], path["services"], path["classes"], strict=True)
+        rows = [f"{arrival_s},{service_s}" for arrival_s, service_s, own in columns if own == number]
+        trace.write_text("\n".join(["arrival_s,service_s", *rows]) + "\n")
+        streams[f"class{number}"] = {"trace": str(trace), "class": f"class{number}"}
+    classes = {"class1": {"priority": 0}, "class2": {"priority": 1}}
+    pools = {"pool": slots(1, kind="central", order="priority", **queue)}
+    keys = {"name": "classes", "calendar": calendar, "classes": classes, "pools": pools}
+    return simulate(load({**keys, "workload": {"streams": streams}}))
+
+
+@pytest.mark.parametrize("calendar", CALENDARS)
+def test_priorities(calendar: str, tmp_path: Path) -> None:
+    path = {"arrivals": [0, 0.5, 1, 1.5], "services": [2, 1, 1, 1], "classes": [2, 2, 1, 1]}
+    rows = replay_classes(tmp_path, calendar, path).log.requests
+    assert rows["start_s"].tolist() == [0, 4, 2, 3]
+
+
+@pytest.mark.parametrize("calendar", CALENDARS)
+def test_priorities_that_interrupt(calendar: str, tmp_path: Path) -> None:
+    path = {"arrivals": [0, 1], "services": [3, 1], "classes": [2, 1]}
+    rows = replay_classes(tmp_path, calendar, path, preemptive=True).log.requests
+    assert rows["finish_s"].tolist() == [4, 2]
+
+
+@pytest.mark.parametrize(("first_s", "mean_s"), [(2.5, 2.8125), (1.5, 6.8125)])
+def test_a_faster_request_can_hurt_the_higher_class(first_s: float, mean_s: float, tmp_path: Path) -> None:
+    """The fourth comes an eighth earlier than in the reference, where it comes just when a service ends."""
+    path = {
+        "arrivals": [0, 2, 4, 6.875, 8, 10],
+        "services": [first_s, 4.5, 4.5, 2.5, 1.5, 1.5],
+        "classes": [2, 2, 2, 1, 1, 2],
+    }
+    found = replay_classes(tmp_path, "simpy", path).summary()["classes"]["class1"]
+    assert found["latency"]["e2e_s"]["mean"] == mean_s
+
+
 # -- continuous batching ----------------------------------------------------------------------------------------------
 
 
@@ -173,6 +217,8 @@ def test_processor_sharing(arrival_s: list[int], size_s: list[int], finish_s: li
 
 EXPRESSED = {
     "abandon",
+    "prio_np",
+    "prio_pr",
     "ps_two_jobs",
     "ps_three_jobs",
     "dyn_batch_slow",
@@ -181,8 +227,6 @@ EXPRESSED = {
     "cont_batch_B1",
 }
 NOT_EXPRESSED = {
-    "prio_np": "there are no priorities",
-    "prio_pr": "there are no priorities",
     "cold_start": "fleets do not change size yet",
     "batch_former": "a replica does not wait to fill its batch",
 }
@@ -199,6 +243,8 @@ def test_every_hand_trace_is_above_or_known_to_be_out_of_reach() -> None:
     assert traces["dyn_batch_slow"]["departures"] == [1.1, 2.3, 2.3]
     assert traces["dyn_batch_fast"]["departures"] == [1.0, 2.0, 3.0]
     assert traces["abandon"]["patience"] == [9, 1, 9]
+    assert traces["prio_np"]["starts"] == [0, 4, 2, 3]
+    assert traces["prio_pr"]["departures"] == [4, 2]
     assert traces["ps_three_jobs"]["departures"] == [5.0, 3.5, 4.5]
 
 
