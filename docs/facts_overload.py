@@ -35,9 +35,7 @@ REMEDIES: dict[str, Sets] = {
 }
 """By name on the page: what is set; the first is the scenario as it ships."""
 
-PAUSES: dict[str, Sets] = {
-    base: (*LONG, _backoff(base, "4h")) for base in ("0.5s", "10s", "1m", "10m", "20m", "30m", "40m")
-}
+PAUSES: dict[str, Sets] = {base: (*LONG, _backoff(base, "4h")) for base in ("10s", "10m", "20m", "30m")}
 """By the first pause, which doubles each time: the same clients in a run of two hours."""
 
 IN_PICTURE = (
