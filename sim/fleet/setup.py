@@ -104,7 +104,6 @@ def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
         seats=pool.replica.seats,
         central=isinstance(pool.queue, Central),
         max_waiting=pool.queue.max_waiting,
-        cancels=pool.cancels,
         **_routing(pool, names),
         overhead_s=pool.overhead_s,
     )

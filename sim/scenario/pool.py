@@ -89,14 +89,6 @@ class Pool(BaseModel):
         PositiveCount | None, Field(description="KV memory of a replica, given directly; goes before model and GPU.")
     ] = None
     queue: Annotated[AnyQueue, Field(description="Where requests wait.")] = PerReplica()
-    cancels: Annotated[
-        bool,
-        Field(
-            strict=True,
-            description="A request whose client has gone leaves its slot at once, its batch at the next iteration; "
-            "else it is served on, for nobody.",
-        ),
-    ] = True
     autoscaler: Annotated[AnyPolicy, Field(description="How many replicas there are.")]
     price: Annotated[Price | None, Field(description="What a GPU costs; left out: the GPU's list price.")] = None
     kv_transfer: Annotated[
