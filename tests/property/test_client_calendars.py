@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -24,7 +23,7 @@ def _impatient() -> Iterator[None]:
 
 
 def left(result: Result) -> dict[str, bytes]:
-    """Everything that a run leaves behind, as bytes; of tables, column by column: what lies between columns is chance."""
+    """Everything that a run leaves behind, as bytes; tables column by column: what lies between columns is chance."""
     found = left_of_fleet(result)
     del found["requests"]
     tables = {"requests": result.log.requests, "calls": result.log.calls}
