@@ -134,7 +134,7 @@ class Part:
     def sheds(self) -> bool:
         """Requests are turned away that would find room to wait."""
         queue = self.pool.queue
-        return queue.shed is not None or bool(queue.classes) or queue.max_waiting_tokens is not None
+        return self.quotas or queue.shed is not None or bool(queue.classes) or queue.max_waiting_tokens is not None
 
     @property
     def is_slots(self) -> bool:
