@@ -195,6 +195,8 @@ def _redirect(s: State, row: int, now_s: float) -> None:
     replica = s.replicas[row]
     stay: list[int] = []
     go: list[int] = []
+    lines = queues.lines_of(s, len(s.pools) + row)
+    shares = [s.queues[name][lines].copy() for name in ("tag", "clock")]
     for r in _leave_queue(s, row):
         request = s.requests[r]
         began = request["preempted"] == 1 and request["handed"] != transfer.SENT
@@ -202,6 +204,7 @@ def _redirect(s: State, row: int, now_s: float) -> None:
     for r in stay:
         make = s.pools[replica["pool"]]
         queues.push_back(s, len(s.pools) + row, r, memory.needed(make, s.requests[r]))
+    s.queues["tag"][lines], s.queues["clock"][lines] = shares  # nobody has been served
     for r in go:
         replica["outstanding"] -= 1
         replica["tokens"] -= s.requests[r]["prompt_tokens"]
@@ -275,7 +278,7 @@ def _leave_link(s: State, row: int) -> list[int]:
 
 
 def _forget(s: State, row: int) -> None:
-    """An empty replica: no batch, no plan, no memory, no caches."""
+    """An empty replica: no batch, no plan, no memory, no caches, and a queue that nobody has been in."""
     replica = s.replicas[row]
     make = s.pools[replica["pool"]]
     for name in ("running", "outstanding", "sending", "tokens", "planned", "tick", "context", "kv", "blocks"):
@@ -286,6 +289,7 @@ def _forget(s: State, row: int) -> None:
     if make["link_shared"] == 0:  # else the first replica's is the whole pool's, and goes on sending for others
         replica["link_free_s"] = 0.0
     s.lists[replica["phase0"] : replica["phase0"] + make["block_tokens"]] = 0
+    queues.forget(s, len(s.pools) + row)
     ids = int(s.run[0]["prefix_ids"])
     if ids:
         prefix.forget(s.prefixes, int(replica["prefix0"]), ids)
