@@ -184,7 +184,7 @@ class Doors(Batches):
         if math.isnan(job.start_s):
             job.left_s = now_s
         if self.specs[pool].silent:
-            gives_up_s = min(at_s for at_s, outcome in self.limits(job) if outcome == "timed_out")
+            gives_up_s = min((at_s for at_s, what in self.limits(job) if what == "timed_out"), default=math.inf)
             heard_s = gives_up_s if now_s < gives_up_s < math.inf else now_s
         if heard_s > job.arrival_s or not math.isnan(job.start_s):
             job.finish_s = heard_s
