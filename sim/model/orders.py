@@ -165,6 +165,17 @@ def book(s: State, place: int, r: int, sign: int) -> None:
 
 
 @compiled_apart
+def given_up(s: State, place: int) -> None:
+    """Somebody has left here unserved: if nobody waits in the pool now, others have not waited all the time."""
+    pool_row = int(s.queues[place]["home"])
+    pool = s.pools[pool_row]
+    for row in range(pool["level0"], pool["level0"] + pool["ranks"]):
+        if s.queues[row]["length"] > 0:
+            return
+    pool["backlog"] = 0
+
+
+@compiled_apart
 def class_full(s: State, place: int, r: int) -> bool:
     """Whether there are as many of request r's class here as may be."""
     queue = s.queues[place]

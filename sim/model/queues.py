@@ -80,6 +80,8 @@ def take_out(s: State, place: int, r: int, blocks: int) -> bool:
     s.queues[line]["head"] = before  # those passed over need not be looked at again
     s.queues[line]["length"] -= 1
     count(s, place, r, blocks, -1)
+    if s.queues[place]["lines"] > 0:
+        orders.given_up(s, place)
     return before == r
 
 
