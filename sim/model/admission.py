@@ -166,7 +166,7 @@ def too_late(s: State, place: int, r: int, now_s: float) -> bool:
 
 @compiled
 def at_once(s: State, place: int, r: int, now_s: float) -> None:
-    """Request r is served without a wait at this place: that is the least wait there is, and never too long."""
+    """Request r has a place as soon as it comes here: it is not judged, but how long it has waited counts."""
     if s.pools[s.queues[place]["home"]]["shed"] == CODEL:
         too_late(s, place, r, now_s)
 

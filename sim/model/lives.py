@@ -79,6 +79,7 @@ def drain_replica(s: State, row: int, now_s: float, redirect: bool) -> bool:
     if redirect:
         _redirect(s, row, now_s)
     _offer(s, row, now_s)
+    queues.left_unserved(s, len(s.pools) + row)
     _release(s, now_s)
     return is_empty(s, row)
 
@@ -141,6 +142,7 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
         _send_again(s, [*here, *sent], now_s, sent if lost == "resume" else [])
     if was_ready:
         _offer(s, row, now_s)
+    queues.left_unserved(s, len(s.pools) + row)
     _release(s, now_s)
     return len(here) + len(sent)
 

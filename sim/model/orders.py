@@ -165,8 +165,8 @@ def book(s: State, place: int, r: int, sign: int) -> None:
 
 
 @compiled_apart
-def given_up(s: State, place: int) -> None:
-    """Somebody has left here unserved: if nobody waits in the pool now, others have not waited all the time."""
+def left_unserved(s: State, place: int) -> None:
+    """If nobody waits in the pool of this place now, others will not have waited all the time since the last start."""
     pool_row = int(s.queues[place]["home"])
     pool = s.pools[pool_row]
     for row in range(pool["level0"], pool["level0"] + pool["ranks"]):

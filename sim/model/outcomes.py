@@ -47,7 +47,7 @@ def finish_call(s: State, r: int, client_s: float, now_s: float) -> None:
     else:
         request["outcome"] = COMPLETED
         request["finish_s"] = client_s
-    if request["first_token_s"] > request["finish_s"]:
+    if request["outcome"] != COMPLETED and request["first_token_s"] > request["finish_s"]:
         request["first_token_s"] = math.nan  # its client has not seen it
     clients.over(s, r, now_s, float(request["finish_s"]))
     answer(s, r)
@@ -87,7 +87,7 @@ def reject_call(s: State, r: int, silent: int, now_s: float) -> None:
     heard_s = now_s
     if math.isnan(request["start_s"]):
         call["left_s"] = now_s
-    if silent == 1:
+    if silent == 1 and call["beaten"] == 0:
         limit_s = min(float(request["arrival_s"] + call["total_timeout_s"]), float(call["token_due_s"]))
         first_s = float(request["arrival_s"] + call["first_token_timeout_s"])
         if first_s < limit_s and not clients.first_token_seen(s, r, first_s):
