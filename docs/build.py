@@ -225,9 +225,10 @@ def build(chosen: list[Path], check: bool) -> tuple[list[str], list[str]]:
     import facts
     import facts_elastic
     import facts_fidelity
+    import facts_overload
     import tables
 
-    names = {**vars(tables), **vars(facts), **vars(facts_fidelity), **vars(facts_elastic)}
+    names = {**vars(tables), **vars(facts), **vars(facts_fidelity), **vars(facts_elastic), **vars(facts_overload)}
     stale: list[str] = []
     not_run: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:

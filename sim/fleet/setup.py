@@ -98,6 +98,7 @@ def _pool_spec(pool: Pool, names: list[str]) -> PoolSpec:
     queued = PoolSpec(
         batching=False,
         replicas=rows(pool),
+        cancels=pool.cancels,
         hears=_HEARS[pool.autoscaler.hears],
         metered=any(query.metric not in _LOOKED_UP for query in pool.autoscaler.queries),
         seats=pool.replica.seats,

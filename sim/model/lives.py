@@ -107,12 +107,12 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
             replica["decoded"] += batching.iterations_by(replica, now_s, True) * int(replica["running"])
     else:
         slots.settle(replica, now_s)
-    if lost == "resume":
-        _keep(s, row, now_s)
+    if lost == "resume" or s.run[0]["calls"] == 1:
+        _keep(s, row, now_s, lost)
     if s.run[0]["gaps"] == 1 and replica["planned"] > 0:
         _wait_for_tokens(s, row, now_s)
     replica["boundary_s"] = now_s
-    here = [*_leave_seats(s, row), *_leave_queue(s, row)]
+    here = [*_leave_seats(s, row, lost), *_leave_queue(s, row)]
     sent = _leave_link(s, row)
     _forget(s, row)
     served_s = now_s - replica["ready_s"]
@@ -231,16 +231,26 @@ def _let_in(s: State, pool_row: int, now_s: float) -> None:
         transitions.enqueue(s, row, r, len(s.replicas), now_s)
 
 
-def _leave_seats(s: State, row: int) -> list[int]:
+def _is_over(s: State, r: int, lost: Lost) -> bool:
+    """Whether request r ends with its replica, so that what was computed for it is noted as done for nobody."""
+    return bool(s.run[0]["calls"] == 1 and (lost == "fail" or s.requests[r]["outcome"] != UNFINISHED))
+
+
+def _leave_seats(s: State, row: int, lost: Lost) -> list[int]:
     """Empty the batch or the slots; the requests in order of admission."""
     replica = s.replicas[row]
     left: list[int] = []
     while replica["newest"] != NONE:
         seat = int(replica["newest"])
         place = s.seats[seat]
-        left.append(int(place["request"]))
+        r = int(place["request"])
+        left.append(r)
         if s.pools[replica["pool"]]["batching"] == 1:
-            replica["recomputed"] += int(place["prompt"]) - int(place["left"]) - int(place["cached"])
+            computed = int(place["prompt"]) - int(place["left"]) - int(place["cached"])
+            if _is_over(s, r, lost):
+                s.calls[r]["prefilled"] += computed
+            else:
+                replica["recomputed"] += computed
         seats.leave(s.seats, replica, seat)
     return left[::-1]
 
@@ -303,10 +313,10 @@ def _start_over(s: State, r: int) -> None:
         s.calls[r]["token_due_s"] = math.inf  # its client has seen no token that others could be late after
 
 
-def _keep(s: State, row: int, now_s: float) -> None:
+def _keep(s: State, row: int, now_s: float, lost: Lost) -> None:
     """Note what the requests in the seats of a replica have had of their service, or of their tokens, by now.
 
-    To be called before its `boundary_s` moves.
+    Those that begin again from the start have had nothing. To be called before its `boundary_s` moves.
     """
     replica = s.replicas[row]
     make = s.pools[replica["pool"]]
@@ -317,11 +327,13 @@ def _keep(s: State, row: int, now_s: float) -> None:
     seat = int(replica["newest"])
     while seat != NONE:
         place = s.seats[seat]
-        request = s.requests[place["request"]]
+        r = int(place["request"])
+        request = s.requests[r]
         seat = int(place["older"])
         if make["batching"] == 0:
-            slots.keep(place, request, now_s)
-        elif place["stop"] >= 0:
+            if lost == "resume":
+                slots.keep(place, request, now_s)
+        elif place["stop"] >= 0 and (lost == "resume" or _is_over(s, r, lost)):
             request["done_tokens"] += int(place["offset"]) + made - int(place["prompt"])
 
 

@@ -102,6 +102,14 @@ class Pool(BaseModel):
         AnyBoot, Field(description="From the order of a replica to its first request; replicas of the start are ready.")
     ] = 0.0
     drain: Annotated[Drain, Field(description="What becomes of requests on a replica that goes.")] = Drain()
+    cancels: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Requests whose clients gave up leave their slot at once, their batch at the next iteration. "
+            "false: they are served to the end, for nobody.",
+        ),
+    ] = True
     supply: Annotated[
         tuple[Offer, ...], Field(description="Where replicas come from, tried in order; left out: no limits.")
     ] = ()

@@ -39,7 +39,6 @@ QUICK = [
     "erlangA_c1_lam0.9_th0.5",
     "closed_N5_c1",
     "feedback_mm1",
-    "mg1_np_prio2_exp",
     "mm1_pr_prio_1.0_1.0",
 ]
 """In every run of the suite; the others are slow."""
