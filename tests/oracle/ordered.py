@@ -57,8 +57,7 @@ class Ordered(Naive):
         elif isinstance(goes_to, Machine):
             if spec.central:
                 line.charge(job)
-            if spec.central or (not spec.batching and (self.room(goes_to, job) or self.displaces(goes_to, job, now_s))):
-                self.waited(line if spec.central else self.own(goes_to), job, now_s)
+                self.waited(line, job, now_s)
             self.join(goes_to, job, now_s)
         else:
             line.come(job)
@@ -139,6 +138,7 @@ class Ordered(Naive):
         if len(machine.batch) < machine.spec.seats:
             if not central:
                 own.charge(job)
+                self.waited(own, job, now_s)
             self.serve(machine, job, now_s)
         else:
             own.come(job)
