@@ -24,6 +24,7 @@ import ast
 import contextlib
 import difflib
 import io
+import itertools
 import os
 import re
 import subprocess
@@ -209,10 +210,24 @@ class Page:
                 whole["workload"] = said
             else:
                 whole["workload"] = {**whole["workload"], key: value}
+        if whole["workload"] is BASE["workload"]:
+            whole["workload"] = _carrying(said, BASE["workload"])
         slots = whole["pools"].get("chat", {}).get("replica", {}).get("kind") == "slots"
         if slots:
             whole["pools"]["chat"] = {k: v for k, v in whole["pools"]["chat"].items() if k != "model"}
         return whole
+
+
+def _carrying(said: dict[str, Any], stream: dict[str, Any]) -> dict[str, Any]:
+    """A workload with a stream for each class and tenant that parts of a scenario name: somebody must carry them."""
+    classes: list[dict[str, str]] = [{"class": name} for name in said.get("classes", ())]
+    tenants: list[dict[str, str]] = [{"tenant": name} for name in said.get("tenants", ())]
+    if not classes and not tenants:
+        return stream
+    carried = [a | b for a, b in itertools.product(classes or [{}], tenants or [{}])]
+    pools = said.get("pools", {"chat": None})
+    home = {"pool": next(iter(pools))}
+    return {"streams": {"-".join(each.values()): stream | each | home for each in carried}}
 
 
 def pages() -> list[Path]:
@@ -223,11 +238,18 @@ def pages() -> list[Path]:
 def build(chosen: list[Path], check: bool) -> tuple[list[str], list[str]]:
     """Build pages; returns what is out of date (as differences), and the commands that were not run."""
     import facts
+    import facts_clients
     import facts_elastic
     import facts_fidelity
     import tables
 
-    names = {**vars(tables), **vars(facts), **vars(facts_fidelity), **vars(facts_elastic)}
+    names = {
+        **vars(tables),
+        **vars(facts),
+        **vars(facts_clients),
+        **vars(facts_fidelity),
+        **vars(facts_elastic),
+    }
     stale: list[str] = []
     not_run: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
