@@ -199,7 +199,7 @@ class Page:
         """Parts of a scenario as a whole one: keys of a scenario, of a stream or of a pool."""
         from sim.scenario import Pool, Scenario
 
-        whole: dict[str, Any] = {**BASE}
+        whole: dict[str, Any] = {**BASE, "pools": {**BASE["pools"]}}
         tops, pool = ({field.alias or name for name, field in kind.model_fields.items()} for kind in (Scenario, Pool))
         for key, value in said.items():
             if key in tops:
@@ -210,24 +210,27 @@ class Page:
                 whole["workload"] = said
             else:
                 whole["workload"] = {**whole["workload"], key: value}
-        if whole["workload"] is BASE["workload"]:
-            whole["workload"] = _carrying(said, BASE["workload"])
+        whole = _named(said, whole)
         slots = whole["pools"].get("chat", {}).get("replica", {}).get("kind") == "slots"
         if slots:
             whole["pools"]["chat"] = {k: v for k, v in whole["pools"]["chat"].items() if k != "model"}
         return whole
 
 
-def _carrying(said: dict[str, Any], stream: dict[str, Any]) -> dict[str, Any]:
-    """A workload with a stream for each class and tenant that parts of a scenario name: somebody must carry them."""
-    classes: list[dict[str, str]] = [{"class": name} for name in said.get("classes", ())]
-    tenants: list[dict[str, str]] = [{"tenant": name} for name in said.get("tenants", ())]
-    if not classes and not tenants:
-        return stream
-    carried = [a | b for a, b in itertools.product(classes or [{}], tenants or [{}])]
-    pools = said.get("pools", {"chat": None})
-    home = {"pool": next(iter(pools))}
-    return {"streams": {"-".join(each.values()): stream | each | home for each in carried}}
+def _named(said: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """A scenario in which there is what parts of one name: pools of rules, streams of classes, tenants and rules."""
+    rules: list[dict[str, Any]] = said.get("routes", [])
+    if "pools" not in said:
+        whole["pools"] |= {rule["to"]: whole["pools"]["chat"] for rule in rules}
+    kinds = [*said.get("classes", ()), *(rule["class"] for rule in rules if "class" in rule)]
+    marks = [{"class": kind} for kind in dict.fromkeys(kinds)] or [{}]
+    owners = [{"tenant": name} for name in said.get("tenants", ())] or [{}]
+    streams = {"-".join((kind | owner).values()): kind | owner for kind, owner in itertools.product(marks, owners)}
+    streams |= {rule["stream"]: {} for rule in rules if "stream" in rule}
+    if whole["workload"] is BASE["workload"] and (rules or list(streams) != [""]):
+        own = BASE["workload"] | {"pool": next(iter(whole["pools"]))}
+        whole["workload"] = {"streams": {name or "any": own | stream for name, stream in streams.items()}}
+    return whole
 
 
 def pages() -> list[Path]:
