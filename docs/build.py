@@ -244,6 +244,8 @@ def build(chosen: list[Path], check: bool) -> tuple[list[str], list[str]]:
     import facts_clients
     import facts_elastic
     import facts_fidelity
+    import facts_overload
+    import facts_proof
     import tables
 
     names = {
@@ -252,6 +254,8 @@ def build(chosen: list[Path], check: bool) -> tuple[list[str], list[str]]:
         **vars(facts_clients),
         **vars(facts_fidelity),
         **vars(facts_elastic),
+        **vars(facts_overload),
+        **vars(facts_proof),
     }
     stale: list[str] = []
     not_run: list[str] = []

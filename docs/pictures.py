@@ -16,6 +16,7 @@ import facts
 import facts_fidelity
 import house
 import pictures_elastic
+import pictures_overload
 from palette import BLUE, FAINT, GREEN, INK, RED, STYLE
 
 IMAGES = Path(__file__).resolve().parent / "img"
@@ -140,4 +141,9 @@ def the_fleets() -> tuple[Any, Callable[[Any], None]]:
     return [[name, usd] for name, usd, _ in bars], paint
 
 
-PICTURES = {"chatgpt-2023.png": the_day, "chatgpt-2023-fleets.png": the_fleets, **pictures_elastic.PICTURES}
+PICTURES = {
+    "chatgpt-2023.png": the_day,
+    "chatgpt-2023-fleets.png": the_fleets,
+    **pictures_elastic.PICTURES,
+    **pictures_overload.PICTURES,
+}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model.tables import ABANDONED, COMPLETED, NONE, REJECTED, TIMED_OUT, UNFINISHED
+from sim.model.tables import ABANDONED, COMPLETED, FAILED, NONE, REJECTED, TIMED_OUT, UNFINISHED
 from sim.result import RunLog
 from sim.result.attempts import OUTCOME_ORDER
 
@@ -87,7 +87,9 @@ def attempts(rows: NDArray[Any], calls: NDArray[Any], held: bool) -> None:
     assert (attempt[done] == last[number[done]]).all(), "sent again after an answer"
     answer_s = np.full(len(last), np.inf)
     answer_s[number[done]] = end_s[done]
-    assert (end_s <= answer_s[number]).all(), "a twin outlived the answer"
+    # a copy that was rejected unheard ends when its client would have heard
+    heard = rows["outcome"][order] != REJECTED
+    assert (end_s <= answer_s[number])[heard].all(), "a twin outlived the answer"
 
 
 def given_up(rows: NDArray[Any], calls: NDArray[Any]) -> None:
@@ -97,7 +99,9 @@ def given_up(rows: NDArray[Any], calls: NDArray[Any]) -> None:
     assert not left[outcome == COMPLETED].any(), "answered, and left its replica for nothing"
     assert not (left_s < np.where(np.isnan(start_s), rows["arrival_s"], start_s)).any(), "left before it came"
     assert (calls["prefilled"] >= 0).all()
-    assert not calls["prefilled"][~left].any(), "computed for one that never left a replica"
+    failed = outcome == FAILED  # its replica left it
+    assert not calls["prefilled"][~left & ~failed].any(), "computed for one that never left a replica"
+    assert (calls["prefilled"] <= rows["prompt_tokens"] + rows["output_tokens"]).all(), "computed more than there is"
     assert (rows["done_tokens"] <= rows["output_tokens"])[left].all(), "more tokens done than asked for"
     assert not (calls["given_up"][np.isnan(left_s)] == 1).any(), "still at a replica, and its client has gone"
     gone = (outcome == ABANDONED) | (outcome == TIMED_OUT)

@@ -102,7 +102,8 @@ def _queue(pool: dict[str, Any], rng: np.random.Generator, classes: list[str], t
         queue["retry_after"] = GRID_S if ties else float(rng.uniform(1, 10))
     if queue["kind"] == "per_replica" and rng.random() < 0.4:
         kinds = ["session_affinity", "prefix_aware"]
-        router: dict[str, Any] = {"kind": str(rng.choice(["power_of_two", "least_outstanding", *kinds[: 1 + (not slots)]]))}
+        names = ["power_of_two", "least_outstanding", *kinds[: 1 + (not slots)]]
+        router: dict[str, Any] = {"kind": str(rng.choice(names))}
         if rng.random() < 0.5:
             router["refresh"] = float(rng.choice([0.25, GRID_S]))
         queue["router"] = router

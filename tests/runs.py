@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sim.model import calls as call_rows
 from sim.model import lives, loop, prefix, state, tournament
-from sim.model.specs import PoolSpec, SenderSpec
+from sim.model.specs import PoolSpec, SenderSpec, TenantSpec
 from sim.model.tables import NONE, REQUEST, State
 from tests.oracle import Job, Step
 
@@ -96,6 +96,7 @@ def play(
     senders: Sequence[SenderSpec] | None = None,
     calls: NDArray[Any] | None = None,
     ends_s: float = math.inf,
+    tenants: Sequence[TenantSpec] = (),
 ) -> tuple[State, list[float]]:
     """Replicas come and go as planned; then every event to the end. Also returns when control was told of something.
 
@@ -104,7 +105,7 @@ def play(
     """
     streams = int(requests["stream"].max(initial=0)) + 1
     senders = senders or [SenderSpec(max_in_flight=most) for most in most_in_flight or [None] * streams]
-    s = state.build(specs, requests, senders, *named, calls=calls, ends_s=ends_s)
+    s = state.build(specs, requests, senders, *named, tenants, calls, ends_s)
     wakes = tournament.build(len(s.replicas))
     notices: list[float] = []
     for step in steps:

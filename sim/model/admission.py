@@ -167,7 +167,7 @@ def too_late(s: State, place: int, r: int, now_s: float) -> bool:
 @compiled_apart
 def turn_away_first(s: State, place: int, r: int, blocks: int, now_s: float) -> None:
     """Request r, whose turn has come, leaves the queue unserved."""
-    queues.pop_front(s, place, r, blocks)
+    queues.turn_away(s, place, r, blocks)
     request = s.requests[r]
     if place >= len(s.pools):
         replica = s.replicas[place - len(s.pools)]

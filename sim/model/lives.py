@@ -104,12 +104,12 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
             replica["decoded"] += batching.iterations_by(replica, now_s, True) * int(replica["running"])
     else:
         slots.settle(replica, now_s)
-    if lost == "resume":
-        _keep(s, row, now_s)
+    if lost == "resume" or s.run[0]["calls"] == 1:
+        _keep(s, row, now_s, lost)
     if s.run[0]["gaps"] == 1 and replica["planned"] > 0:
         _wait_for_tokens(s, row, now_s)
     replica["boundary_s"] = now_s
-    here = [*_leave_seats(s, row), *_leave_queue(s, row)]
+    here = [*_leave_seats(s, row, lost), *_leave_queue(s, row)]
     sent = _leave_link(s, row)
     _forget(s, row)
     served_s = now_s - replica["ready_s"]
@@ -195,6 +195,8 @@ def _redirect(s: State, row: int, now_s: float) -> None:
     replica = s.replicas[row]
     stay: list[int] = []
     go: list[int] = []
+    lines = queues.lines_of(s, len(s.pools) + row)
+    shares = [s.queues[name][lines].copy() for name in ("tag", "clock")]
     for r in _leave_queue(s, row):
         request = s.requests[r]
         began = request["preempted"] == 1 and request["handed"] != transfer.SENT
@@ -202,6 +204,7 @@ def _redirect(s: State, row: int, now_s: float) -> None:
     for r in stay:
         make = s.pools[replica["pool"]]
         queues.push_back(s, len(s.pools) + row, r, memory.needed(make, s.requests[r]))
+    s.queues["tag"][lines], s.queues["clock"][lines] = shares  # nobody has been served
     for r in go:
         replica["outstanding"] -= 1
         replica["tokens"] -= s.requests[r]["prompt_tokens"]
@@ -224,16 +227,26 @@ def _let_in(s: State, pool_row: int, now_s: float) -> None:
         transitions.enqueue(s, row, r, len(s.replicas), now_s)
 
 
-def _leave_seats(s: State, row: int) -> list[int]:
+def _is_over(s: State, r: int, lost: Lost) -> bool:
+    """Whether request r ends with its replica, so that what was computed for it is noted as done for nobody."""
+    return bool(s.run[0]["calls"] == 1 and (lost == "fail" or s.requests[r]["outcome"] != UNFINISHED))
+
+
+def _leave_seats(s: State, row: int, lost: Lost) -> list[int]:
     """Empty the batch or the slots; the requests in order of admission."""
     replica = s.replicas[row]
     left: list[int] = []
     while replica["newest"] != NONE:
         seat = int(replica["newest"])
         place = s.seats[seat]
-        left.append(int(place["request"]))
+        r = int(place["request"])
+        left.append(r)
         if s.pools[replica["pool"]]["batching"] == 1:
-            replica["recomputed"] += int(place["prompt"]) - int(place["left"]) - int(place["cached"])
+            computed = int(place["prompt"]) - int(place["left"]) - int(place["cached"])
+            if _is_over(s, r, lost):
+                s.calls[r]["prefilled"] += computed
+            else:
+                replica["recomputed"] += computed
         seats.leave(s.seats, replica, seat)
     return left[::-1]
 
@@ -265,7 +278,7 @@ def _leave_link(s: State, row: int) -> list[int]:
 
 
 def _forget(s: State, row: int) -> None:
-    """An empty replica: no batch, no plan, no memory, no caches."""
+    """An empty replica: no batch, no plan, no memory, no caches, and a queue that nobody has been in."""
     replica = s.replicas[row]
     make = s.pools[replica["pool"]]
     for name in ("running", "outstanding", "sending", "tokens", "planned", "tick", "context", "kv", "blocks"):
@@ -276,6 +289,7 @@ def _forget(s: State, row: int) -> None:
     if make["link_shared"] == 0:  # else the first replica's is the whole pool's, and goes on sending for others
         replica["link_free_s"] = 0.0
     s.lists[replica["phase0"] : replica["phase0"] + make["block_tokens"]] = 0
+    queues.forget(s, len(s.pools) + row)
     ids = int(s.run[0]["prefix_ids"])
     if ids:
         prefix.forget(s.prefixes, int(replica["prefix0"]), ids)
@@ -295,10 +309,10 @@ def _start_over(s: State, r: int) -> None:
         s.calls[r]["token_due_s"] = math.inf  # its client has seen no token that others could be late after
 
 
-def _keep(s: State, row: int, now_s: float) -> None:
+def _keep(s: State, row: int, now_s: float, lost: Lost) -> None:
     """Note what the requests in the seats of a replica have had of their service, or of their tokens, by now.
 
-    To be called before its `boundary_s` moves.
+    Those that begin again from the start have had nothing. To be called before its `boundary_s` moves.
     """
     replica = s.replicas[row]
     make = s.pools[replica["pool"]]
@@ -309,11 +323,13 @@ def _keep(s: State, row: int, now_s: float) -> None:
     seat = int(replica["newest"])
     while seat != NONE:
         place = s.seats[seat]
-        request = s.requests[place["request"]]
+        r = int(place["request"])
+        request = s.requests[r]
         seat = int(place["older"])
         if make["batching"] == 0:
-            slots.keep(place, request, now_s)
-        elif place["stop"] >= 0:
+            if lost == "resume":
+                slots.keep(place, request, now_s)
+        elif place["stop"] >= 0 and (lost == "resume" or _is_over(s, r, lost)):
             request["done_tokens"] += int(place["offset"]) + made - int(place["prompt"])
 
 

@@ -62,9 +62,8 @@ def come_back(s: State, place: int, r: int, blocks: int) -> None:
 
 @compiled_apart
 def leave(s: State, place: int, r: int, blocks: int) -> None:
-    """Request r, the first of the place, leaves it to be served."""
+    """Request r, the first of the place, leaves it."""
     row = line_of(s, place, r)
-    charge(s, place, r)
     lines.pop(s.queues, s.requests, row)
     s.queues[row]["blocks"] -= blocks
     s.queues[place]["length"] -= 1

@@ -42,10 +42,21 @@ def first(s: State, place: int) -> int:
     return int(lines.head(s.queues, s.requests, place))
 
 
+@compiled_apart
+def turn_away(s: State, place: int, r: int, blocks: int) -> None:
+    """Request r, which is first, leaves with its blocks, and is not served."""
+    if s.queues[place]["lines"] > 0:
+        orders.leave(s, place, r, blocks)
+    else:
+        lines.pop(s.queues, s.requests, place)
+    count(s, place, r, blocks, -1)
+
+
 @compiled
 def pop_front(s: State, place: int, r: int, blocks: int) -> None:
-    """Request r, which is first, leaves with its blocks."""
+    """Request r, which is first, leaves with its blocks, to be served."""
     if EXTRAS and s.queues[place]["lines"] > 0:
+        orders.charge(s, place, r)
         orders.leave(s, place, r, blocks)
     else:
         lines.pop(s.queues, s.requests, place)
@@ -111,3 +122,18 @@ def full(s: State, place: int, r: int) -> bool:
     if EXTRAS and queue["lines"] > 0:
         return bool(orders.class_full(s, place, r))
     return False
+
+
+def lines_of(s: State, place: int) -> slice:
+    """The rows of the lines at a place; none where it is one line."""
+    first_row = int(s.queues[place]["line0"])
+    return slice(first_row, first_row + int(s.queues[place]["lines"]))
+
+
+def forget(s: State, place: int) -> None:
+    """Nobody has ever waited at a place: what its lines have had, and how long waits were, is not known."""
+    rows = lines_of(s, place)
+    s.queues["tag"][rows] = s.queues["clock"][rows] = 0.0
+    queue = s.queues[place]
+    queue["least_wait_s"] = queue["until_s"] = 0.0
+    queue["overloaded"] = 0

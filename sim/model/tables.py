@@ -110,7 +110,7 @@ CALL = np.dtype(
         ("link_s", "f8"),  # its KV cache has crossed the link
         ("token_due_s", "f8"),  # a token is late: the client gives up
         ("retry_s", "f8"),  # its client sends it again
-        ("backoff_s", "f8"),  # the pause that went before this attempt
+        ("backoff_s", "f8"),  # as last drawn: the pause after this attempt, or, while none is known, before it
         ("left_s", "f8"),  # when it left its replica for nothing, or was turned away at the door; else NaN
         ("timer", "i4"),  # its place in the heap of timers
         ("first", "i4"),  # row of the first attempt: itself, or an earlier row
@@ -121,7 +121,7 @@ CALL = np.dtype(
         ("waits", "i4"),  # how many of those that it follows are not over
         ("session", "i4"),  # number of its conversation or user
         ("cached_tokens", "i4"),  # as drawn
-        ("prefilled", "i4"),  # prompt tokens computed for it when it left its replica unanswered
+        ("prefilled", "i4"),  # prompt tokens computed for it when it left its replica, or that failed, unanswered
         ("attempt", "i2"),  # 1 for the first, and for copies of it that hedge
         ("copy", "i2"),  # of a copy: which one
         ("hedged", "i2"),  # copies of it sent so far

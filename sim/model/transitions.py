@@ -154,6 +154,7 @@ def stand_in_line(s: State, pool_row: int, r: int, over_row: int, now_s: float) 
     if pool["central"] == 1 and orders.precedes(s, pool_row, r):
         row = place_at_once(s, pool_row, r, over_row, now_s)
     if row != NONE:
+        orders.charge(s, pool_row, r)
         enqueue(s, row, r, over_row, now_s)
     elif queues.full(s, pool_row, r):
         admission.turn_away(s, pool_row, r, now_s)

@@ -73,7 +73,7 @@ def merged_links(parts: Sequence[Links | None], counts: Sequence[int], order: ND
     def column(name: str) -> Any:
         return np.concatenate([getattr(links, name) for links, _, _ in all_])[order]
 
-    then = [np.where(links.then < 0, NOBODY, own[np.maximum(links.then, 0)]) for links, own, _ in all_ if len(own)]
+    then = [np.where(links.then < 0, NOBODY, own[np.maximum(links.then, 0)]) for links, own, _ in all_]
     session = [np.where(links.session < 0, NOBODY, links.session + before) for links, _, before in all_]
     return Links(
         then=np.concatenate(then)[order].astype(np.int32),

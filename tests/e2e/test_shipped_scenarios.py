@@ -15,13 +15,16 @@ NAMES = [name for name in catalogue.names(catalogue.SCENARIOS) if name != "trace
 SHORTER = {"autoscale-hpa": "12h", "autoscale-keda-zero": "36h", "autoscale-predictive": "2d", "spot-mix": "14h"}
 """Horizons that hold what these are about; whole, every row of theirs is looked at on the page of autoscaling."""
 
+GIVE_UP = ("retry-storm",)
+"""Scenarios whose clients do not wait for ever; what becomes of these has tests of its own."""
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs_and_serves_everybody(name: str) -> None:
     result = simulate(load(name, [f"horizon={SHORTER[name]}"] if name in SHORTER else []))
     summary = result.summary()
     assert summary["requests"]["arrived"] > 1000
-    assert summary["requests"]["completed"] == summary["requests"]["arrived"]
+    assert (summary["requests"]["completed"] == summary["requests"]["arrived"]) == (name not in GIVE_UP)
     assert name == "mmc" or summary["cost"]["total_usd"] > 0
     json.dumps(summary, allow_nan=False)
 

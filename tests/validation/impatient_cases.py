@@ -1,4 +1,4 @@
-"""Reference cases whose clients give up, or come back: Erlang A, a wave with abandonment, Bernoulli feedback."""
+"""Reference cases whose clients give up while they wait: Erlang A, and a wave with abandonment."""
 
 from __future__ import annotations
 
