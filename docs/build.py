@@ -50,7 +50,7 @@ _FENCE = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 
-BASE = {
+BASE: dict[str, Any] = {
     "name": "page",
     "horizon": "10m",
     "workload": {
