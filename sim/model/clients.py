@@ -29,7 +29,7 @@ def first_token_seen(s: State, r: int, at_s: float) -> bool:
     return bool(s.calls[r]["answering"] == 1 or s.requests[r]["first_token_s"] <= at_s)
 
 
-@compiled_apart
+@compiled
 def due_s(s: State, r: int) -> float:
     """When something will next happen to request r of its own accord; inf: never."""
     call = s.calls[r]
@@ -68,14 +68,7 @@ def arm(s: State, r: int) -> None:
     timers.set_to(s, r, due_s(s, r))
 
 
-@compiled_apart
-def started(s: State, r: int) -> None:
-    """Request r has got a seat for the first time: its client's patience is not tried any more."""
-    if s.calls[r]["timer"] != NONE:
-        arm(s, r)
-
-
-@compiled_apart
+@compiled
 def sending(s: State, r: int) -> None:
     """Request r is sent now: it earns its part of a retry."""
     call = s.calls[r]
@@ -87,7 +80,7 @@ def sending(s: State, r: int) -> None:
         s.run[0]["asked"] = 1
 
 
-@compiled_apart
+@compiled
 def deadline_s(s: State, r: int, client_s: float) -> float:
     """The deadline that an answer at `client_s` misses, the first of them; inf: it is in time."""
     call = s.calls[r]

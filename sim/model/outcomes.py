@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sim.model import clients, lines
+from sim.model import clients, lines, timers
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import ABANDONED, COMPLETED, FAILED, REJECTED, TIMED_OUT, UNFINISHED, State
 
@@ -49,7 +49,11 @@ def finish_call(s: State, r: int, client_s: float, now_s: float) -> None:
         request["finish_s"] = client_s
     if request["first_token_s"] > request["finish_s"]:
         request["first_token_s"] = math.nan  # its client has not seen it
-    clients.over(s, r, now_s, float(request["finish_s"]))
+    call = s.calls[r]
+    if request["outcome"] == COMPLETED and call["thens"] == 0 and call["twin"] == r:
+        timers.drop(s, r)  # as nearly all are: nothing follows
+    else:
+        clients.over(s, r, now_s, float(request["finish_s"]))
     answer(s, r)
 
 

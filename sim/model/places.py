@@ -39,6 +39,7 @@ def queue_table(
         count = {"priority": ranks * wide, "weighted_fair": groups, "fcfs": wide}[spec.order]
         if count == 1 and not spec.class_limits and spec.shed not in ("load", "estimated_wait"):
             continue
+        pools["booked"][make] = bool(spec.class_limits) or spec.shed in ("load", "estimated_wait")
         pools["rank_lines"][make] = wide if spec.order == "priority" else 0
         pools["group_lines"][make] = spec.order == "weighted_fair"
         pools["tenant_lines"][make] = spec.fair_tenants

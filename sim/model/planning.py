@@ -8,7 +8,6 @@ from sim.model import (
     admission,
     batching,
     cancelling,
-    clients,
     gaps,
     heaps,
     memory,
@@ -213,8 +212,6 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
     if math.isnan(request["start_s"]):
         request["start_s"] = now_s
         request["cached_tokens"] = cached
-        if EXTRAS and s.run[0]["calls"] == 1:
-            clients.started(s, r)
     if EXTRAS and pool["shed"] == admission.ESTIMATED_WAIT:
         admission.started(s, int(pool["home"]), now_s)
     return seat

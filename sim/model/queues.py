@@ -89,7 +89,7 @@ def count(s: State, place: int, r: int, blocks: int, sign: int) -> None:
     queue = s.queues[place]
     queue["blocks"] += sign * blocks
     queue["tokens"] += sign * s.requests[r]["prompt_tokens"]
-    if EXTRAS and queue["lines"] > 0:
+    if EXTRAS and queue["lines"] > 0 and s.pools[queue["home"]]["booked"] == 1:
         orders.book(s, place, r, sign)
 
 
@@ -97,7 +97,7 @@ def count(s: State, place: int, r: int, blocks: int, sign: int) -> None:
 def ahead(s: State, place: int, r: int) -> tuple[int, int]:
     """How many of those who wait would go before request r, and the blocks of KV memory that they will need."""
     queue = s.queues[place]
-    if EXTRAS and queue["lines"] > 0:
+    if EXTRAS and queue["lines"] > 0 and queue["length"] > 0:
         return orders.ahead(s, place, r)
     return int(queue["length"]), int(queue["blocks"])
 

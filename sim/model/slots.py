@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.model import admission, clients, heaps, memory, meters, outcomes, queues, seats
+from sim.model import admission, heaps, memory, meters, outcomes, queues, seats
 from sim.model.compiled import compiled
 from sim.model.tables import COMPLETED, State
 
@@ -35,8 +35,6 @@ def take(s: State, row: int, r: int, now_s: float) -> None:
     heaps.push(s.heaps, s.seats, replica, heaps.SPARE * int(pool["seats"]), seat)
     if math.isnan(request["start_s"]):
         request["start_s"] = now_s
-        if EXTRAS and s.run[0]["calls"] == 1:
-            clients.started(s, r)
     if math.isnan(request["first_token_s"]):  # else it goes on where another replica left off
         request["first_token_s"] = now_s + request["first_service_s"] + pool["overhead_s"]
     replica["wake_s"] = heaps.next_stop(s.heaps, s.seats, replica)

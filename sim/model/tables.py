@@ -260,6 +260,7 @@ POOL = np.dtype(
         ("group_lines", "i8"),  # the same for classes
         ("tenant_lines", "i8"),  # and tenants
         ("ranks", "i8"),  # levels that there are
+        ("booked", "i8"),  # 1: who waits is counted by class and level, for limits or for shedding
         ("level0", "i8"),  # rows of the queue table that count who waits anywhere in the pool, by level
         ("shed", "i8"),  # what makes it turn requests away (see admission)
         ("retry_after_s", "f8"),  # what a rejection tells

@@ -26,7 +26,7 @@ def first(s: State) -> int:
     return 0 + int(s.heaps[s.run[0]["timer0"]]["request"])  # 64 bits wide, as requests are elsewhere
 
 
-@compiled_apart
+@compiled
 def set_to(s: State, r: int, at_s: float) -> None:
     """The next thing happens to request r at `at_s`; inf: nothing does."""
     run = s.run[0]
@@ -38,14 +38,24 @@ def set_to(s: State, r: int, at_s: float) -> None:
         run["timers"] += 1
         rise(s, place, at_s, r)
     elif at_s == math.inf:
-        s.calls[r]["timer"] = NONE
-        run["timers"] -= 1
-        size = int(run["timers"])
-        if place < size:  # the last entry takes its place
-            last = s.heaps[run["timer0"] + size]
-            settle(s, place, float(last["key"]), 0 + int(last["request"]))
+        drop(s, r)
     else:
         settle(s, place, at_s, r)
+
+
+@compiled_apart
+def drop(s: State, r: int) -> None:
+    """Nothing happens to request r of its own accord any more."""
+    run = s.run[0]
+    place = int(s.calls[r]["timer"])
+    if place == NONE:
+        return
+    s.calls[r]["timer"] = NONE
+    run["timers"] -= 1
+    size = int(run["timers"])
+    if place < size:  # the last entry takes its place
+        last = s.heaps[run["timer0"] + size]
+        settle(s, place, float(last["key"]), 0 + int(last["request"]))
 
 
 @compiled_apart

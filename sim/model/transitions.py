@@ -86,23 +86,13 @@ def submit(s: State, r: int, over_row: int, now_s: float) -> None:
     if EXTRAS and s.pools[s.requests[r]["pool"]]["spill_to"] != NONE:
         s.requests[r]["pool"] = spill.over(s, r, over_row, now_s)
     if EXTRAS and s.run[0]["calls"] == 1:
-        submit_call(s, r, over_row, now_s)
-    elif EXTRAS and admission.refused(s, r, now_s) != admission.WELCOME:
+        clients.sending(s, r)
+    if EXTRAS and admission.refused(s, r, now_s) != admission.WELCOME:
         admission.send_back(s, r, now_s)
     else:
         enter(s, r, over_row, now_s)
-
-
-@compiled_apart
-def submit_call(s: State, r: int, over_row: int, now_s: float) -> None:
-    """A client that does more than wait sends request r: it waits no longer than it will."""
-    clients.sending(s, r)
-    if admission.refused(s, r, now_s) == admission.WELCOME:
-        enter_apart(s, r, over_row, now_s)
-    else:
-        admission.send_back(s, r, now_s)
-    if s.requests[r]["outcome"] == UNFINISHED:
-        clients.arm(s, r)
+    if EXTRAS and s.run[0]["calls"] == 1 and s.requests[r]["outcome"] == UNFINISHED:
+        clients.arm(s, r)  # it waits no longer than its client will
 
 
 @compiled_apart
