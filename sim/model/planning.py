@@ -11,6 +11,7 @@ from sim.model import (
     gaps,
     heaps,
     memory,
+    orders,
     pace,
     preemption,
     prefix,
@@ -120,12 +121,12 @@ def fill(s: State, row: int, now_s: float) -> None:
 def admit_ahead(s: State, row: int, now_s: float) -> None:
     """Let in who joins the iteration after the next, which has been decided.
 
-    Where all wait in one line, all that fit come in: the batch serves them in the order of the line. Where others may
-    still go before them, no more than that iteration has tokens for.
+    Where all wait in one line, all that fit come in: the batch prefills them in the order of the line. Where others may
+    still go before them, no more come in than that iteration has tokens for, as in vLLM.
     """
-    most = int(s.pools[s.replicas[row]["pool"]]["max_batched_tokens"])
-    bounded = EXTRAS and s.queues[len(s.pools) + row]["lines"] > 0
-    budget = tokens_left(s, row) if bounded else most
+    pool = s.pools[s.replicas[row]["pool"]]
+    bounded = EXTRAS and (pool["order"] != orders.FCFS or pool["fair"] == 1)
+    budget = tokens_left(s, row) if bounded else int(pool["max_batched_tokens"])
     while budget > 0:
         seat = admit(s, row, budget, now_s)
         if seat == NONE:
