@@ -8,6 +8,7 @@ from sim.model import (
     admission,
     batching,
     cancelling,
+    clients,
     gaps,
     heaps,
     memory,
@@ -59,6 +60,8 @@ def plan(s: State, row: int, now_s: float) -> None:
     if replica["idle_blocks"] > 0:
         prefix.trim(s, row)
     fill(s, row, now_s)
+    if EXTRAS and replica["hopes"] != NONE:
+        clients.settle_hopes(s, row)
     if replica["changed"] == 1:
         replica["changed"] = 0
         replica["noted_blocks"] = replica["blocks"]
