@@ -17,6 +17,8 @@ from sim.config.tree import Node, Path, Place
 from sim.config.units import shown
 
 SHOWN_MAX = 50
+_FEW = 8
+"""More keys than this are not listed: the page of keys does it better."""
 
 # Steps that pydantic adds to a location for its own wrappers, not for anything in the file.
 _WRAPPER = re.compile(
@@ -64,6 +66,8 @@ class _Walked:
     """The model whose field the last step is."""
     of_key: bool
     """The finding is about a key of a mapping, not its value."""
+    kind: Any
+    """The annotation of what is there."""
 
 
 def _spots(detail: ErrorDetails, root: Node, model: type[BaseModel]) -> Iterator[_Spot]:
@@ -151,7 +155,7 @@ def _walk(loc: Iterable[str | int], root: Node, model: type[BaseModel]) -> _Walk
         child = node.child(key) if node is not None else None
         path.append(key)
         node = child
-    return _Walked(tuple(path), tuple(parents), owner, of_key)
+    return _Walked(tuple(path), tuple(parents), owner, of_key, _bare(kind))
 
 
 def _below(kind: Any, step: str | int) -> tuple[type[BaseModel] | None, Any, str | int]:
@@ -224,7 +228,7 @@ def _message(detail: ErrorDetails, where: _Walked) -> str:
         words, name = _LIMITS[code]
         return f"must be {words} {context[name]}{got}"
     if code in _SHAPES:
-        return f"must be {_SHAPES[code]}{got}"
+        return f"must be {_SHAPES[code]}{got}{_few_keys(where)}"
     # Whatever else pydantic may find: its sentence, without its jargon.
     text = re.sub(r"^(Input|Value|Field|List|Dictionary|Tuple) should (be|have) ?", r"must \2 ", detail["msg"])
     return f"{text[:1].lower()}{text[1:]}{got}"
@@ -247,6 +251,17 @@ _SHAPES = {
     **dict.fromkeys(("model_type", "model_attributes_type", "dict_type", "mapping_type"), "a mapping (key: value)"),
     "none_required": "left out",
 }
+
+
+def _few_keys(where: _Walked) -> str:
+    """What a mapping that is not one yet holds, where that is little enough to say: its kinds, or its keys."""
+    if not _is_class(where.kind, BaseModel):
+        return ""
+    kinds = _kinds(where)
+    if kinds.count(",") > 1:
+        return f"; give a 'kind'{kinds}" if kinds.count(",") <= _FEW else ""
+    known = [info.alias or name for name, info in where.kind.model_fields.items()]
+    return f"; its keys: {', '.join(known)}" if len(known) <= _FEW else ""
 
 
 def _not_one_of(context: Mapping[str, Any], value: object) -> str:

@@ -119,11 +119,12 @@ def unfitting(scenario: Scenario) -> Problems:
     )
     for what, key, known in both:
         named = carried(scenario, what)
-        found += _unknown(scenario, named, key, known)
+        unknown = _unknown(scenario, named, key, known)
+        found += unknown
         there = {name or (DEFAULT if key == "class" else None) for name in named.values()} - {None}
         many = "classes" if key == "class" else "tenants"
         for name in known:
-            if name not in there:
+            if name not in there and not unknown:  # else it may be the one that was meant
                 told = f"no stream carries it: no request is ever of it; give a stream '{key}: {name}'"
                 found.append(((many, name), told))
         found += _promises_nobody(scenario, what, key, there if any(named.values()) or known else set())

@@ -12,8 +12,17 @@ from sim.config.units import AMOUNT, COUNT, Duration, PositiveDuration, Positive
 __all__ = ["AnyRetry", "ExponentialRetry", "FixedRetry", "Hedge"]
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-_Attempts = Annotated[int, COUNT.between(2, 1000)]
+_MOST_ATTEMPTS = 1000
 Failure = Literal["rejected", "timed_out", "failed", "abandoned"]
+
+
+def _twice(attempts: int) -> int:
+    if attempts < 2:
+        raise said(f"counts the first time too, so it must be at least 2; got {attempts} (for one, leave this out)")
+    return attempts
+
+
+_Attempts = Annotated[int, COUNT.between(1, _MOST_ATTEMPTS), AfterValidator(_twice)]
 
 
 def _some(outcomes: tuple[Failure, ...]) -> tuple[Failure, ...]:

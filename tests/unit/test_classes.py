@@ -115,7 +115,6 @@ PROMISE = {"metric": "ttft", "under": "1s", "share": "99%"}
             {"classes": {"paid": {}}},
             [
                 "workload.streams.a.class: no class is called 'pad'; did you mean 'paid'?",
-                "classes.paid: no stream carries it: no request is ever of it; give a stream 'class: paid'",
             ],
         ),
         (

@@ -178,11 +178,17 @@ def test_the_model_is_told_what_clients_do() -> None:
         ),
         ({"hedge": {"after": 0}}, "hedge.after: must be above 0, got 0"),
         ({"hedge": {}}, "hedge.after: is missing: without a first token for so long, a copy is sent"),
-        ({"hedge": {"after": 1, "attempts": 1}}, "hedge.attempts: must be between 2 and 1000, got 1"),
+        (
+            {"hedge": {"after": 1, "attempts": 1}},
+            "hedge.attempts: counts the first time too, so it must be at least 2; got 1 (for one, leave this out)",
+        ),
         ({"total_timeout": 0}, "total_timeout: must be above 0, got 0"),
         ({"patience": "soon"}, "patience: must be a duration, such as 90s, 5m, 24h or 250ms; got 'soon'"),
         ({"patience": {"kind": "exponental"}}, None),
-        ({"retry": {"attempts": 1}}, "retry.attempts: must be between 2 and 1000, got 1"),
+        (
+            {"retry": {"attempts": 1}},
+            "retry.attempts: counts the first time too, so it must be at least 2; got 1 (for one, leave this out)",
+        ),
         ({"retry": {}}, "retry.attempts: is missing: how often a request is sent at most, the first time included"),
         (
             {"retry": {"kind": "linear", "attempts": 2}},

@@ -99,7 +99,7 @@ slo:
         "s.yaml:19:39: slo.0.share: must be between 0 and 1, got 99; did you mean '99%'?",
         "s.yaml:20:5: slo.1.under: is missing: the limit",
         "s.yaml:20:5: slo.1.share: is missing: share of requests that must be within the limit",
-        "s.yaml:21:5: slo.2: must be a mapping (key: value); got 7",
+        "s.yaml:21:5: slo.2: must be a mapping (key: value); got 7; its keys: metric, under, share, class, tenant",
     ]
 
 
