@@ -161,6 +161,7 @@ class Doors(Batches):
         due_s = sorted(self.due(job)[0] for job in self.open_jobs)[:2]
         if len(due_s) == 2 and due_s[1] < math.inf:
             self.close_together |= 0 < due_s[1] - due_s[0] <= 1e-9 * due_s[1]
+
     # -- too late ---------------------------------------------------------------------------------------------------
 
     def too_late(self, line: Line, job: Job, now_s: float) -> bool:
