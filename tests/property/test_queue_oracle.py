@@ -68,8 +68,8 @@ def compare(seed: int, ties: bool, only: str = "") -> bool:
     return True
 
 
-KINDS = ("", "op", "", "m")
-"""Cases of everything, of priorities, of routers that remember."""
+KINDS = ("", "op", "s", "m")
+"""Cases of everything, of priorities, of load that is shed, of routers that remember."""
 
 
 @settings(max_examples=100, deadline=None)
@@ -87,6 +87,7 @@ def test_150_seeds_that_never_change(block: int) -> None:
 CAUGHT = [
     ("a new replica knows nothing of what the last one in its row had served", 28, "o"),
     ("somebody waits for the place of one who has just been admitted", 104, "op"),
+    ("somebody goes before one that has just been preempted", 2350, ""),
     ("who comes from a link to a pool for the first time has no share to give back there", 380, "op"),
     ("who never waits counts for controlled delay", 113, "s"),
     ("between two starts nobody waited for a while", 94, "s"),
@@ -106,7 +107,7 @@ def test_what_this_comparison_has_found(what: str, seed: int, only: str) -> None
 def test_the_comparison_covers_what_is_rare() -> None:
     """Each thing that queues and routers can run into happens in at least three of these cases."""
     cases: Counter[str] = Counter(dict.fromkeys(RARE, 0))
-    for seed in range(160):
+    for seed in range(240):
         case = queue_case(seed, seed % 3 == 1, KINDS[seed % 4])
         watched = Watched(case.specs, case.jobs, case.senders, case.tenants, case.horizon_s)
         watched.run(case.steps, case.lets_go)
@@ -124,7 +125,7 @@ RARE = (
         "heard later",
         "told when to come back",
     ),
-    *("spills over", "loads are old", "at its session's replica", "too much load at its session's replica"),
+    *("spills over", "loads are old", "at its session's replica"),
     "where its prompt is known",
 )
 
@@ -205,7 +206,6 @@ class Watched(Remembering):
         if spec.router == "session_affinity" and last in pool:
             best = min(pool, key=lambda other: (self.seen_load(other), other.row))
             self.seen["at its session's replica"] += machine is last and best is not last
-            self.seen["too much load at its session's replica"] += machine is not last
         if spec.router == "prefix_aware" and job.prefix:
             least = min(self.seen_load(other) for other in pool)
             self.seen["where its prompt is known"] += self.seen_load(machine) > least
