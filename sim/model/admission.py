@@ -129,7 +129,7 @@ def started(s: State, pool_row: int, now_s: float) -> None:
 def send_back(s: State, r: int, now_s: float) -> None:
     """Request r, which is refused, goes no further than the door."""
     s.run[0]["in_system"] += 1
-    outcomes.reject(s, r, now_s)
+    outcomes.reject(s, r, 0 + int(s.pools[s.requests[r]["pool"]]["silent"]), now_s)
 
 
 @compiled
@@ -164,6 +164,13 @@ def too_late(s: State, place: int, r: int, now_s: float) -> bool:
     return bool(queue["overloaded"] == 1 and waited_s > 2.0 * pool["target_s"])
 
 
+@compiled
+def at_once(s: State, place: int, r: int, now_s: float) -> None:
+    """Request r has a place as soon as it comes here: it is not judged, but how long it has waited counts."""
+    if s.pools[s.queues[place]["home"]]["shed"] == CODEL:
+        too_late(s, place, r, now_s)
+
+
 @compiled_apart
 def turn_away_first(s: State, place: int, r: int, blocks: int, now_s: float) -> None:
     """Request r, whose turn has come, leaves the queue unserved."""
@@ -182,6 +189,6 @@ def turn_away_first(s: State, place: int, r: int, blocks: int, now_s: float) -> 
 def turn_away(s: State, pool_row: int, r: int, now_s: float) -> None:
     """Request r, which has reached its pool, is rejected by it."""
     s.run[0]["retry_after_s"] = s.pools[pool_row]["retry_after_s"]
-    outcomes.reject(s, r, now_s)
+    outcomes.reject(s, r, 0 + int(s.pools[pool_row]["silent"]), now_s)
     if s.pools[pool_row]["metered"] == 1:
         meters.go(s, pool_row, now_s)

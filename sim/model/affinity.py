@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sim.model import batching, memory, prefix, stale, transfer
 from sim.model.compiled import compiled, compiled_apart
-from sim.model.tables import NONE, State
+from sim.model.tables import COMPLETED, NONE, State
 
 
 @compiled_apart
@@ -49,7 +49,9 @@ def served(s: State, pool_row: int, r: int) -> int:
     replica = s.replicas[row]
     pool = s.pools[replica["pool"]]
     # a replica that opened after the answer only has the row of the one that gave it
-    ended_s = s.requests[before]["finish_s"] - pool["overhead_s"]
+    ended_s = float(s.requests[before]["finish_s"])
+    if s.requests[before]["outcome"] == COMPLETED:
+        ended_s -= pool["overhead_s"]
     if pool["home"] == pool_row and replica["ready"] == 1 and replica["ready_s"] <= ended_s:
         return row
     return NONE

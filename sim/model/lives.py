@@ -7,6 +7,7 @@ made of transitions that are, and a user would wait seconds for each.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 from sim.model import (
@@ -15,6 +16,7 @@ from sim.model import (
     gaps,
     memory,
     meters,
+    orders,
     outcomes,
     pace,
     planning,
@@ -77,6 +79,9 @@ def drain_replica(s: State, row: int, now_s: float, redirect: bool) -> bool:
     if redirect:
         _redirect(s, row, now_s)
     _offer(s, row, now_s)
+    queues.left_unserved(s, len(s.pools) + row)
+    if s.replicas[row]["hopes"] != NONE:
+        clients.settle_hopes(s, row)
     _release(s, now_s)
     return is_empty(s, row)
 
@@ -136,9 +141,12 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
         for _ in range(leaving):
             meters.go(s, int(make["home"]), now_s)
     if lost != "fail":
-        _send_again(s, [*here, *sent], now_s)
+        _send_again(s, [*here, *sent], now_s, sent if lost == "resume" else [])
     if was_ready:
         _offer(s, row, now_s)
+    queues.left_unserved(s, len(s.pools) + row)
+    if replica["hopes"] != NONE:
+        clients.settle_hopes(s, row)
     _release(s, now_s)
     return len(here) + len(sent)
 
@@ -342,8 +350,11 @@ def _go_on(s: State, r: int) -> None:
         request["handed"] = transfer.STARTS_OVER
 
 
-def _send_again(s: State, requests: list[int], now_s: float) -> None:
-    """Requests in their order go to the pool that is to serve them: to the head of its own queue if it has one."""
+def _send_again(s: State, requests: list[int], now_s: float, new: Sequence[int] = ()) -> None:
+    """Requests in their order go to the pool that is to serve them: to the head of its own queue if it has one.
+
+    Those that are `new` there have taken nothing of a share that they could give back.
+    """
     run = s.run[0]
     heads: dict[int, list[int]] = {}
     for r in requests:
@@ -358,6 +369,8 @@ def _send_again(s: State, requests: list[int], now_s: float) -> None:
         pool = s.pools[pool_row]
         for r in reversed(rows):
             queues.push_front(s, pool_row, r, memory.needed(pool, s.requests[r]))
+            if r in new and s.queues[pool_row]["lines"] > 0:
+                s.queues[orders.line_of(s, pool_row, r)]["tag"] += orders.cost(s, pool_row, r)
             if pool["metered"] == 1:
                 meters.come(s, pool_row, r, now_s)
         if pool["batching"] == 1:

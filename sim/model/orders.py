@@ -165,6 +165,17 @@ def book(s: State, place: int, r: int, sign: int) -> None:
 
 
 @compiled_apart
+def left_unserved(s: State, place: int) -> None:
+    """If nobody waits in the pool of this place now, others will not have waited all the time since the last start."""
+    pool_row = int(s.queues[place]["home"])
+    pool = s.pools[pool_row]
+    for row in range(pool["level0"], pool["level0"] + pool["ranks"]):
+        if s.queues[row]["length"] > 0:
+            return
+    pool["backlog"] = 0
+
+
+@compiled_apart
 def class_full(s: State, place: int, r: int) -> bool:
     """Whether there are as many of request r's class here as may be."""
     queue = s.queues[place]

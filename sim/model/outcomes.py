@@ -47,7 +47,7 @@ def finish_call(s: State, r: int, client_s: float, now_s: float) -> None:
     else:
         request["outcome"] = COMPLETED
         request["finish_s"] = client_s
-    if request["first_token_s"] > request["finish_s"]:
+    if request["outcome"] != COMPLETED and request["first_token_s"] > request["finish_s"]:
         request["first_token_s"] = math.nan  # its client has not seen it
     call = s.calls[r]
     if request["outcome"] == COMPLETED and call["thens"] == 0 and call["twin"] == r:
@@ -67,28 +67,35 @@ def in_vain(s: State, r: int, now_s: float) -> None:
 
 
 @compiled
-def reject(s: State, r: int, now_s: float) -> None:
-    """Request r is turned away at once; after its prefill, if the pool that decodes has no place for it."""
+def reject(s: State, r: int, silent: int, now_s: float) -> None:
+    """Request r is turned away at once; after its prefill, if the pool that decodes has no place for it.
+
+    `silent`: 1 if nobody tells its client. It hears of it when the next of its timeouts is over, if it has any; what
+    it does then, and that it may send the next one that it held back, is settled now.
+    """
     request = s.requests[r]
     request["outcome"] = REJECTED
     if not math.isnan(request["start_s"]):
         request["finish_s"] = now_s
     gone(s)
     if EXTRAS and s.run[0]["calls"] == 1:
-        reject_call(s, r, now_s)
+        reject_call(s, r, silent, now_s)
     answer(s, r)
 
 
 @compiled_apart
-def reject_call(s: State, r: int, now_s: float) -> None:
+def reject_call(s: State, r: int, silent: int, now_s: float) -> None:
     """The client of a rejected request hears of it: at once, or when it would have given up, if nobody tells it."""
     request = s.requests[r]
     call = s.calls[r]
     heard_s = now_s
     if math.isnan(request["start_s"]):
         call["left_s"] = now_s
-    if s.pools[request["pool"]]["silent"] == 1:
-        limit_s = float(request["arrival_s"] + min(call["total_timeout_s"], call["first_token_timeout_s"]))
+    if silent == 1 and call["beaten"] == 0:
+        limit_s = min(float(request["arrival_s"] + call["total_timeout_s"]), float(call["token_due_s"]))
+        first_s = float(request["arrival_s"] + call["first_token_timeout_s"])
+        if first_s < limit_s and not clients.first_token_seen(s, r, first_s):
+            limit_s = first_s
         if now_s < limit_s < math.inf:
             heard_s = limit_s
     if heard_s > request["arrival_s"]:

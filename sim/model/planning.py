@@ -8,6 +8,7 @@ from sim.model import (
     admission,
     batching,
     cancelling,
+    clients,
     gaps,
     heaps,
     memory,
@@ -58,6 +59,8 @@ def plan(s: State, row: int, now_s: float) -> None:
     if replica["idle_blocks"] > 0:
         prefix.trim(s, row)
     fill(s, row, now_s)
+    if EXTRAS and replica["hopes"] != NONE:
+        clients.settle_hopes(s, row)
     if replica["changed"] == 1:
         replica["changed"] = 0
         replica["noted_blocks"] = replica["blocks"]
@@ -104,13 +107,34 @@ def fill(s: State, row: int, now_s: float) -> None:
     ):
         budget -= give(s, seat, budget)
         seat = 0 + int(s.seats[seat]["newer"])
-    while ahead or budget > 0:
-        seat = admit(s, row, int(pool["max_batched_tokens"]) if ahead else budget, now_s)
+    if ahead:
+        admit_ahead(s, row, now_s)
+        budget = 0
+    while budget > 0:
+        seat = admit(s, row, budget, now_s)
         if seat == NONE:
             break
-        if not ahead and seat != REFUSED:
+        if seat != REFUSED:
             budget -= give(s, seat, budget)
     replica["prefilled"] += step["step_prompt_tokens"]
+
+
+@compiled
+def admit_ahead(s: State, row: int, now_s: float) -> None:
+    """Let in who joins the iteration after the next, which has been decided.
+
+    Where all wait in one line, all that fit come in: the batch serves them in the order of the line. Where others may
+    still go before them, no more than that iteration has tokens for.
+    """
+    most = int(s.pools[s.replicas[row]["pool"]]["max_batched_tokens"])
+    bounded = EXTRAS and s.queues[len(s.pools) + row]["lines"] > 0
+    budget = tokens_left(s, row) if bounded else most
+    while budget > 0:
+        seat = admit(s, row, budget, now_s)
+        if seat == NONE:
+            break
+        if bounded and seat != REFUSED:
+            budget -= max(int(s.seats[seat]["left"]), 1)
 
 
 @compiled

@@ -80,7 +80,15 @@ def take_out(s: State, place: int, r: int, blocks: int) -> bool:
     s.queues[line]["head"] = before  # those passed over need not be looked at again
     s.queues[line]["length"] -= 1
     count(s, place, r, blocks, -1)
+    left_unserved(s, place)
     return before == r
+
+
+@compiled
+def left_unserved(s: State, place: int) -> None:
+    """Somebody has left here and was not served: it may be that nobody waits in the pool any more."""
+    if s.queues[place]["lines"] > 0:
+        orders.left_unserved(s, place)
 
 
 @compiled

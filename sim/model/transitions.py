@@ -124,8 +124,10 @@ def enter(s: State, r: int, over_row: int, now_s: float) -> None:
     if asks and not batching.has_room(s, row, r, now_s, row <= over_row):
         row = NONE
     if row != NONE:
-        if EXTRAS and pool["fair"] == 1 and pool["central"] == 1:
-            orders.charge(s, pool_row, r)
+        if EXTRAS and pool["central"] == 1:
+            admission.at_once(s, pool_row, r, now_s)
+            if pool["fair"] == 1:
+                orders.charge(s, pool_row, r)
         enqueue(s, row, r, over_row, now_s)
     elif EXTRAS and s.queues[pool_row]["lines"] > 0:
         stand_in_line(s, pool_row, r, over_row, now_s)
@@ -144,6 +146,7 @@ def stand_in_line(s: State, pool_row: int, r: int, over_row: int, now_s: float) 
     if pool["central"] == 1 and orders.precedes(s, pool_row, r):
         row = place_at_once(s, pool_row, r, over_row, now_s)
     if row != NONE:
+        admission.at_once(s, pool_row, r, now_s)
         orders.charge(s, pool_row, r)
         enqueue(s, row, r, over_row, now_s)
     elif queues.full(s, pool_row, r):
@@ -192,13 +195,17 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
     replica["outstanding"] += 1
     replica["tokens"] += request["prompt_tokens"]
     if pool["batching"] == 0 and room:
-        if EXTRAS and pool["fair"] == 1 and pool["central"] == 0:
-            orders.charge(s, line, r)
+        if EXTRAS and pool["central"] == 0:
+            admission.at_once(s, line, r, now_s)
+            if pool["fair"] == 1:
+                orders.charge(s, line, r)
         slots.settle(replica, now_s)
         slots.take(s, row, r, now_s)
         touch(s, row)
     else:
         queues.push_back(s, line, r, blocks)
+        if EXTRAS and room and s.run[0]["calls"] == 1:
+            clients.hope(s, row, r)
         if pool["batching"] == 1 and ((room and waiting == 0) or queues.comes_first(s, line, r)):
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
@@ -252,8 +259,11 @@ def wake(s: State, row: int, now_s: float) -> None:
                 dispatch(s, pool_row, row, row, now_s)
         planning.plan(s, row, now_s)
         made_room = s.run[0]["prefix_ids"] > 0 or s.pools[pool_row]["cancels"] == 0
+        if EXTRAS and s.pools[pool_row]["preemptive"] == 1:
+            made_room = True
         if made_room and s.pools[pool_row]["central"] == 1 and s.queues[pool_row]["length"] > 0:
-            # who was admitted shares blocks with others, or nobody wanted one that was preempted: room for one more
+            # who was admitted shares blocks with others, or is outranked by one who waits, or nobody wanted one that
+            # was preempted: room for one more
             routing.refresh(s, row, now_s)
             dispatch(s, pool_row, len(s.replicas), row, now_s)
     else:

@@ -2,7 +2,7 @@
 
 A request is judged when its client sends it: first by its tenant's buckets, which must hold enough for it, then by its
 pool; it is charged to its tenant if both let it in. Controlled delay judges those who have never been served, when it
-is their turn; those who never wait count as having waited for nothing.
+is their turn. Who has a place as soon as it comes is not judged, but its wait counts as the others' do.
 """
 
 from __future__ import annotations
@@ -138,11 +138,29 @@ class Doors(Batches):
         super().serve(machine, job, now_s)
         self.takes_seat(job, machine.pool, now_s)
 
-    def look_for_ties(self, times_s: list[float]) -> None:
-        """Also what there is to see between two events."""
-        super().look_for_ties(times_s)
+    def leaves(self, job: Job, now_s: float) -> None:
+        super().leaves(job, now_s)
+        self.nobody_waits()
+
+    def drain(self, machine: Machine, redirect: bool, now_s: float) -> None:
+        super().drain(machine, redirect, now_s)
+        self.nobody_waits()
+
+    def close(self, machine: Machine, retry: bool, now_s: float, resume: bool = False) -> None:
+        super().close(machine, retry, now_s, resume)
+        self.nobody_waits()
+
+    def nobody_waits(self) -> None:
+        """Who waited has left unserved: if it was the last, others have not waited all along."""
         for pool, pace in enumerate(self.paces):
             pace.all_along &= bool(self.waiting(pool))
+
+    def look_for_ties(self, times_s: list[float]) -> None:
+        """Two that are due together count, too."""
+        super().look_for_ties(times_s)
+        due_s = sorted(self.due(job)[0] for job in self.open_jobs)[:2]
+        if len(due_s) == 2 and due_s[1] < math.inf:
+            self.close_together |= 0 < due_s[1] - due_s[0] <= 1e-9 * due_s[1]
 
     # -- too late ---------------------------------------------------------------------------------------------------
 
@@ -184,7 +202,7 @@ class Doors(Batches):
         if math.isnan(job.start_s):
             job.left_s = now_s
         if self.specs[pool].silent:
-            gives_up_s = min(at_s for at_s, outcome in self.limits(job) if outcome == "timed_out")
+            gives_up_s = min((at_s for at_s, what in self.limits(job) if what == "timed_out"), default=math.inf)
             heard_s = gives_up_s if now_s < gives_up_s < math.inf else now_s
         if heard_s > job.arrival_s or not math.isnan(job.start_s):
             job.finish_s = heard_s

@@ -1,8 +1,8 @@
 """Those who wait at one place of the naive model, a pool's or a replica's, and which of them goes first.
 
-A place is one line, or has one for each level, class or tenant. In a line whoever comes later stands behind; of the heads
-of lines the most urgent goes first, of equals the one whose line is furthest behind its share, then that of the first
-line.
+A place is one line, or has one for each level, class or tenant. In a line whoever comes later stands behind; of the
+heads of lines the most urgent goes first, of equals the one whose line is furthest behind its share, then that of the
+first line.
 
 Shares are start-time fair queueing: a line's tag is where the service of its head begins on the scale of what lines of
 its level have had, each by its weight; the clock of a level is the tag of the last that left here to be served. A line

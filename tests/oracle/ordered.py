@@ -1,8 +1,9 @@
 """Queues of the naive model that have an order: who is served first, who gives way, who finds no room.
 
-Priorities, shares and limits are told in `lines`. Where queues are preemptive, who outranks somebody that is served takes
-the place of the lowest level there, of these of the last that came in: in a slot when it comes (also when it comes once
-more), in a batch at the next boundary (`batches`). Whoever goes first of all, and gets a place in one of these ways,
+Priorities, shares and limits are told in `lines`. Where queues are preemptive, who outranks somebody that is served
+takes the place of the lowest level there, of these of the last that came in: in a slot when it comes (also when it
+comes once more), in
+a batch at the next boundary (`batches`). Whoever goes first of all, and gets a place in one of these ways,
 needs no room to wait. In a central queue a replica is asked only if nobody who goes before is on the way to its batch.
 """
 
@@ -57,8 +58,7 @@ class Ordered(Naive):
         elif isinstance(goes_to, Machine):
             if spec.central:
                 line.charge(job)
-            if spec.central or (not spec.batching and (self.room(goes_to, job) or self.displaces(goes_to, job, now_s))):
-                self.waited(line if spec.central else self.own(goes_to), job, now_s)
+                self.waited(line, job, now_s)
             self.join(goes_to, job, now_s)
         else:
             line.come(job)
@@ -139,6 +139,7 @@ class Ordered(Naive):
         if len(machine.batch) < machine.spec.seats:
             if not central:
                 own.charge(job)
+                self.waited(own, job, now_s)
             self.serve(machine, job, now_s)
         else:
             own.come(job)

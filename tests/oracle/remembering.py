@@ -1,8 +1,8 @@
 """Routers of the naive model that remember or see old loads, and pools that spill over.
 
 A router with old loads reads them all at 0, `refresh_s`, twice that and so on, before anything else of that instant;
-what opens later is seen with nothing. It adds what it has sent since, if it counts that. Where a session was last is the
-replica that its last request had come to, answered or not.
+what opens later is seen with nothing. It adds what it has sent since, if it counts that. Where a session was last is
+the replica that its last request had come to, answered or not.
 """
 
 from __future__ import annotations

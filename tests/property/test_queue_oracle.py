@@ -1,4 +1,4 @@
-"""Orders, limits, quotas, shedding, spill-over and routers that remember, against the naive oracle: the same to 1e-9."""
+"""Orders, limits, quotas, shedding, spill-over and routers that remember: as the naive oracle has it, to 1e-9."""
 
 from __future__ import annotations
 
