@@ -24,6 +24,7 @@ import ast
 import contextlib
 import difflib
 import io
+import itertools
 import os
 import re
 import subprocess
@@ -49,7 +50,7 @@ _FENCE = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 
-BASE = {
+BASE: dict[str, Any] = {
     "name": "page",
     "horizon": "10m",
     "workload": {
@@ -198,7 +199,7 @@ class Page:
         """Parts of a scenario as a whole one: keys of a scenario, of a stream or of a pool."""
         from sim.scenario import Pool, Scenario
 
-        whole: dict[str, Any] = {**BASE}
+        whole: dict[str, Any] = {**BASE, "pools": {**BASE["pools"]}}
         tops, pool = ({field.alias or name for name, field in kind.model_fields.items()} for kind in (Scenario, Pool))
         for key, value in said.items():
             if key in tops:
@@ -209,10 +210,27 @@ class Page:
                 whole["workload"] = said
             else:
                 whole["workload"] = {**whole["workload"], key: value}
+        whole = _named(said, whole)
         slots = whole["pools"].get("chat", {}).get("replica", {}).get("kind") == "slots"
         if slots:
             whole["pools"]["chat"] = {k: v for k, v in whole["pools"]["chat"].items() if k != "model"}
         return whole
+
+
+def _named(said: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """A scenario in which there is what parts of one name: pools of rules, streams of classes, tenants and rules."""
+    rules: list[dict[str, Any]] = said.get("routes", [])
+    if "pools" not in said:
+        whole["pools"] |= {rule["to"]: whole["pools"]["chat"] for rule in rules}
+    kinds = [*said.get("classes", ()), *(rule["class"] for rule in rules if "class" in rule)]
+    marks = [{"class": kind} for kind in dict.fromkeys(kinds)] or [{}]
+    owners = [{"tenant": name} for name in said.get("tenants", ())] or [{}]
+    streams = {"-".join((kind | owner).values()): kind | owner for kind, owner in itertools.product(marks, owners)}
+    streams |= {rule["stream"]: {} for rule in rules if "stream" in rule}
+    if whole["workload"] is BASE["workload"] and (rules or list(streams) != [""]):
+        own = BASE["workload"] | {"pool": next(iter(whole["pools"]))}
+        whole["workload"] = {"streams": {name or "any": own | stream for name, stream in streams.items()}}
+    return whole
 
 
 def pages() -> list[Path]:
@@ -223,12 +241,22 @@ def pages() -> list[Path]:
 def build(chosen: list[Path], check: bool) -> tuple[list[str], list[str]]:
     """Build pages; returns what is out of date (as differences), and the commands that were not run."""
     import facts
+    import facts_clients
     import facts_elastic
     import facts_fidelity
     import facts_overload
+    import facts_proof
     import tables
 
-    names = {**vars(tables), **vars(facts), **vars(facts_fidelity), **vars(facts_elastic), **vars(facts_overload)}
+    names = {
+        **vars(tables),
+        **vars(facts),
+        **vars(facts_clients),
+        **vars(facts_fidelity),
+        **vars(facts_elastic),
+        **vars(facts_overload),
+        **vars(facts_proof),
+    }
     stale: list[str] = []
     not_run: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:

@@ -17,8 +17,8 @@ BOXES: list[Box] = [
     (LEFT, 1, BOX, KEY, "scenario/", "the tree becomes frozen models, or every mistake at once"),
     (LEFT, 2, BOX, KEY, "autoscaling/fixed.py", "Fixed(replicas=8), a member of the union AnyPolicy"),
     (RIGHT, 0, BOX, REQUEST, "workload/", "laws or a trace draw its arrival, its lengths and its ticket"),
-    (RIGHT, 1, BOX, REQUEST, "workload/demand.py", "all streams in arrival order; nothing is drawn after this"),
-    (RIGHT, 2, BOX, REQUEST, "fleet/setup.py", "it becomes one row of the request table"),
+    (RIGHT, 1, BOX, REQUEST, "workload/demand.py", "all streams in arrival order; who follows whom"),
+    (RIGHT, 2, BOX, REQUEST, "fleet/setup.py", "a row of the request table, and one of what its client bears"),
     (LEFT, 3, WHOLE, BOTH, "model/tables.py", "the state: rows for pools, replicas, queues, seats and requests"),
     (
         LEFT,
@@ -29,8 +29,15 @@ BOXES: list[Box] = [
         "SimPy: every transition at its own event  |  compiled: a loop over the same functions between control events",
     ),
     (LEFT, 5, BOX, KEY, "fleet/control.py", "SimPy process: observe, decide (8), log, open_replica 8 times"),
-    (RIGHT, 5, BOX, REQUEST, "model/transitions.py", "arrive, route, enqueue; then wake: advance, finish, admit, plan"),
-    (LEFT, 6, WHOLE, BOTH, "result/log.py: RunLog", "request rows, samples, life spans of replicas, decisions"),
+    (
+        RIGHT,
+        5,
+        BOX,
+        REQUEST,
+        "model/transitions.py, leaving.py",
+        "arrive, route, enqueue; wake: finish, admit, plan; its timer rings",
+    ),
+    (LEFT, 6, WHOLE, BOTH, "result/log.py: RunLog", "rows of attempts, samples, life spans of replicas, decisions"),
     (LEFT, 7, BOX, BOTH, "result/", "summary, timeline and rows, all derived from the log; the folder"),
     (RIGHT, 7, BOX, BOTH, "report/ and cli/", "report.html; verdict and tables, printed by cli/ alone"),
 ]

@@ -84,6 +84,8 @@ def _value(about: dict[str, Any]) -> str:
     first = next(iter(about.get("examples", ())), None)
     if first in QUANTITIES:
         return QUANTITIES[first]
+    if "const" in about:
+        return f"`{about['const']}`"
     for several in ("anyOf", "oneOf"):
         if several in about:
             options = [item for item in about[several] if item.get("type") != "null"]

@@ -45,6 +45,8 @@ class Part:
     down: NDArray[Any]
     preempted: bool
     """Somebody, somewhere, was: then a request may be out of its seat between start and finish."""
+    quotas: bool
+    """Some tenant may send so much and no more."""
     moves: bool
     """Requests are handed over from here or to here: its rows tell only half of what happens on its replicas."""
 
@@ -132,7 +134,7 @@ class Part:
     def sheds(self) -> bool:
         """Requests are turned away that would find room to wait."""
         queue = self.pool.queue
-        return queue.shed is not None or bool(queue.classes) or queue.max_waiting_tokens is not None
+        return self.quotas or queue.shed is not None or bool(queue.classes) or queue.max_waiting_tokens is not None
 
     @property
     def is_slots(self) -> bool:
@@ -162,6 +164,7 @@ def parts(scenario: Scenario, log: RunLog, most_rows: int) -> Iterator[Part]:
             span0=span0,
             down=log.down[log.spans["pool"][log.down["span"]] == row],
             preempted=log.preemptions > 0,
+            quotas=any(tenant.quota is not None for tenant in scenario.tenants.values()),
             moves=pool.kv_transfer is not None or name in targets,
         )
         first += log.rooms[row]

@@ -181,7 +181,9 @@ def alive(part: Part) -> None:
         for life in serves:
             left_s = own["finish_s"] - part.overheads_s[life["make"]]
             error_s = TINY * (1 + left_s)
-            since_s = np.where(own["lost"] == 0, own["start_s"], left_s)
+            # who was preempted in a pool of one line may go on at another replica
+            moved = (own["lost"] > 0) | ((own["preempted"] == 1) & part.central)
+            since_s = np.where(moved, left_s, own["start_s"])
             begun = (own["start_s"] <= life["drain_s"]) | ~steady[first:last]
             there |= (since_s >= life["from_s"] - error_s) & (left_s <= life["to_s"] + error_s) & begun
         assert there.all(), f"served by replica {replica}, which was not there: {own[~there][0]}"

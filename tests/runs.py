@@ -56,7 +56,8 @@ def call_table(jobs: list[Job], requests: NDArray[Any]) -> NDArray[Any]:
 
 def lists(jobs: list[Job]) -> tuple[list[int], list[int]]:
     """Where each job's list of prompt blocks begins (NONE: it has none), and all lists, each closed as it should be."""
-    starts, names = [], []
+    starts: list[int] = []
+    names: list[int] = []
     for job in jobs:
         named = bool(job.prefix) or job.answer != NONE
         starts.append(len(names) if named else NONE)

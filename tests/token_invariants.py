@@ -59,7 +59,10 @@ def processed(state: State, row: int, resumes: bool) -> None:
         kept += int(calls["prefilled"].sum())
         again |= total["preemptions"] > 0 or lost
     assert total["prefilled"] == kept + total["recomputed"] or again, f"prefilled {total}, kept {kept}"
-    if (state.pools["verified"][makes] > 1).any() or (calls is not None and calls["prefilled"].any()):
+    if (state.pools["verified"][makes] > 1).any():
+        return
+    # who leaves after it was preempted has tokens, and what was prefilled for it was recomputed or lost
+    if calls is not None and (calls["prefilled"].any() or requests["done_tokens"][~np.isnan(calls["left_s"])].any()):
         return
     # every prefill that comes to its end gives one token, every decode step one; some of them may be lost
     prefills = int(own["output_tokens"].astype(np.int64).sum()) - total["decoded"]

@@ -29,7 +29,7 @@ def table(requests: NDArray[Any], first_row: int = 0) -> NDArray[Any]:
     calls["left_s"] = math.nan
     for name in ("service_s", "first_service_s", "cached_tokens", "pool"):
         calls[name] = requests[name]
-    for name in ("timer", "before", "then", "session"):
+    for name in ("timer", "before", "then", "session", "hopes"):
         calls[name] = NONE
     calls["first"] = calls["twin"] = np.arange(first_row, first_row + len(requests))
     calls["attempt"] = 1

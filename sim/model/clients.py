@@ -42,7 +42,10 @@ def due_s(s: State, r: int) -> float:
         return at_s if call["beaten"] == 1 else min(at_s, sent_s)
     at_s = min(at_s, sent_s + call["total_timeout_s"], float(call["token_due_s"]))
     if math.isnan(request["start_s"]):
-        at_s = min(at_s, sent_s + call["patience_s"])
+        limit_s = sent_s + float(call["patience_s"])
+        # who has found room is started at the next boundary, or looked at again there
+        if call["hopeful"] == 0 or limit_s < s.replicas[request["replica"]]["wake_s"]:
+            at_s = min(at_s, limit_s)
     limit_s = sent_s + call["first_token_timeout_s"]
     if limit_s < at_s and not first_token_seen(s, r, limit_s):
         at_s = limit_s
@@ -66,6 +69,27 @@ def next_copy_s(s: State, r: int) -> float:
 def arm(s: State, r: int) -> None:
     """Set the timer of request r to what comes next."""
     timers.set_to(s, r, due_s(s, r))
+
+
+@compiled
+def hope(s: State, row: int, r: int) -> None:
+    """Request r has found room in the batch of replica `row`: its client's patience will hardly be tried."""
+    s.calls[r]["hopeful"] = 1
+    s.calls[r]["hopes"] = s.replicas[row]["hopes"]
+    s.replicas[row]["hopes"] = r
+
+
+@compiled_apart
+def settle_hopes(s: State, row: int) -> None:
+    """Of those who had found room at replica `row`, who is not started is impatient from now on."""
+    r = 0 + int(s.replicas[row]["hopes"])
+    s.replicas[row]["hopes"] = NONE
+    while r != NONE:
+        call = s.calls[r]
+        call["hopeful"] = 0
+        if math.isnan(s.requests[r]["start_s"]) and s.requests[r]["outcome"] == UNFINISHED:
+            arm(s, r)
+        r = 0 + int(call["hopes"])
 
 
 @compiled
@@ -257,7 +281,8 @@ def fresh_call(s: State, row: int, r: int) -> None:
     new["hedged"] = 0
     new["pool"] = old["pool"]
     new["turn"] = old["turn"]
-    new["sent"] = new["beaten"] = new["answering"] = new["given_up"] = new["last"] = 0
+    new["hopes"] = NONE
+    new["sent"] = new["hopeful"] = new["beaten"] = new["answering"] = new["given_up"] = new["last"] = 0
 
 
 @compiled

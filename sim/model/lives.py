@@ -80,6 +80,8 @@ def drain_replica(s: State, row: int, now_s: float, redirect: bool) -> bool:
         _redirect(s, row, now_s)
     _offer(s, row, now_s)
     queues.left_unserved(s, len(s.pools) + row)
+    if s.replicas[row]["hopes"] != NONE:
+        clients.settle_hopes(s, row)
     _release(s, now_s)
     return is_empty(s, row)
 
@@ -143,6 +145,8 @@ def close_replica(s: State, row: int, now_s: float, lost: Lost) -> int:
     if was_ready:
         _offer(s, row, now_s)
     queues.left_unserved(s, len(s.pools) + row)
+    if replica["hopes"] != NONE:
+        clients.settle_hopes(s, row)
     _release(s, now_s)
     return len(here) + len(sent)
 

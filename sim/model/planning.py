@@ -8,9 +8,11 @@ from sim.model import (
     admission,
     batching,
     cancelling,
+    clients,
     gaps,
     heaps,
     memory,
+    orders,
     pace,
     preemption,
     prefix,
@@ -58,6 +60,8 @@ def plan(s: State, row: int, now_s: float) -> None:
     if replica["idle_blocks"] > 0:
         prefix.trim(s, row)
     fill(s, row, now_s)
+    if EXTRAS and replica["hopes"] != NONE:
+        clients.settle_hopes(s, row)
     if replica["changed"] == 1:
         replica["changed"] = 0
         replica["noted_blocks"] = replica["blocks"]
@@ -104,13 +108,34 @@ def fill(s: State, row: int, now_s: float) -> None:
     ):
         budget -= give(s, seat, budget)
         seat = 0 + int(s.seats[seat]["newer"])
-    while ahead or budget > 0:
-        seat = admit(s, row, int(pool["max_batched_tokens"]) if ahead else budget, now_s)
+    if ahead:
+        admit_ahead(s, row, now_s)
+        budget = 0
+    while budget > 0:
+        seat = admit(s, row, budget, now_s)
         if seat == NONE:
             break
-        if not ahead and seat != REFUSED:
+        if seat != REFUSED:
             budget -= give(s, seat, budget)
     replica["prefilled"] += step["step_prompt_tokens"]
+
+
+@compiled
+def admit_ahead(s: State, row: int, now_s: float) -> None:
+    """Let in who joins the iteration after the next, which has been decided.
+
+    Where all wait in one line, all that fit come in: the batch prefills them in the order of the line. Where others may
+    still go before them, no more come in than that iteration has tokens for, as in vLLM.
+    """
+    pool = s.pools[s.replicas[row]["pool"]]
+    bounded = EXTRAS and (pool["order"] != orders.FCFS or pool["fair"] == 1)
+    budget = tokens_left(s, row) if bounded else int(pool["max_batched_tokens"])
+    while budget > 0:
+        seat = admit(s, row, budget, now_s)
+        if seat == NONE:
+            break
+        if bounded and seat != REFUSED:
+            budget -= max(int(s.seats[seat]["left"]), 1)
 
 
 @compiled

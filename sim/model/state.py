@@ -104,6 +104,7 @@ def build(
     replicas["wake_s"] = math.inf
     replicas["newest"] = NONE
     replicas["prefill"] = NONE
+    replicas["hopes"] = NONE
     replicas["period"] = NONE
     tables = State(
         run=run,

@@ -97,41 +97,44 @@ SEAT = np.dtype(
 
 CALL = np.dtype(
     [
+        # what is looked at for every request comes first, and is small
         # what its client will bear, from when it sends the request; inf: anything
         ("patience_s", "f8"),  # until the request is started
         ("first_token_timeout_s", "f8"),
-        ("token_timeout_s", "f8"),  # between two tokens
         ("total_timeout_s", "f8"),
-        ("pause_s", "f8"),  # after the end of those that it follows, before it is sent
-        # as drawn, for its next attempts: these columns of a request change while it is served
-        ("service_s", "f8"),
-        ("first_service_s", "f8"),
         # what is to come; inf: nothing
         ("link_s", "f8"),  # its KV cache has crossed the link
-        ("token_due_s", "f8"),  # a token is late: the client gives up
         ("retry_s", "f8"),  # its client sends it again
-        ("backoff_s", "f8"),  # as last drawn: the pause after this attempt, or, while none is known, before it
-        ("left_s", "f8"),  # when it left its replica for nothing, or was turned away at the door; else NaN
+        ("token_due_s", "f8"),  # a token is late: the client gives up
         ("timer", "i4"),  # its place in the heap of timers
-        ("first", "i4"),  # row of the first attempt: itself, or an earlier row
         ("twin", "i4"),  # another attempt under way at the same time, in a ring; itself: none
-        ("before", "i4"),  # the request of its session that it followed
-        ("then", "i4"),  # the first of the requests that follow it,
-        ("thens", "i4"),  # and how many there are, in rows next to one another
-        ("waits", "i4"),  # how many of those that it follows are not over
-        ("session", "i4"),  # number of its conversation or user
-        ("cached_tokens", "i4"),  # as drawn
-        ("prefilled", "i4"),  # prompt tokens computed for it when it left its replica, or that failed, unanswered
+        ("thens", "i4"),  # how many requests follow it,
+        ("then", "i4"),  # and the first of them, in rows next to one another
+        ("hopes", "i4"),  # the next of those who have found room at its replica and wait for its next boundary
         ("attempt", "i2"),  # 1 for the first, and for copies of it that hedge
         ("copy", "i2"),  # of a copy: which one
         ("hedged", "i2"),  # copies of it sent so far
-        ("pool", "i2"),  # as drawn
-        ("turn", "i2"),  # its place in its session, from 0
         ("sent", "u1"),
+        ("hopeful", "u1"),  # 1: it is one of those
         ("beaten", "u1"),  # a twin was first: its client gives it up now
         ("answering", "u1"),  # its client saw a first token, even if the replica that made it was lost
         ("given_up", "u1"),  # its client has gone, and it is still in a batch or slot
         ("last", "u1"),  # its session goes on in rows that are not drawn yet
+        ("token_timeout_s", "f8"),  # what its client will bear between two tokens
+        ("pause_s", "f8"),  # after the end of those that it follows, before it is sent
+        # as drawn, for its next attempts: these columns of a request change while it is served
+        ("service_s", "f8"),
+        ("first_service_s", "f8"),
+        ("backoff_s", "f8"),  # as last drawn: the pause after this attempt, or, while none is known, before it
+        ("left_s", "f8"),  # when it left its replica, if its client had given it up there; else NaN
+        ("first", "i4"),  # row of the first attempt: itself, or an earlier row
+        ("before", "i4"),  # the request of its session that it followed
+        ("waits", "i4"),  # how many of those that it follows are not over
+        ("session", "i4"),  # number of its conversation or user
+        ("cached_tokens", "i4"),  # as drawn
+        ("prefilled", "i4"),  # prompt tokens computed for it when it left its replica unanswered
+        ("pool", "i2"),  # as drawn
+        ("turn", "i2"),  # its place in its session, from 0
     ],
     align=True,
 )
@@ -212,6 +215,7 @@ REPLICA = np.dtype(
         ("changed", "i4"),  # somebody joined or left since the last plan
         ("touched", "i4"),  # already in the list of touched replicas
         ("sending", "i4"),  # KV caches that it hands over and still holds
+        ("hopes", "i4"),  # the last that found room: who is not admitted at the next boundary is impatient from then on
         ("given_up", "i4"),  # seats of requests whose clients have gone: they leave at the next boundary
         ("heap", "i8"),  # entries in the heap, stale ones included
         ("heap0", "i8"),  # first row in the heap table

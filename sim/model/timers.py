@@ -38,12 +38,18 @@ def set_to(s: State, r: int, at_s: float) -> None:
         run["timers"] += 1
         rise(s, place, at_s, r)
     elif at_s == math.inf:
-        drop(s, r)
+        drop_apart(s, r)
     else:
         settle(s, place, at_s, r)
 
 
 @compiled_apart
+def drop_apart(s: State, r: int) -> None:
+    """`drop`, for callers that are rare."""
+    drop(s, r)
+
+
+@compiled
 def drop(s: State, r: int) -> None:
     """Nothing happens to request r of its own accord any more."""
     run = s.run[0]
@@ -58,7 +64,7 @@ def drop(s: State, r: int) -> None:
         settle(s, place, float(last["key"]), 0 + int(last["request"]))
 
 
-@compiled_apart
+@compiled
 def settle(s: State, place: int, key: float, r: int) -> None:
     """Put an entry in the place of another: it rises, or it sinks."""
     first_row = int(s.run[0]["timer0"])

@@ -204,6 +204,8 @@ def enqueue(s: State, row: int, r: int, over_row: int, now_s: float) -> None:
         touch(s, row)
     else:
         queues.push_back(s, line, r, blocks)
+        if EXTRAS and room and s.run[0]["calls"] == 1:
+            clients.hope(s, row, r)
         if pool["batching"] == 1 and ((room and waiting == 0) or queues.comes_first(s, line, r)):
             planning.attend(s, row, now_s, row <= over_row)
             touch(s, row)
@@ -260,8 +262,8 @@ def wake(s: State, row: int, now_s: float) -> None:
         if EXTRAS and s.pools[pool_row]["ranked"] == 1:
             made_room = True
         if made_room and s.pools[pool_row]["central"] == 1 and s.queues[pool_row]["length"] > 0:
-            # who was admitted shares blocks with others, or is outranked by one who waits, as is one that was preempted,
-            # or nobody wanted that: room for one more
+            # who was admitted shares blocks with others, or is outranked by one who waits, as may be one that was
+            # preempted, or nobody wanted that one: room for one more
             routing.refresh(s, row, now_s)
             dispatch(s, pool_row, len(s.replicas), row, now_s)
     else:

@@ -3,7 +3,8 @@
 When memory runs out, the lowest level gives way, of these the last that came in. At a boundary of a preemptive queue,
 before anybody is given tokens: as long as the first in line outranks somebody in the batch, and the next iteration has
 tokens left (without chunks: for its whole prompt), it is let in; if it does not fit, whom it outranks gives way. Who is
-let in so is new: where iterations are scheduled ahead, it joins the one after.
+let in so is new: where iterations are scheduled ahead, it joins the one after. There all others that fit are let in at
+once if they stand in one line, else no more than the iteration after has tokens for.
 """
 
 from __future__ import annotations
@@ -32,14 +33,18 @@ class Batches(Ordered):
         machine.forget()
         ahead = spec.lookahead == 1 and len(machine.batch) > 0
         new = self.displace(machine, now_s) if spec.preemptive else []
-        while self.tokens_left(machine) > 0 or ahead:
-            job = self.lets_in(machine, spec.max_batched_tokens if ahead else self.tokens_left(machine), now_s)
-            if job is None:
-                break
-            if isinstance(job, Job):
-                new.append(job)
         machine.decoding = [job for job in machine.batch if not job.prefilling]
-        self.iterate(machine, [job for job in machine.batch if job.prefilling and not (ahead and job in new)], now_s)
+        given = (
+            self.gives(machine, [job for job in machine.batch if job.prefilling and job not in new]) if ahead else None
+        )
+        home = self.specs[machine.pool]
+        ordered = home.order != "fcfs" or home.fair_tenants
+        while (ahead and not ordered) or self.tokens_left(machine) > 0:
+            room = self.tokens_left(machine) if ordered or not ahead else spec.max_batched_tokens
+            if self.lets_in(machine, room, now_s) is None:
+                break
+        given = given or self.gives(machine, [job for job in machine.batch if job.prefilling])
+        self.iterate(machine, given, now_s)
         if changed or machine.changed:
             machine.noted_blocks = machine.blocks(size)
         machine.changed = False
@@ -117,13 +122,14 @@ class Batches(Ordered):
     def takes_seat(self, job: Job, pool: int, now_s: float) -> None:
         """It is served from now on, or once more."""
 
-    def iterate(self, machine: Machine, in_prefill: list[Job], now_s: float) -> None:
-        """The next iteration: one step of all that decode, and what is left of its tokens for prompts."""
+    def gives(self, machine: Machine, in_prefill: list[Job]) -> tuple[int, float, int, float]:
+        """What the decoding leave of the next iteration's tokens goes to prompts.
+
+        How many tokens that is, the square term of their attention, who makes a first token without any, their context.
+        """
         spec = machine.spec
-        context = sum(job.context for job in machine.decoding) + len(machine.decoding) * machine.mean_ahead()
-        drafted = len(machine.decoding) * spec.drafted
-        budget = spec.max_batched_tokens - len(machine.decoding) - drafted
-        prompt_tokens, squares, whole = 0, 0.0, 0
+        budget = spec.max_batched_tokens - len(machine.decoding) * (1 + spec.drafted)
+        prompt_tokens, squares, whole, context = 0, 0.0, 0, 0.0
         for job in in_prefill:
             if budget <= 0 or (not spec.chunked and job.left > budget):
                 break
@@ -137,6 +143,14 @@ class Batches(Ordered):
             job.left -= chunk
             budget -= max(chunk, 1)
             prompt_tokens += chunk
+        return prompt_tokens, squares, whole, context
+
+    def iterate(self, machine: Machine, given: tuple[int, float, int, float], now_s: float) -> None:
+        """The next iteration: one step of all that decode, and the prompts that were given tokens."""
+        spec = machine.spec
+        prompt_tokens, squares, whole, held = given
+        context = held + sum(job.context for job in machine.decoding) + len(machine.decoding) * machine.mean_ahead()
+        drafted = len(machine.decoding) * spec.drafted
         if not machine.batch:
             machine.ends_s = math.inf
             machine.idle_since_s = now_s

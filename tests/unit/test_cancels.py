@@ -21,15 +21,16 @@ BATCH = {
 ONE = {"autoscaler": {"replicas": 1}, "price": {"on_demand": 3600}}
 
 
-def replay(folder: Path, pool: dict[str, Any], clients: dict[str, Any], *rows: str) -> Result:
-    """One run, checked by the invariants: a dollar is a second of a replica."""
+def replay(folder: Path, pool: dict[str, Any], clients: dict[str, Any], *rows: str) -> tuple[Result, Any, Any]:
+    """One run, checked by the invariants, with the rows of its attempts and calls: a dollar is a second of a replica."""
     (folder / "trace.csv").write_text("\n".join(rows) + "\n")
     stream = {"trace": str(folder / "trace.csv"), "format": "plain", "clients": clients}
     keys = {"name": "cancels", "horizon": 40, "calendar": "simpy", "workload": stream}
     scenario = load(keys | {"pools": {"p": pool}})
     result = simulate(scenario)
     check(scenario, result.log)
-    return result
+    assert result.log.calls is not None
+    return result, result.log.requests, result.log.calls
 
 
 @pytest.mark.parametrize(
@@ -40,8 +41,7 @@ def test_a_slot_of_one_who_has_gone(
 ) -> None:
     """The first gives up at 5 of the 10 s that it needs; the second, here from 1 s on, waits until 6 at most."""
     jobs = ("arrival_s,service_s", "0,10", "1,0.5")
-    result = replay(tmp_path, {**SLOT, **ONE, "cancels": cancels}, {"total_timeout": 5}, *jobs)
-    rows, calls = result.log.requests, result.log.calls
+    result, rows, calls = replay(tmp_path, {**SLOT, **ONE, "cancels": cancels}, {"total_timeout": 5}, *jobs)
     assert (rows["finish_s"][0], rows["outcome"][0], calls["left_s"][0]) == (5.0, TIMED_OUT, left_s)
     assert (rows["finish_s"][1], rows["outcome"][1]) == second
     summary = result.summary()
@@ -54,8 +54,8 @@ def test_a_slot_of_one_who_has_gone(
 def test_a_batch_with_one_who_has_gone(tmp_path: Path, cancels: bool, left_s: float, tokens: int) -> None:
     """Prefilled at 2 s, a token a second from then on; gone at 5.5 s. Another one, later, is answered."""
     jobs = ("arrival_s,prompt_tokens,output_tokens", "0,100,20", "30,10,2")
-    result = replay(tmp_path, {**BATCH, **ONE, "cancels": cancels}, {"total_timeout": 5.5}, *jobs)
-    assert (result.log.requests["finish_s"][0], result.log.calls["left_s"][0]) == (5.5, left_s)
+    result, rows, calls = replay(tmp_path, {**BATCH, **ONE, "cancels": cancels}, {"total_timeout": 5.5}, *jobs)
+    assert (rows["finish_s"][0], calls["left_s"][0]) == (5.5, left_s)
     summary = result.summary()
     assert summary["attempts"]["wasted"] == {"attempts": 1, "prompt_tokens": 100, "output_tokens": tokens}
     ledger = summary["ledger"]["usd"]
@@ -71,8 +71,7 @@ def test_a_request_that_fails_with_its_replica_leaves_behind_what_was_computed(t
     pool |= {"drain": {"grace": 0, "lost": "fail"}, "cancels": cancels}
     clients = {"total_timeout": 30, "retry": {"kind": "fixed", "attempts": 2, "base": 0.5}}
     jobs = ("arrival_s,prompt_tokens,output_tokens", "0,100,9", "1,100,20")
-    result = replay(tmp_path, pool, clients, *jobs)
-    rows, calls = result.log.requests, result.log.calls
+    result, rows, calls = replay(tmp_path, pool, clients, *jobs)
     assert rows["outcome"].tolist() == [COMPLETED, FAILED, COMPLETED]
     assert (rows["done_tokens"][1], calls["prefilled"][1]) == (5, 100)
     assert (calls["first"][2], calls["attempt"][2], calls["backoff_s"][1]) == (1, 2, 0.5)

@@ -104,6 +104,17 @@ def test_a_batch_gives_way_at_the_next_iteration_and_computes_again(central: boo
     assert s.replicas["recomputed"][0] == 10  # its prompt, thrown away once
 
 
+@pytest.mark.parametrize(("order", "start_s"), [("fcfs", [0, 1, 1, 1, 2]), ("priority", [0, 1, 3, 4, 2])])
+def test_who_is_scheduled_ahead_is_still_outranked(order: str, start_s: list[float]) -> None:
+    """Prompts of an iteration each, while the first decodes. In one line all come in at once, and are prefilled in turns; the last one is
+    first at the next boundary where somebody is let in."""
+    jobs = [asked(0, 1, 1000, 9), *(asked(when, 1, 1000, 1) for when in (0.25, 0.5, 0.75)), asked(1.5, 0, 1000, 1)]
+    s = run(engine(seats=9, memory=10_000, lookahead=1, order=order), jobs, levels(0, 1))
+    assert s.requests["start_s"].tolist() == start_s
+    first = s.requests["first_token_s"]
+    assert (first[4] < first[2]) == (order == "priority")
+
+
 def test_the_lowest_level_gives_way_from_the_middle_of_a_batch() -> None:
     jobs = [asked(0, 1, 10, 8), asked(0.5, 2, 10, 8), asked(1.5, 1, 10, 8), asked(3.5, 0, 10, 2)]
     s = run(engine(seats=3, **PREEMPTIVE), jobs, levels(0, 1, 2))
