@@ -22,7 +22,7 @@ ONE = {"autoscaler": {"replicas": 1}, "price": {"on_demand": 3600}}
 
 
 def replay(folder: Path, pool: dict[str, Any], clients: dict[str, Any], *rows: str) -> tuple[Result, Any, Any]:
-    """One run, checked by the invariants, with the rows of its attempts and calls: a dollar is a second of a replica."""
+    """One run that is checked, with its attempts and calls: a dollar is a second of a replica."""
     (folder / "trace.csv").write_text("\n".join(rows) + "\n")
     stream = {"trace": str(folder / "trace.csv"), "format": "plain", "clients": clients}
     keys = {"name": "cancels", "horizon": 40, "calendar": "simpy", "workload": stream}

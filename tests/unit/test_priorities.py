@@ -106,8 +106,7 @@ def test_a_batch_gives_way_at_the_next_iteration_and_computes_again(central: boo
 
 @pytest.mark.parametrize(("order", "start_s"), [("fcfs", [0, 1, 1, 1, 2]), ("priority", [0, 1, 3, 4, 2])])
 def test_who_is_scheduled_ahead_is_still_outranked(order: str, start_s: list[float]) -> None:
-    """Prompts of an iteration each, while the first decodes. In one line all come in at once, and are prefilled in turns; the last one is
-    first at the next boundary where somebody is let in."""
+    """Prompts of an iteration each, while the first decodes: in one line all come in at once, and wait in the batch."""
     jobs = [asked(0, 1, 1000, 9), *(asked(when, 1, 1000, 1) for when in (0.25, 0.5, 0.75)), asked(1.5, 0, 1000, 1)]
     s = run(engine(seats=9, memory=10_000, lookahead=1, order=order), jobs, levels(0, 1))
     assert s.requests["start_s"].tolist() == start_s
