@@ -73,6 +73,7 @@ CAUGHT = [
     ("the gap after the last token of a replica that was lost", 2, False),
     ("a first token that was foreseen, and lost with its replica", 58, False),
     ("the place of a preempted request that nobody wants", 161, True),
+    ("what a router sees of a replica that a preempted request has left for good", 37543, True),
 ]
 
 
