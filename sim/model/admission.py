@@ -1,7 +1,11 @@
 """Who is turned away: over a tenant's quota, or because its pool sheds load.
 
 What a client sends is judged once, when it sends it (`refused`); nothing that comes again because its replica went.
-A pool with controlled delay judges those who wait, when it is their turn (`late`).
+Quota goes before load, and is charged only to who is let in. How much a pool has to do is all who wait in it, at the
+replicas that drain too. The mean time between two starts counts those between which others have waited all the time;
+going on with a service that broke off, or with a recomputed answer, is a start.
+A pool with controlled delay judges those who wait, when it is their turn (`late`): where they wait for a seat, and only
+who has never had one.
 """
 
 from __future__ import annotations

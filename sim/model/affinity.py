@@ -3,7 +3,8 @@
 Both keep within bounded loads: a replica is chosen for what it remembers only while its requests are at most
 `load_bound` times the mean of the ready replicas, rounded up, and one (after Mirrokni, Thorup, Zadimoghaddam 2018:
 consistent hashing with bounded loads). Loads are as the router sees them (see stale); what a replica remembers is known
-at once.
+at once. A session is where the last request of it had come to, answered or not, if that is in the same pool; of
+several that a request follows, the one that ended last.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ def sweep(s: State, row: int, now_s: float) -> None:
     """Every request in the batch of replica `row` whose client has gone leaves it."""
     replica = s.replicas[row]
     replica["given_up"] = 0
-    replica["changed"] = 1
     seat = 0 + int(replica["newest"])
     while seat != NONE:
         older = 0 + int(s.seats[seat]["older"])
@@ -29,6 +28,7 @@ def let_go(s: State, row: int, seat: int, now_s: float) -> None:
     place = s.seats[seat]
     r = 0 + int(place["request"])
     request = s.requests[r]
+    replica["changed"] = 1
     prompt = int(place["prompt"])
     computed = prompt - int(place["left"])
     if place["stop"] < 0:

@@ -7,6 +7,12 @@ which counts (and, at the place of a pool, holds the limits). What a line is for
 Shares are start-time fair queueing (Goyal, Vin & Cheng 1996): a line's `tag` is the start tag of its head, its cost
 over its weight further on after each start; the `clock` is the tag of the last that started. As each line is first
 come, first served, one tag a line is enough: whoever stands behind its head begins where that one's service ends.
+
+Every place counts for itself what has left it to be served: a central queue what it has handed out, the queue of a
+replica what has had a seat there. Whoever comes back to a place gives back what it was charged there; who leaves
+unserved was charged nothing; a new replica begins anew. Of equals the lower row goes first: the higher level, the class
+or tenant named before. A request that finds others waiting takes a place before them by level or age only, never by
+its share: then it stands in line, and needs room to wait.
 """
 
 from __future__ import annotations
@@ -139,7 +145,10 @@ def precedes(s: State, place: int, r: int) -> bool:
 
 @compiled_apart
 def ahead(s: State, place: int, r: int) -> tuple[int, int]:
-    """How many wait in lines that go before request r, or in its own, and their blocks of KV memory."""
+    """How many wait in lines that go before request r, or in its own, and their blocks of KV memory.
+
+    That is by level: that a lower one may have aged does not count.
+    """
     queue = s.queues[place]
     pool = s.pools[queue["home"]]
     if pool["order"] != PRIORITY:

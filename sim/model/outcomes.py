@@ -70,8 +70,8 @@ def in_vain(s: State, r: int, now_s: float) -> None:
 def reject(s: State, r: int, silent: int, now_s: float) -> None:
     """Request r is turned away at once; after its prefill, if the pool that decodes has no place for it.
 
-    `silent`: 1 if nobody tells its client. It hears of it when the next of its timeouts is over, if it has any; what
-    it does then, and that it may send the next one that it held back, is settled now.
+    `silent`: 1 if nobody tells its client. It then hears of it when the next of its timeouts is over, if it has any
+    (patience is none); what it does then is settled now, and what it held back may go now.
     """
     request = s.requests[r]
     request["outcome"] = REJECTED

@@ -246,6 +246,8 @@ def admit(s: State, row: int, budget: int, now_s: float) -> int:
 def displace(s: State, row: int, now_s: float) -> int:
     """Who waits and outranks somebody in the batch is admitted, in the place of the lowest if there is no other.
 
+    As long as the first in line does, and the batch leaves tokens of the next iteration (without chunks: for its whole
+    prompt, cached or not). Places go over one by one until it fits; if it never does, who gave way waits behind it.
     Returns the first of those admitted; NONE if nobody was. Nobody has been given tokens of the next iteration yet.
     """
     replica = s.replicas[row]

@@ -1,7 +1,10 @@
 """Who gives way to whom, where a pool has priorities: those of the lowest level, and of these the last that came.
 
 A slot goes over at once, and the service that breaks off goes on later where it was. In a batch, places change hands
-at iteration boundaries (see planning), and what was computed is computed again.
+at iteration boundaries (see planning), and what was computed is computed again. Levels decide, whatever their ages.
+
+For a slot that is asked once, when a request comes to a replica or goes to a pool once more; for a batch whenever
+somebody outranks others there and goes first of those who wait.
 """
 
 from __future__ import annotations

@@ -259,11 +259,11 @@ def wake(s: State, row: int, now_s: float) -> None:
                 dispatch(s, pool_row, row, row, now_s)
         planning.plan(s, row, now_s)
         made_room = s.run[0]["prefix_ids"] > 0 or s.pools[pool_row]["cancels"] == 0
-        if EXTRAS and s.pools[pool_row]["preemptive"] == 1:
+        if EXTRAS and s.pools[pool_row]["ranked"] == 1:
             made_room = True
         if made_room and s.pools[pool_row]["central"] == 1 and s.queues[pool_row]["length"] > 0:
-            # who was admitted shares blocks with others, or is outranked by one who waits, or nobody wanted one that
-            # was preempted: room for one more
+            # who was admitted shares blocks with others, or is outranked by one who waits, as may be one that was
+            # preempted, or nobody wanted that one: room for one more
             routing.refresh(s, row, now_s)
             dispatch(s, pool_row, len(s.replicas), row, now_s)
     else:

@@ -2,9 +2,9 @@
 
 Priorities, shares and limits are told in `lines`. Where queues are preemptive, who outranks somebody that is served
 takes the place of the lowest level there, of these of the last that came in: in a slot when it comes (also when it
-comes once more), in
-a batch at the next boundary (`batches`). Whoever goes first of all, and gets a place in one of these ways,
-needs no room to wait. In a central queue a replica is asked only if nobody who goes before is on the way to its batch.
+comes once more), in a batch at the next boundary (`batches`). Whoever goes first of all, and gets a place in one of
+these ways, needs no room to wait. In a central queue a replica is asked only if nobody who goes before is on the way to
+its batch.
 """
 
 from __future__ import annotations

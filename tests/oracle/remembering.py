@@ -1,8 +1,8 @@
 """Routers of the naive model that remember or see old loads, and pools that spill over.
 
 A router with old loads reads them all at 0, `refresh_s`, twice that and so on, before anything else of that instant;
-what opens later is seen with nothing. It adds what it has sent since, if it counts that. Where a session was last is
-the replica that its last request had come to, answered or not.
+what opens later is seen with nothing. It adds what it has sent since, if it counts that. A session is where its last
+request had come to, answered or not.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Remembering(Doors):
             return machine.noted_blocks + held(machine.waiting, machine.spec.block_tokens)
         return machine.outstanding()
 
-    def seen(self, machine: Machine) -> int:
+    def seen_load(self, machine: Machine) -> int:
         """The same, as its router knows it."""
         if self.specs[machine.pool].refresh_s == 0:
             return self.load(machine)
@@ -86,15 +86,15 @@ class Remembering(Doors):
         if spec.router == "power_of_two":
             return self.by_lot(pool, job)
         choices = pool
-        mean = spec.load_bound * sum(map(self.seen, pool)) / len(pool)
-        within = [machine for machine in pool if self.seen(machine) <= math.ceil(mean) + 1]
+        mean = spec.load_bound * sum(map(self.seen_load, pool)) / len(pool)
+        within = [machine for machine in pool if self.seen_load(machine) <= math.ceil(mean) + 1]
         before = self.follows.get(first_of(job))
         if spec.router == "session_affinity" and before is not None and self.been_at.get(before) in within:
             return self.been_at[before]
         if spec.router == "prefix_aware" and job.prefix and not job.sent:
             most = max(machine.known(job)[0] for machine in within)
             choices = [machine for machine in within if machine.known(job)[0] == most]
-        return min(choices, key=lambda machine: (self.seen(machine), machine.row))
+        return min(choices, key=lambda machine: (self.seen_load(machine), machine.row))
 
     def by_lot(self, pool: list[Machine], job: Job) -> Machine:
         one = int(job.ticket * len(pool))
@@ -102,7 +102,7 @@ class Remembering(Doors):
         if not others:
             return pool[one]
         other = others[int((job.ticket * len(pool) - one) * len(others))]
-        return other if self.seen(other) < self.seen(pool[one]) else pool[one]
+        return other if self.seen_load(other) < self.seen_load(pool[one]) else pool[one]
 
     def too_late(self, line: Line, job: Job, now_s: float) -> bool:
         if super().too_late(line, job, now_s):

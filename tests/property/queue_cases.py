@@ -12,7 +12,7 @@ from tests.property.client_cases import Case, client_case
 
 LEVELS = ([0, 1, 1], [0, 2, 3], [0, 0, 0], [2, 1, 0])
 """Of three classes."""
-ROUTERS = ["power_of_two", "least_outstanding", "least_tokens", "least_kv", "session_affinity", "prefix_aware"]
+ROUTERS = ["power_of_two", "least_outstanding", "least_tokens", "least_kv", *(2 * ["session_affinity", "prefix_aware"])]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def queue_of(spec: PoolSpec, rng: np.random.Generator, has: set[str], ties: bool
         if order == "priority":
             told |= {"preemptive": bool("p" in has and rng.random() < 0.7)}
             if not told["fair_tenants"]:
-                told |= {"aging_s": float(rng.choice([0.25, 1.0, np.inf, np.inf]))}
+                told |= {"aging_s": float(rng.choice([0.25, 0.25, 1.0, np.inf]))}
     limits = [ClassLimit(), ClassLimit(), ClassLimit()]
     if "l" in has:
         told |= {"max_waiting_tokens": int(rng.integers(20, 200)) if rng.random() < 0.3 else None}

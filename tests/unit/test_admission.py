@@ -112,12 +112,14 @@ def test_who_finds_nobody_waiting_is_let_in() -> None:
 
 
 def test_controlled_delay_refuses_who_has_waited_too_long() -> None:
-    """From 1 to 4 all who start have waited more than 0.5 s: at 5, those who have waited more than 1 s are refused."""
+    """The first to start has not waited, so the interval until 3 is a good one. In that from 3 to 6 all who start have
+    waited more than 0.5 s: at 7, those who have waited more than 1 s are refused.
+    """
     jobs = [served(0.4 * place, 0, 1) for place in range(16)]
     s = run(slots(shed="codel", target_s=0.5, interval_s=3.0), jobs, levels(0))
-    assert rejected(s)[:5] == [5, 6, 7, 8, 9]
-    assert s.requests["finish_s"][5:10].tolist() == [5.0] * 5
-    assert s.requests["start_s"][10] == 5.0
+    assert rejected(s) == [7, 8, 9, 10, 11, 12, 13, 14]
+    assert s.requests["finish_s"][7:15].tolist() == [7.0] * 8
+    assert s.requests["start_s"][15] == 7.0
     assert s.replicas["outstanding"][0] == 0
 
 

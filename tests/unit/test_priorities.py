@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sim.model import state, tournament
 from sim.model.specs import SenderSpec, TenantSpec
+from tests import runs
+from tests.oracle import Step
 from tests.ordered import asked, engine, levels, run, served, slots
 
 PRIORITY = {"order": "priority"}
@@ -147,3 +150,33 @@ def test_one_level_is_first_come_first_served() -> None:
     plain = run(engine(memory=150), jobs, levels(4)).requests
     for queue in (PREEMPTIVE, {"order": "weighted_fair"}, {"fair_tenants": True}):
         np.testing.assert_array_equal(run(engine(memory=150, **queue), jobs, levels(4)).requests, plain)
+
+
+# -- shares are of what is served -------------------------------------------------------------------------------------
+
+TENANTS = [TenantSpec(), TenantSpec()]
+
+
+def test_who_is_given_a_place_before_others_is_charged_for_it() -> None:
+    """At 1 the first tenant takes the slot from a lower level. So it has had a turn at its level, and at 4 it is the
+    other tenant's, though that came later.
+    """
+    senders = [SenderSpec(level=0, tenant=0), SenderSpec(level=0, tenant=1), SenderSpec(level=1, group=1, tenant=0)]
+    jobs = [served(0, 2, 5), served(1, 0, 3), served(1.5, 0, 1), served(2, 1, 1)]
+    s = run(slots(fair_tenants=True, **PREEMPTIVE), jobs, senders, TENANTS)
+    assert s.requests["start_s"].tolist() == [0, 1, 5, 4]
+
+
+def test_a_new_replica_knows_nothing_of_what_the_last_one_served() -> None:
+    """The first tenant had four turns at the replica that was closed; at the new one the tenants begin as equals."""
+    senders = [SenderSpec(tenant=0), SenderSpec(tenant=1)]
+    pool = slots(central=False, fair_tenants=True)
+    jobs = [*(served(0, 0, 1) for _ in range(4)), *(served(9, stream, 1) for stream in (0, 0, 0, 1))]
+    s = state.build([pool], runs.table(jobs), senders, tenants=TENANTS)
+    wakes = tournament.build(1)
+    for step in (Step(0.0, "open", 0), Step(5.0, "close", 0), Step(6.0, "open", 0)):
+        runs.run_until(s, wakes, step.at_s, [], lets_go=True)
+        runs.act(s, step)
+    assert not s.queues["tag"].any()
+    runs.run_until(s, wakes, np.inf, [], lets_go=True)
+    assert s.requests["start_s"][4:].tolist() == [9, 11, 12, 10]

@@ -112,7 +112,7 @@ MILLIONS: dict[str, float] = {
     "erlangB_c168_a158.333 lognormal": 26,
     "erlangA_c1_lam0.9_th0.5": 2,
     "erlangA_c5_lam5.0_th1.0": 5,
-    "erlangA_c50_lam50.0_th0.5": 45,
+    "erlangA_c50_lam50.0_th0.5": 60,
     "erlangA_c50_lam55.0_th2.0": 16,
     "erlangA_c100_lam95.0_th0.1": 75,
     "mt_m_c_erlangA_sin": 70,
