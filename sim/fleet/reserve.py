@@ -67,4 +67,4 @@ class Reserve:
         """See to it that so many rows are free, and if that takes a longer table, many more."""
         there = len(self.tables.requests)
         if int(self.tables.run[0]["rows"]) + rows > there:
-            state.grow(self.tables, there + max(there >> 1, rows, LEAST_ROOM))
+            state.grow(self.tables, there + max(there >> 2, rows, LEAST_ROOM))

@@ -72,6 +72,17 @@ def arm(s: State, r: int) -> None:
 
 
 @compiled
+def arm_new(s: State, r: int) -> None:
+    """`arm`, for a request that has just been sent, and mostly has no timer."""
+    if s.calls[r]["timer"] != NONE:
+        arm(s, r)
+        return
+    at_s = due_s(s, r)
+    if at_s < math.inf:
+        timers.add(s, r, at_s)
+
+
+@compiled
 def hope(s: State, row: int, r: int) -> None:
     """Request r has found room in the batch of replica `row`: its client's patience will hardly be tried."""
     s.calls[r]["hopeful"] = 1

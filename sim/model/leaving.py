@@ -26,6 +26,16 @@ from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import ABANDONED, NONE, TIMED_OUT, UNFINISHED, State
 
 
+@compiled
+def sends_more(s: State, now_s: float) -> bool:
+    """Whether the request of the next timer is sent once more now, for which the table needs another row."""
+    r = timers.first(s)
+    call = s.calls[r]
+    if call["sent"] == 0:
+        return False
+    return bool(s.requests[r]["outcome"] != UNFINISHED or clients.next_copy_s(s, r) <= now_s)
+
+
 @compiled_apart
 def ring(s: State, now_s: float) -> None:
     """What is due to the request of the next timer happens."""

@@ -53,7 +53,7 @@ def run_until(s: State, wakes: Any, stop_s: float, most_events: int) -> bool:
             if timer_s >= stop_s:
                 done = True
                 break
-            if run["calls"] == 1 and run["rows"] == len(s.requests):
+            if run["calls"] == 1 and run["rows"] == len(s.requests) and leaving.sends_more(s, timer_s):
                 break  # the table must grow first
             leaving.ring(s, timer_s)
         else:

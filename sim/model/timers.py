@@ -29,18 +29,23 @@ def first(s: State) -> int:
 @compiled
 def set_to(s: State, r: int, at_s: float) -> None:
     """The next thing happens to request r at `at_s`; inf: nothing does."""
-    run = s.run[0]
     place = int(s.calls[r]["timer"])
     if place == NONE:
         if at_s == math.inf:
             return
-        place = int(run["timers"])
-        run["timers"] += 1
-        rise(s, place, at_s, r)
+        add(s, r, at_s)
     elif at_s == math.inf:
         drop_apart(s, r)
     else:
         settle(s, place, at_s, r)
+
+
+@compiled
+def add(s: State, r: int, at_s: float) -> None:
+    """Something will happen to request r, which has no timer yet."""
+    place = int(s.run[0]["timers"])
+    s.run[0]["timers"] += 1
+    rise(s, place, at_s, r)
 
 
 @compiled_apart

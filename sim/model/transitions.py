@@ -92,7 +92,7 @@ def submit(s: State, r: int, over_row: int, now_s: float) -> None:
     else:
         enter(s, r, over_row, now_s)
     if EXTRAS and s.run[0]["calls"] == 1 and s.requests[r]["outcome"] == UNFINISHED:
-        clients.arm(s, r)  # it waits no longer than its client will
+        clients.arm_new(s, r)  # it waits no longer than its client will
 
 
 @compiled_apart
