@@ -163,7 +163,7 @@ def placed(part: Part) -> None:
         alive(part)
         return
     router = "" if part.central else part.pool.queue.router
-    if router == "round_robin" and part.in_order:
+    if router == "round_robin" and part.in_order and not part.sheds:  # who is refused at the door takes no turn
         assert (place == np.arange(len(part.rows)) % part.replicas)[served].all(), "not round robin"
     if router == "random":
         assert (place == (part.rows["ticket"] * part.replicas).astype(int))[served].all(), "not by the ticket"

@@ -65,7 +65,8 @@ def _spent(log: RunLog, place: int, pool: Pool, window: Window) -> list[tuple[bi
     edges_s, proposed = _seen(log, place, window)
     done_s, wasted_s = np.diff(work_done_s(log, place, edges_s)), np.diff(work_wasted_s(log, place, edges_s))
     if log.work[place].s_per_service_s > 0:
-        done_s = done_s - wasted_s  # slots: what they are taken for, all of it
+        wasted_s = np.clip(wasted_s, 0.0, done_s)  # slots: what they are taken for, all of it
+        done_s = done_s - wasted_s
     makes = [stages(log, until_s, own & (log.spans["make"] == make)) for make in range(len(billing.terms(pool)))]
     ready_s = [_less(seen.serving, seen.down_serving, edges_s) for seen in makes]
     drain_s = np.sum([_less(seen.draining, seen.down_draining, edges_s) for seen in makes], axis=0)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sim import Result, load, simulate
@@ -58,6 +58,7 @@ def test_bit_identical_on_300_random_scenarios(block: int) -> None:
 
 
 @settings(max_examples=30, deadline=None)
+@example(seed=6508, ties=False)  # slots whose wasted work, told by rows, was more than they had been taken for
 @given(seed=st.integers(0, 2**32 - 1), ties=st.booleans())
 def test_bit_identical_wherever_hypothesis_looks(seed: int, ties: bool) -> None:
     compare(seed, ties)

@@ -112,7 +112,8 @@ def test_m4_without_a_line_one_server_more_takes_in_whoever_was_taken_in(
 
 _TIMES = (
     *("base_s", "prefill_s_per_token", "prefill_s_per_token_sq", "decode_s_per_seq", "attention_s_per_token"),
-    *("mixed_s", "overhead_s", "link_s_per_token", "link_latency_s"),
+    *("mixed_s", "overhead_s", "link_s_per_token", "link_latency_s", "refresh_s"),
+    *("aging_s", "target_s", "interval_s", "retry_after_s"),
 )
 
 
