@@ -44,7 +44,7 @@ def schema_file(check: bool) -> list[str]:
 
 @cache
 def _schema() -> dict[str, Any]:
-    from sim.scenario import json_schema
+    from sim.scenario.schema import json_schema
 
     return json_schema()
 

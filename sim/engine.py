@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from sim.fleet import callers, deadlines, setup
+from sim.fleet import callers, deadlines, quotas, setup
 from sim.fleet.clock import ARRIVAL, COMPLETION, TIMER, Clock
 from sim.fleet.fleet import Fleet
 from sim.fleet.reserve import Reserve
@@ -70,6 +70,7 @@ def simulate(
     setup.check_servable(scenario, specs, requests)
     setup.check_memory(specs, demand)
     deadlines.check(scenario, specs, demand, requests)
+    quotas.check(scenario, demand)
     calendar = scenario.calendar
     if calendar == "auto":
         calendar = "simpy" if len(requests) <= SMALL and demand.more is None else "compiled"

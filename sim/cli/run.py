@@ -60,13 +60,14 @@ def command(
     from sim.config.errors import ConfigError
     from sim.engine import simulate
     from sim.result.save import check_folder, default_folder
-    from sim.scenario import load
+    from sim.scenario import load, located
 
     if not scenario:
         known = ", ".join(catalogue.names(catalogue.SCENARIOS))
         raise ConfigError(f"which scenario? give a file, or the name of one that ships: {known}")
     short = [f"{key}={value}" for key, value in (("seed", seed), ("calendar", calendar)) if value is not None]
-    wanted = load(scenario, [*sets, *short])
+    sets = (*sets, *short)
+    wanted = load(scenario, sets)
     if regret:
         from sim.study.regret import elastic_pools
 
@@ -79,8 +80,11 @@ def command(
         if not quiet:
             click.echo("compiling the engine, once on this machine (some 25 seconds) ...", err=True)
 
-    with progress(quiet) as shown:
-        result = simulate(wanted, progress=shown, on_compile=compiling)
+    try:
+        with progress(quiet) as shown:
+            result = simulate(wanted, progress=shown, on_compile=compiling)
+    except ConfigError as error:
+        raise located(error, scenario, sets) from None
     if regret:
         result = _with_regret(result, quiet)
     folder = None

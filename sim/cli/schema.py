@@ -9,7 +9,7 @@ import click
 
 def schema_text() -> str:
     """The JSON Schema as it is printed and written."""
-    from sim.scenario import json_schema
+    from sim.scenario.schema import json_schema
 
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 

@@ -112,17 +112,22 @@ def _about(where: _Walked) -> str:
 
 
 def _place(where: _Walked, root: Node, of_key: bool = False) -> Place:
+    """The place of what a problem is about."""
+    return place_of(where.path, root, of_key or where.of_key)
+
+
+def place_of(path: Sequence[str | int], root: Node, of_key: bool = False) -> Place:
     """The place of a value; of its key, if that is meant or the value is a mapping; of what encloses it, if absent."""
     node: Node = root
     place = root.place
-    for index, step in enumerate(where.path):
+    for index, step in enumerate(path):
         child = node.child(step)
         if child is None:
             return place
         key_place = node.keys.get(str(step), child.place)
-        last = index == len(where.path) - 1
+        last = index == len(path) - 1
         compound = isinstance(child.value, dict | list)
-        place = key_place if compound or (last and (of_key or where.of_key)) else child.place
+        place = key_place if compound or (last and of_key) else child.place
         node = child
     return place
 

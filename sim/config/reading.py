@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from sim.config.complaints import complaints, in_file_order
+from sim.config.complaints import complaints, in_file_order, place_of
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.config.loader import read_file
 from sim.config.overrides import override
@@ -83,6 +83,17 @@ def validated(found: Read, model: type[Model]) -> Model:
     if problems:
         raise ConfigError(in_file_order(problems, found.root))
     return valid
+
+
+def located(error: ConfigError, found: Read) -> ConfigError:
+    """The same problems, those that only say which key is wrong with its place in the file too."""
+    problems = []
+    for problem in error.problems:
+        if problem.path and not problem.file:
+            steps = [int(step) if step.isdigit() else step for step in problem.path.split(".")]
+            problem = place_of(steps, found.root).problem(problem.message, tuple(steps))
+        problems.append(problem)
+    return ConfigError(problems)
 
 
 def _tree(source: str | Path | Mapping[str, Any] | BaseModel, rules: Rules) -> Node:

@@ -20,7 +20,7 @@ def check(scenario: Scenario, specs: Sequence[PoolSpec], demand: Demand, request
     """Refuse timeouts below the least possible time of every request of a stream. Raises ConfigError with all of them.
 
     The least possible time is that of the stream's shortest prompt and shortest answer, alone on the fastest make of
-    replica of its pool; a single request that must time out is the user's business.
+    replica of the pools that it can come to; a single request that must time out is the user's business.
     """
     if demand.first_token_timeout_s is None and demand.total_timeout_s is None:
         return
@@ -29,7 +29,10 @@ def check(scenario: Scenario, specs: Sequence[PoolSpec], demand: Demand, request
         own = demand.stream == stream
         if not own.any():
             continue
-        first_s, total_s = _least_s(specs, requests[own])
+        pools = _pools(specs, requests[own])
+        least = [_least_s(specs, row, requests[own]) for row in pools]
+        first_s, total_s = (min(times_s) for times_s in zip(*least, strict=True))
+        where = " or ".join(f"'{list(scenario.pools)[row]}'" for row in pools)
         for key, column, least_s, what in (
             ("first_token_timeout", demand.first_token_timeout_s, first_s, "gets its first token"),
             ("total_timeout", demand.total_timeout_s, total_s, "is answered"),
@@ -38,7 +41,7 @@ def check(scenario: Scenario, specs: Sequence[PoolSpec], demand: Demand, request
             if most_s < least_s:
                 told = (
                     f"is {most_s:.3g} s at most, and no request of stream '{name}' {what} in less than {least_s:.3g} s "
-                    f"by pool '{scenario.stream_pools[stream]}': all would time out; allow more time or serve it faster"
+                    f"by pool {where}: all would time out; allow more time or serve it faster"
                 )
                 problems.append(Problem(told, f"{_place(scenario, name, key)}.{key}"))
     if problems:
@@ -52,9 +55,19 @@ def _place(scenario: Scenario, stream: str, key: str) -> str:
     return ".".join((*(scenario.stream_place(stream) if said else ("workload",)), "clients"))
 
 
-def _least_s(specs: Sequence[PoolSpec], rows: NDArray[Any]) -> tuple[float, float]:
-    """The least seconds to a first token, and to a whole answer, of any of these requests of one stream."""
-    home = specs[int(rows["pool"][0])]
+def _pools(specs: Sequence[PoolSpec], rows: NDArray[Any]) -> list[int]:
+    """The pools that these requests can enter, by themselves or because others are too full."""
+    found = np.unique(rows["pool"]).tolist()
+    for row in found:
+        spill_to = specs[row].spill_to
+        if spill_to is not None and spill_to not in found:
+            found.append(spill_to)
+    return [int(row) for row in found]
+
+
+def _least_s(specs: Sequence[PoolSpec], row: int, rows: NDArray[Any]) -> tuple[float, float]:
+    """The least seconds to a first token, and to a whole answer, of any of these requests of one stream in a pool."""
+    home = specs[row]
     if not home.batching:
         overhead_s = min(make.overhead_s for make in (home, *home.makes))
         return float(rows["first_service_s"].min()) + overhead_s, float(rows["service_s"].min()) + overhead_s

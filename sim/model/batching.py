@@ -172,6 +172,34 @@ def stop_decoding(s: State, replica: Any, place: Any) -> int:
 
 
 @compiled
+def vacate(s: State, row: int, seat: int) -> int:
+    """The request of a seat leaves the batch before its end. Returns how many tokens of this admission were computed.
+
+    It keeps the tokens that it has made (`done_tokens`); its memory is free, and its prompt's blocks are idle.
+    """
+    replica = s.replicas[row]
+    pool = s.pools[replica["pool"]]
+    place = s.seats[seat]
+    r = 0 + int(place["request"])
+    request = s.requests[r]
+    prompt = int(place["prompt"])
+    computed = prompt - int(place["left"])
+    if place["stop"] < 0:
+        replica["kv"] -= prompt
+        replica["blocks"] -= memory.blocks_of(pool, prompt)
+        if replica["prefill"] == seat:
+            replica["prefill"] = place["newer"]
+    else:
+        request["done_tokens"] += stop_decoding(s, replica, place) - prompt
+    cached = int(place["cached"])
+    seats.leave(s.seats, replica, seat)
+    if request["prefix0"] != NONE and request["handed"] == transfer.HERE:
+        prefix.drop(s, row, r, computed)
+    replica["changed"] = 1
+    return computed - cached
+
+
+@compiled
 def answered(s: State, row: int, seat: int, client_s: float) -> None:
     """The last token of a seat's request is out."""
     replica = s.replicas[row]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.model import batching, memory, meters, outcomes, prefix, seats, transfer
+from sim.model import batching, meters, outcomes
 from sim.model.compiled import compiled, compiled_apart
 from sim.model.tables import NONE, State
 
@@ -25,25 +25,10 @@ def let_go(s: State, row: int, seat: int, now_s: float) -> None:
     """The request of a seat leaves unanswered; what has been computed for it is noted."""
     replica = s.replicas[row]
     make = s.pools[replica["pool"]]
-    place = s.seats[seat]
-    r = 0 + int(place["request"])
-    request = s.requests[r]
-    replica["changed"] = 1
-    prompt = int(place["prompt"])
-    computed = prompt - int(place["left"])
-    if place["stop"] < 0:
-        replica["kv"] -= prompt
-        replica["blocks"] -= memory.blocks_of(make, prompt)
-        if replica["prefill"] == seat:
-            replica["prefill"] = place["newer"]
-    else:
-        request["done_tokens"] += batching.stop_decoding(s, replica, place) - prompt
-    seats.leave(s.seats, replica, seat)
+    r = 0 + int(s.seats[seat]["request"])
+    s.calls[r]["prefilled"] += batching.vacate(s, row, seat)
     replica["outstanding"] -= 1
-    replica["tokens"] -= request["prompt_tokens"]
-    if request["prefix0"] != NONE and request["handed"] == transfer.HERE:
-        prefix.drop(s, row, r, computed)
-    s.calls[r]["prefilled"] += computed - int(place["cached"])
+    replica["tokens"] -= s.requests[r]["prompt_tokens"]
     s.calls[r]["left_s"] = now_s
     outcomes.gone(s)
     if make["metered"] == 1:

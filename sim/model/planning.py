@@ -295,24 +295,11 @@ def preempt(s: State, row: int, seat: int) -> None:
     if EXTRAS and request["outcome"] != UNFINISHED:
         cancelling.let_go(s, row, seat, float(replica["boundary_s"]))  # its client has gone: nobody wants it again
         return
-    prompt = int(place["prompt"])
-    computed = prompt - int(place["left"])
-    replica["recomputed"] += computed - int(place["cached"])
     if request["handed"] == transfer.GOES_ON:
         request["handed"] = transfer.STARTS_OVER
-    if place["stop"] < 0:
-        replica["kv"] -= prompt
-        replica["blocks"] -= memory.blocks_of(pool, prompt)
-        if replica["prefill"] == seat:
-            replica["prefill"] = place["newer"]
-    else:
-        request["done_tokens"] += batching.stop_decoding(s, replica, place) - prompt
-        if EXTRAS and s.run[0]["gaps"] == 1:
-            gaps.waits(s, r, float(replica["boundary_s"]))
-    seats.leave(s.seats, replica, seat)
-    if request["prefix0"] != NONE and request["handed"] == transfer.HERE:
-        prefix.drop(s, row, r, computed)
+    if EXTRAS and s.run[0]["gaps"] == 1 and place["stop"] >= 0:
+        gaps.waits(s, r, float(replica["boundary_s"]))
+    replica["recomputed"] += batching.vacate(s, row, seat)
     request["preempted"] = 1
     replica["preemptions"] += 1
-    replica["changed"] = 1
     queues.push_front(s, len(s.pools) + row, r, memory.needed(pool, request))

@@ -11,7 +11,8 @@ import pytest
 
 from sim.config import catalogue
 from sim.config.loader import read_file
-from sim.scenario import json_schema, load
+from sim.scenario import load
+from sim.scenario.schema import json_schema
 
 SCHEMA = json_schema()
 

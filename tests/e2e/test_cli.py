@@ -19,7 +19,8 @@ import sim
 from sim.cli import VERBS, main
 from sim.config import catalogue
 from sim.config.errors import ConfigError, DataError, Problem
-from sim.scenario import json_schema, load
+from sim.scenario import load
+from sim.scenario.schema import json_schema
 
 ROOT = Path(__file__).parents[2]
 

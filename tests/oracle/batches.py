@@ -103,70 +103,10 @@ class Batches(Ordered):
         if self.too_late(self.own(machine), job, now_s):
             return TURNED_AWAY
         self.own(machine).take(job)
-        job.prefilling, job.left = True, left
-        job.arrived = job.begun = False
-        job.been_in = True
-        if math.isnan(job.start_s):
-            job.start_s = now_s
-            job.cached = cached
-        machine.batch.append(job)
-        if not job.sent:
-            job.holds = job.prefix
-            for name in job.prefix:
-                machine.idle.pop(name, None)
-        machine.forget()
+        self.admitted(machine, job, left, cached, now_s)
         machine.changed = True
         self.takes_seat(job, machine.pool, now_s)
         return job
 
     def takes_seat(self, job: Job, pool: int, now_s: float) -> None:
         """It is served from now on, or once more."""
-
-    def gives(self, machine: Machine, in_prefill: list[Job]) -> tuple[int, float, int, float]:
-        """What the decoding leave of the next iteration's tokens goes to prompts.
-
-        How many tokens that is, the square term of their attention, who makes a first token without any, their context.
-        """
-        spec = machine.spec
-        budget = spec.max_batched_tokens - len(machine.decoding) * (1 + spec.drafted)
-        prompt_tokens, squares, whole, context = 0, 0.0, 0, 0.0
-        for job in in_prefill:
-            if budget <= 0 or (not spec.chunked and job.left > budget):
-                break
-            job.begun = True
-            chunk = min(job.left, budget)
-            before = job.prompt + job.recompute - job.left
-            squares += chunk * (2 * before + chunk)
-            if chunk == 0:  # nothing to prefill: its first token is a decode step
-                whole += 1
-                context += job.context
-            job.left -= chunk
-            budget -= max(chunk, 1)
-            prompt_tokens += chunk
-        return prompt_tokens, squares, whole, context
-
-    def iterate(self, machine: Machine, given: tuple[int, float, int, float], now_s: float) -> None:
-        """The next iteration: one step of all that decode, and the prompts that were given tokens."""
-        spec = machine.spec
-        prompt_tokens, squares, whole, held = given
-        context = held + sum(job.context for job in machine.decoding) + len(machine.decoding) * machine.mean_ahead()
-        drafted = len(machine.decoding) * spec.drafted
-        if not machine.batch:
-            machine.ends_s = math.inf
-            machine.idle_since_s = now_s
-            return
-        decoding = len(machine.decoding) + whole
-        duration_s = (
-            spec.base_s
-            + spec.prefill_s_per_token * (prompt_tokens + drafted)
-            + spec.decode_s_per_seq * decoding
-            + spec.attention_s_per_token * context
-            + spec.prefill_s_per_token_sq * squares
-            + spec.tokens_s[min(prompt_tokens + decoding + drafted, len(spec.tokens_s) - 1)]
-            + (spec.mixed_s if prompt_tokens else 0.0)
-            + (0.0 if spec.seqs_s is None else spec.seqs_s[decoding])
-        )
-        machine.ends_s = now_s + duration_s
-        machine.busy_s += duration_s
-        machine.running_s += duration_s * len(machine.batch)
-        machine.kv_s += duration_s * machine.kv_rate()

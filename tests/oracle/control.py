@@ -167,5 +167,9 @@ class Control(Routing):
         for pool, head in heads.items():
             for job in head:
                 self.comes(job, pool, now_s, new=False)
-            self.central[pool][:0] = head
-            self.dispatch(None, pool, now_s)
+            self.to_the_head(pool, head, now_s)
+
+    def to_the_head(self, pool: int, jobs: list[Job], now_s: float) -> None:
+        """They wait before all others of their pool's own queue, in their order."""
+        self.central[pool][:0] = jobs
+        self.dispatch(None, pool, now_s)

@@ -8,10 +8,9 @@ is their turn. Who has a place as soon as it comes is not judged, but its wait c
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sim.model.specs import ClassLimit, PoolSpec, SenderSpec, TenantSpec
+from sim.model.specs import ClassLimit
 from tests.oracle.batches import Batches
 from tests.oracle.lines import Line
 from tests.oracle.parts import Job, Machine
@@ -57,23 +56,16 @@ class Pace:
 class Doors(Batches):
     """Whom the fleet does not let in."""
 
-    def __init__(
-        self,
-        specs: list[PoolSpec],
-        jobs: list[Job],
-        senders: Sequence[SenderSpec],
-        tenants: Sequence[TenantSpec] = (),
-        horizon_s: float = math.inf,
-    ) -> None:
-        super().__init__(specs, jobs, senders, tenants, horizon_s)
+    def begin(self) -> None:
+        super().begin()
         self.buckets = [
             (
                 Bucket(tenant.requests_per_s, tenant.request_burst, tenant.request_burst),
                 Bucket(tenant.tokens_per_s, tenant.token_burst, tenant.token_burst),
             )
-            for tenant in tenants
+            for tenant in self.tenants
         ]
-        self.paces = [Pace() for _ in specs]
+        self.paces = [Pace() for _ in self.specs]
         self.retry_after_s = 0.0
         """What the client of the request that is being rejected is told."""
 

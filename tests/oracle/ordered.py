@@ -37,6 +37,10 @@ class Ordered(Naive):
         self.tenants = tenants
         self.places = [self.line(spec, of_pool=True) for spec in specs]
         self.central = [*self.places]
+        self.begin()
+
+    def begin(self) -> None:
+        """What else is to be kept from the start on."""
 
     def line(self, spec: PoolSpec, of_pool: bool) -> Line:
         return Line(spec, self.senders, self.tenants, of_pool)
@@ -244,23 +248,13 @@ class Ordered(Naive):
         machine.waiting = self.own(machine).in_order()
         super().close(machine, retry, now_s, resume)
 
-    def again(self, jobs: Sequence[Job], now_s: float) -> None:
-        heads: dict[int, list[Job]] = {}
-        for job in jobs:
-            pool = self.pool_of(job)
-            if self.specs[pool].central:
-                heads.setdefault(pool, []).append(job)
-            else:
-                self.arrive(job, now_s, new=False)
-        for pool, head in heads.items():
-            for job in head:
-                self.comes(job, pool, now_s, new=False)
-            for job in reversed(head):
-                self.places[pool].come_back(job)
-            if self.specs[pool].batching:
-                self.dispatch(None, pool, now_s)
-            else:
-                self.let_in(pool, now_s)
+    def to_the_head(self, pool: int, jobs: list[Job], now_s: float) -> None:
+        for job in reversed(jobs):
+            self.places[pool].come_back(job)
+        if self.specs[pool].batching:
+            self.dispatch(None, pool, now_s)
+        else:
+            self.let_in(pool, now_s)
 
     def let_in(self, pool: int, now_s: float) -> None:
         """Slots: the first of the central queue goes where there is a place, its own or another's."""

@@ -8,9 +8,7 @@ request had come to, answered or not.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from sim.model.specs import PoolSpec, SenderSpec, TenantSpec
 from tests.oracle.clients import first_of
 from tests.oracle.doors import Doors
 from tests.oracle.lines import Line, held
@@ -21,19 +19,12 @@ from tests.oracle.parts import Job, Machine, blocks
 class Remembering(Doors):
     """The whole fleet."""
 
-    def __init__(
-        self,
-        specs: list[PoolSpec],
-        jobs: list[Job],
-        senders: Sequence[SenderSpec],
-        tenants: Sequence[TenantSpec] = (),
-        horizon_s: float = math.inf,
-    ) -> None:
-        super().__init__(specs, jobs, senders, tenants, horizon_s)
-        self.looks_done = [-1 for _ in specs]
+    def begin(self) -> None:
+        super().begin()
+        self.looks_done = [-1 for _ in self.specs]
         self.read: dict[Machine, int] = {}
         self.sent_since: dict[Machine, int] = {}
-        self.drawn_pools = [job.pool for job in jobs]
+        self.drawn_pools = [job.pool for job in self.jobs]
         self.been_at: dict[Job, Machine] = {}
         self.follows: dict[Job, Job] = {}
         self.ending: Job | None = None

@@ -133,10 +133,8 @@ class Serving:
             machine.preemptions += 1
         machine.forget()
         machine.decoding = [job for job in machine.batch if not job.prefilling]
-        context = sum(job.context for job in machine.decoding) + len(machine.decoding) * machine.mean_ahead()
         ahead = spec.lookahead == 1 and len(machine.batch) > 0
-        drafted = len(machine.decoding) * spec.drafted
-        budget = spec.max_batched_tokens - len(machine.decoding) - drafted
+        budget = spec.max_batched_tokens - len(machine.decoding) * (1 + spec.drafted)
         admitted = [job for job in machine.batch if job.prefilling]
         while machine.waiting and len(machine.batch) < spec.seats:
             job = machine.waiting[0]
@@ -156,25 +154,41 @@ class Serving:
             if (not ahead and room <= 0) or (not spec.chunked and left > room):
                 break
             machine.waiting.pop(0)
-            job.prefilling = True
-            job.left = left
-            job.arrived = False
-            job.begun = False
-            job.been_in = True
-            if math.isnan(job.start_s):
-                job.start_s = now_s
-                job.cached = cached
-            machine.batch.append(job)
-            if not job.sent:
-                job.holds = job.prefix
-                for name in job.prefix:
-                    machine.idle.pop(name, None)
-            machine.forget()
+            self.admitted(machine, job, left, cached, now_s)
             changed = True
             if not ahead:
                 admitted.append(job)
-        prompt_tokens, squares, whole = 0, 0.0, 0
-        for job in admitted:
+        given = self.gives(machine, admitted)
+        if changed:
+            machine.noted_blocks = machine.blocks(size)
+        self.iterate(machine, given, now_s)
+
+    def admitted(self, machine: Machine, job: Job, left: int, cached: int, now_s: float) -> None:
+        """It joins the batch, with so much of its prompt to be computed."""
+        job.prefilling = True
+        job.left = left
+        job.arrived = False
+        job.begun = False
+        job.been_in = True
+        if math.isnan(job.start_s):
+            job.start_s = now_s
+            job.cached = cached
+        machine.batch.append(job)
+        if not job.sent:
+            job.holds = job.prefix
+            for name in job.prefix:
+                machine.idle.pop(name, None)
+        machine.forget()
+
+    def gives(self, machine: Machine, in_prefill: list[Job]) -> tuple[int, float, int, float]:
+        """What the decoding leave of the next iteration's tokens goes to prompts.
+
+        How many tokens that is, the square term of their attention, who makes a first token without any, their context.
+        """
+        spec = machine.spec
+        budget = spec.max_batched_tokens - len(machine.decoding) * (1 + spec.drafted)
+        prompt_tokens, squares, whole, context = 0, 0.0, 0, 0.0
+        for job in in_prefill:
             if budget <= 0 or (not spec.chunked and job.left > budget):
                 break
             job.begun = True
@@ -187,8 +201,14 @@ class Serving:
             job.left -= chunk
             budget -= max(chunk, 1)
             prompt_tokens += chunk
-        if changed:
-            machine.noted_blocks = machine.blocks(size)
+        return prompt_tokens, squares, whole, context
+
+    def iterate(self, machine: Machine, given: tuple[int, float, int, float], now_s: float) -> None:
+        """The next iteration: one step of all that decode, and the prompts that were given tokens."""
+        spec = machine.spec
+        prompt_tokens, squares, whole, held = given
+        context = held + sum(job.context for job in machine.decoding) + len(machine.decoding) * machine.mean_ahead()
+        drafted = len(machine.decoding) * spec.drafted
         if not machine.batch:
             machine.ends_s = math.inf
             machine.idle_since_s = now_s

@@ -276,6 +276,16 @@ def test_a_deadline_that_no_request_can_meet_is_refused() -> None:
     assert "workload.streams.a.clients.total_timeout: is 0.5 s at most" in refusal(scenario(**slow))[0]
 
 
+def test_a_deadline_that_another_pool_can_meet_is_fine() -> None:
+    slow = {**SLOTS, "overhead": "2s"}
+    said = {"arrivals": {"kind": "poisson", "rate": 5}, "service": {"kind": "constant", "value": 1}}
+    late = {"workload": {**said, "pool": "p", "clients": {"total_timeout": "2s"}}, "name": "x", "horizon": 60}
+    refused = load({**late, "pools": {"p": slow, "fast": SLOTS}})
+    assert "less than 3 s by pool 'p'" in refusal(refused)[0]
+    spilling = {**slow, "queue": {"spill": {"to": "fast", "above": 2}}}
+    assert refusal(load({**late, "pools": {"p": spilling, "fast": SLOTS}})) == []
+
+
 def test_a_deadline_that_some_can_meet_is_fine() -> None:
     answer = {"output_tokens": {"kind": "uniform", "low": 2, "high": 1000}}
     assert refusal(scenario(**chat(**answer, clients={"total_timeout": "400ms"}))) == []
@@ -307,7 +317,7 @@ def test_the_least_time_is_that_of_a_request_alone(changes: dict[str, Any]) -> N
     of = scenario({**POOL, **changes}, **alone)
     request = simulate(of).log.requests[:1]
     specs, _ = setup.pool_specs(of)
-    first_s, total_s = deadlines._least_s(specs, setup.request_table(of, drawn(of)))
+    first_s, total_s = deadlines._least_s(specs, 0, setup.request_table(of, drawn(of)))
     taken_s = [float(request[name][0] - request["arrival_s"][0]) for name in ("first_token_s", "finish_s")]
     assert [first_s, total_s] == pytest.approx(taken_s, rel=0.05)
     assert first_s <= taken_s[0] + 1e-12
