@@ -40,6 +40,8 @@ LEDGER_NAMES = {
     "drain": "drain: on their last requests",
     "failed": "failed: down, or taken before ready",
     "rounding": "rounding: billed after they were gone",
+    "unused": "unused: paid under a contract, for nobody",
+    "egress": "egress: sending the answers",
 }
 MET = {True: "met", False: "missed", None: words.MISSING}
 
@@ -105,7 +107,7 @@ def ledger_table(summary: dict[str, Any]) -> Table:
     columns = _columns(summary)
     shares = {name: waste(block) for name, block in columns.items()}
     for entry in ENTRIES if worth_telling(summary) else ():
-        if waste(summary)[entry] == 0:
+        if waste(summary)[entry] == 0 and not summary["ledger"]["usd"][entry]:
             continue
         hours = [
             f"{words.count(block['ledger']['gpu_hours'][entry])} ({words.share(shares[name].get(entry))})"
