@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.config import catalogue
 from sim.config.said import Problems, said, said_all
-from sim.config.units import Duration, PositiveCount, PositiveShare, Quantity
 from sim.config.units import USD_PER_HOUR as _PER_HOUR
+from sim.config.units import Duration, PositiveCount, PositiveShare, Quantity, UsdPerGb
 from sim.pricing.currency import USD, Currency, Day, ExchangeRate, no_rate
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -105,7 +105,7 @@ class BookEgress(BaseModel):
 
     model_config = _CLOSED
 
-    usd_per_gb: Annotated[float, Field(alias="price", ge=0, allow_inf_nan=False, description="USD per GB.")]
+    usd_per_gb: Annotated[UsdPerGb, Field(alias="price", description="USD per GB.")]
     as_of: Annotated[Day, Field(description="The day it was read.")]
     source: Annotated[str, Field(min_length=1, description="Who says so.")]
 
@@ -130,7 +130,7 @@ class PriceBook(BaseModel):
     ] = {}
     billing: Annotated[BookBilling | None, Field(description="How paid time is counted.")] = None
     egress: Annotated[BookEgress | None, Field(description="Traffic to the internet.")] = None
-    rates: Annotated[tuple[Rate, ...], Field(min_length=1, description="The prices.")]
+    rates: Annotated[tuple[Rate, ...], Field(description="The prices.")]
     assumed: Annotated[tuple[Assumed, ...], Field(description="For rates that are not listed.")] = ()
 
     @property
@@ -165,6 +165,8 @@ class PriceBook(BaseModel):
             yield ("currencies", USD), "is what everything is told in; remove it"
 
     def _rate_problems(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        if not self.rates:
+            yield ("rates",), "must hold at least one rate"
         known = (*catalogue.names(catalogue.GPUS), *self.gpus)
         seen: dict[tuple[str, str, str], int] = {}
         for index, rate in enumerate(self.rates):

@@ -50,7 +50,8 @@ def found_rates(book: PriceBook, gpu: str, region: str = "") -> dict[str, Rate] 
     """The rates of a GPU by what is bought (`on_demand`, `reserved 1y`, ...), at least one; or why there is none."""
     wanted = region or book.region or (book.regions[0] if len(book.regions) == 1 else "")
     if region and book.regions and region not in book.regions:
-        return f"book '{book.name}' has no region '{region}'{catalogue.did_you_mean(region, book.regions)}"
+        such = f"; say which one is meant in book: {{from: {book.name}, region: {book.regions[0]}}}"
+        return f"book '{book.name}' has no region '{region}'{catalogue.did_you_mean(region, book.regions)}{such}"
     mine = [rate for rate in book.rates if rate.gpu == gpu]
     if not mine:
         priced = sorted({rate.gpu for rate in book.rates})
@@ -60,7 +61,7 @@ def found_rates(book: PriceBook, gpu: str, region: str = "") -> dict[str, Rate] 
     if here:
         return here
     there = _sentence(list(dict.fromkeys(rate.region for rate in mine)))
-    such = f"; say which one: {{from: {book.name}, region: {mine[0].region}}}"
+    such = f"; say which one is meant in book: {{from: {book.name}, region: {mine[0].region}}}"
     return f"book '{book.name}' has no price for '{gpu}'{_where(book, region)}; it has one in {there}{such}"
 
 
@@ -78,7 +79,7 @@ def laid_over(price: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 def _add(price: dict[str, Any], what: str, usd: float, source: str, day: str) -> None:
     """One figure with its source; two figures that share a source are told together, as old as the older."""
     figure, source_key, day_key = _KEYS[what]
-    price[figure] = usd
+    price[figure] = round(usd, 6)
     before = price.get(source_key)
     price[source_key] = source if before in (None, source) else f"{before}; {what.split()[-1]}: {source}"
     price[day_key] = min(day, price.get(day_key, day))
