@@ -21,7 +21,7 @@ _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 Market = Literal["on_demand", "spot", "reserved", "capacity_block"]
 Term = Literal["1y", "3y"]
 
-_PER_GPU_HOUR = Quantity("a price per GPU-hour", _PER_HOUR.units, ("2.99", "$2.99/h", "2.79/h"), prefix="$")
+_PER_GPU_HOUR = Quantity("a price per GPU-hour", _PER_HOUR.units, ("$2.99/h", "2.79/h", "2.99"), prefix="$")
 _Price = Annotated[float, _PER_GPU_HOUR.positive()]
 
 
@@ -47,7 +47,7 @@ class _Kind(BaseModel):
         return f"{self.market} {self.term}" if self.term else self.market
 
 
-class Rate(_Kind):
+class BookRate(_Kind):
     """One price of one GPU."""
 
     gpu: Annotated[str, Field(min_length=1, description="The GPU's name, as in configs/gpus.")]
@@ -73,7 +73,7 @@ class Rate(_Kind):
         return {**raw, "currency": USD}
 
 
-class Assumed(_Kind):
+class AssumedRate(_Kind):
     """A rule of thumb for rates that nobody lists: a share of the GPU's price on demand in the region."""
 
     of_on_demand_share: Annotated[
@@ -130,15 +130,15 @@ class PriceBook(BaseModel):
     ] = {}
     billing: Annotated[BookBilling | None, Field(description="How paid time is counted.")] = None
     egress: Annotated[BookEgress | None, Field(description="Traffic to the internet.")] = None
-    rates: Annotated[tuple[Rate, ...], Field(description="The prices.")]
-    assumed: Annotated[tuple[Assumed, ...], Field(description="For rates that are not listed.")] = ()
+    rates: Annotated[tuple[BookRate, ...], Field(description="The prices.")]
+    assumed: Annotated[tuple[AssumedRate, ...], Field(description="For rates that are not listed.")] = ()
 
     @property
     def regions(self) -> tuple[str, ...]:
         """The regions that rates are told for."""
         return tuple(dict.fromkeys(rate.region for rate in self.rates if rate.region))
 
-    def usd(self, rate: Rate) -> float:
+    def usd(self, rate: BookRate) -> float:
         """USD per GPU-hour."""
         currency = rate.currency or self.currency
         return rate.price if currency in (USD, None) else rate.price * self.currencies[currency].usd

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sim.config import catalogue
-from sim.pricing.book import Assumed, PriceBook, Rate
+from sim.pricing.book import AssumedRate, BookRate, PriceBook
 from sim.pricing.currency import USD
 
 _KEYS = {
@@ -46,7 +46,7 @@ def chosen(book: PriceBook, gpu: str, region: str = "") -> dict[str, Any] | str:
     return price
 
 
-def found_rates(book: PriceBook, gpu: str, region: str = "") -> dict[str, Rate] | str:
+def found_rates(book: PriceBook, gpu: str, region: str = "") -> dict[str, BookRate] | str:
     """The rates of a GPU by what is bought (`on_demand`, `reserved 1y`, ...), at least one; or why there is none."""
     wanted = region or book.region or (book.regions[0] if len(book.regions) == 1 else "")
     if region and book.regions and region not in book.regions:
@@ -85,7 +85,7 @@ def _add(price: dict[str, Any], what: str, usd: float, source: str, day: str) ->
     price[day_key] = min(day, price.get(day_key, day))
 
 
-def _told(book: PriceBook, rate: Rate) -> str:
+def _told(book: PriceBook, rate: BookRate) -> str:
     """Who says so, and of what."""
     about = [book.provider or book.name, rate.region, rate.sku]
     told = f"{', '.join(word for word in about if word)}: {rate.source or book.source}"
@@ -96,11 +96,11 @@ def _told(book: PriceBook, rate: Rate) -> str:
     return f"{told}; {rate.note}" if rate.note else told
 
 
-def _thumb(rule: Assumed) -> str:
+def _thumb(rule: AssumedRate) -> str:
     return f"assumed, {rule.of_on_demand_share:.4g} of the price on demand: {rule.source}"
 
 
-def _day(book: PriceBook, rate: Rate) -> str:
+def _day(book: PriceBook, rate: BookRate) -> str:
     """The day of the price, or of its rate of exchange if that is older."""
     days = [rate.as_of or book.as_of or ""]
     currency = rate.currency or book.currency or USD

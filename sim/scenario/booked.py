@@ -81,26 +81,27 @@ class _Pool:
         told = _with_price(raw, book, own or self.gpu, region, at, self.problems)
         if len(self.problems) == before:
             price = told.get("price", pool_price if own is None else None)
-            self.problems += [((*at, *key), why) for key, why in self._misfits(raw, book or self.book, price, own)]
+            why = self._misfit(raw, book or self.book, price, own)
+            self.problems += [((*at, BOOK if named else "price"), why)] if why else []
         return told
 
-    def _misfits(self, raw: Mapping[str, Any], book: PriceBook | None, price: Any, own: str | None) -> Problems:
-        """What the price that a book gave an offer does not do for it."""
+    def _misfit(self, raw: Mapping[str, Any], book: PriceBook | None, price: Any, own: str | None) -> str:
+        """What the price that a book gave an offer does not do for it; empty if it does."""
         named = raw.get(BOOK) is not None
         if book is None or not isinstance(price, Mapping) or (raw.get("price") is not None and not named):
-            return []
+            return ""
         if raw.get("market") == "spot" and price.get("spot") is None:
-            key = BOOK if named else "price"
-            return [
-                (key, f"book '{book.name}' has no spot price for '{own or self.gpu}'; give price: {{spot: $1.20/h}}")
-            ]
+            return f"book '{book.name}' has no spot price for '{own or self.gpu}'; give price: {{spot: $1.20/h}}"
         if raw.get("market") == "reserved" and named:
-            return [
-                (BOOK, "does not say which of a book's reserved prices is meant; give 'price', or write a contract")
-            ]
-        if self.later not in ("", self.gpu) and own is None and "price" not in raw and (named or raw.get("region")):
-            return [(at, "a rollout changes the pool's GPU: name this offer's 'gpu' too, or give its 'price'")]
-        return []
+            return "does not say which of a book's reserved prices is meant; give 'price', or write a contract"
+        if (
+            self.later not in ("", self.gpu)
+            and own is None
+            and raw.get("price") is None
+            and (named or raw.get("region"))
+        ):
+            return "a rollout changes the pool's GPU: name this offer's 'gpu' too, or give its 'price'"
+        return ""
 
 
 def _with_price(
