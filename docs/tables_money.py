@@ -57,3 +57,10 @@ def _listed(book: PriceBook, rate: BookRate) -> str:
 
 def _time(seconds: float) -> str:
     return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
+
+
+def book_range(gpu: str) -> str:
+    """The least and the most that a GPU is listed for on demand, as in `$2.40 to $13.70`; models of cost left out."""
+    books = [book for book in _books() if not book.name.startswith("semianalysis-")]
+    listed = [book.usd(rate) for book in books for rate in book.rates if (rate.gpu, rate.what) == (gpu, "on_demand")]
+    return f"${min(listed):.2f} to ${max(listed):.2f}"
