@@ -64,6 +64,7 @@ def _sheets(*at: str) -> tuple[Reference, ...]:
         Reference((*at, "gpu"), catalogue.GPUS, "GPU"),
         Reference((*at, "engine"), catalogue.ENGINES, "engine"),
         Reference((*at, "boot"), catalogue.BOOTS, "boot preset", or_number=True),
+        Reference((*at, "book"), catalogue.PRICES, "price book"),
     )
 
 
