@@ -28,6 +28,7 @@ __all__ = [
     "RATE",
     "SHARE",
     "SIZE",
+    "USD",
     "USD_PER_HOUR",
     "Amount",
     "Bandwidth",
@@ -40,10 +41,12 @@ __all__ = [
     "PositiveRate",
     "PositiveShare",
     "PositiveSize",
+    "PositiveUsd",
     "Quantity",
     "Rate",
     "Share",
     "Size",
+    "Usd",
     "UsdPerHour",
     "said",
     "shown",
@@ -210,6 +213,8 @@ BANDWIDTH = Quantity(
 USD_PER_HOUR = Quantity(
     "a price per hour", {"": Fraction(1), "/h": Fraction(1), "/hour": Fraction(1)}, ("$2.99/h", "2.99"), prefix="$"
 )
+_USD = {"": Fraction(1), "k": Fraction(10**3), "M": Fraction(10**6), "B": Fraction(10**9)}
+USD = Quantity("an amount of USD", _USD, ("$40k", "$1.5M", "250"), prefix="$")
 SHARE = Quantity("a share", {"": Fraction(1), "%": Fraction(1, 100)}, ("95%", "0.95"), most=1.0)
 
 Duration = Annotated[float, DURATION]
@@ -231,6 +236,8 @@ Bandwidth = Annotated[float, BANDWIDTH]
 """Bytes per second."""
 PositiveBandwidth = Annotated[float, BANDWIDTH.positive()]
 UsdPerHour = Annotated[float, USD_PER_HOUR]
+Usd = Annotated[float, USD]
+PositiveUsd = Annotated[float, USD.positive()]
 Share = Annotated[float, SHARE]
 """In [0, 1]."""
 PositiveShare = Annotated[float, SHARE.positive()]

@@ -24,6 +24,7 @@ from sim.config.reading import Rules, read, validated
 from sim.config.references import Foreign, Reference
 from sim.config.said import Problems, said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
+from sim.pricing.slowness import AnySlowness
 from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
 from sim.scenario.pool import Pool
 from sim.scenario.queueing import misplaced
@@ -153,6 +154,9 @@ class Scenario(BaseModel):
         Field(description="Which pool requests go to: the first rule that holds, else their stream's pool."),
     ] = None
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
+    slowness: Annotated[
+        tuple[AnySlowness, ...], Field(description="What slow and missing answers cost, beside the fleet.")
+    ] = ()
 
     @property
     def request_classes(self) -> dict[str, RequestClass]:
