@@ -47,7 +47,7 @@ def of_tenant(log: RunLog, place: int) -> Group:
 
 
 def meant(log: RunLog, target: Target | AnySlowness) -> Group:
-    """The requests that an objective, or a price, is about: everybody's, or those of its class, of its tenant, of both."""
+    """The requests that an objective or a price is about: everybody's, or those of its class, its tenant, of both."""
     name, tenant = limited_to(target)
     found = [of_class(log, log.classes.index(name))] if name is not None else []
     found += [of_tenant(log, log.tenants.index(tenant))] if tenant is not None else []

@@ -154,7 +154,8 @@ def _about_nobody(scenario: Scenario, what: str, key: str, there: set[str | None
     for at, entry in _about_some(scenario):
         name = getattr(entry, what)
         if name is not None and name not in there:
-            hint = catalogue.did_you_mean(name, sorted(str(each) for each in there))
+            known = sorted(str(each) for each in there)
+            hint = catalogue.did_you_mean(name, known) if known else f"; give a stream '{key}: {name}', or take it out"
             found.append(((*at, key), f"no stream is of {key} '{name}'{hint}"))
     return found
 

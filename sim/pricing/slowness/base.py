@@ -20,9 +20,12 @@ MONTH_S = 30 * 86_400.0
 """A month of a bill."""
 
 Waited = Annotated[
-    Literal["ttft", "e2e", "queue_wait"], Field(description="The wait that is meant: until the first token, and so on.")
+    Literal["ttft", "e2e", "queue_wait"], Field(description="The wait that is meant: `ttft`, `e2e` or `queue_wait`.")
 ]
-Measured = Annotated[Literal["ttft", "tpot", "e2e", "queue_wait"], Field(description="The latency that is meant.")]
+Measured = Annotated[
+    Literal["ttft", "tpot", "e2e", "queue_wait"],
+    Field(description="The latency that is meant: `ttft`, `tpot`, `e2e` or `queue_wait`."),
+]
 Beyond = Annotated[Duration, Field(alias="beyond", description="What is no longer than this costs nothing.")]
 
 
@@ -57,7 +60,7 @@ class Charge:
     """What a price came to over a window."""
 
     usd: float
-    facts: dict[str, float | int | None] = field(default_factory=dict)
+    facts: Mapping[str, float | None] = field(default_factory=dict)
     """What it rests on, by key of the summary."""
 
 

@@ -91,7 +91,7 @@ class LostUsers(Slowness):
             return np.where(seen.slower(self.metric, self.beyond_s), self.share, 0.0)
         waits_s, shares = (np.array(list(part), float) for part in (self.curve.keys(), self.curve.values()))
         found = np.interp(seen.wait_s[self.metric], waits_s, shares)
-        return np.where(seen.ended(COMPLETED), found, shares[-1])
+        return np.asarray(np.where(seen.ended(COMPLETED), found, shares[-1]))
 
     def users_of(self, seen: Seen) -> float | None:
         """How many users there are, at least 1; None if that is not said."""

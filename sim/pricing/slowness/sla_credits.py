@@ -48,8 +48,10 @@ class SlaCredits(Slowness):
         above = 0.0
         for share in sorted(self.tiers, reverse=True):
             if self.tiers[share] <= above:
-                told = f"worse service must give back more: below {share:.10g} it is {self.tiers[share]:.10g}, above"
-                raise said(f"{told} that {above:.10g} already", "tiers")
+                told = (
+                    f"below {_percent(share)} it is {_percent(self.tiers[share])}, in the tier above {_percent(above)}"
+                )
+                raise said(f"worse service must give back more: {told}", "tiers")
             above = self.tiers[share]
         return self
 
@@ -67,3 +69,7 @@ class SlaCredits(Slowness):
         credit = self.credit_share(attained)
         usd = self.monthly_usd * credit * seen.window_s / MONTH_S
         return Charge(usd, {"slow_requests": slow, "attained": attained, "credit_share": credit})
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.10g}%"

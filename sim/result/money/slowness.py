@@ -29,8 +29,8 @@ def slowness_block(
 ) -> dict[str, dict[str, Any]]:
     """`{"slowness": ...}` for a scenario that has a price of slowness, else nothing; `cost`: the block of the fleet.
 
-    `entries`, one a price, in the scenario's order: its `kind`, `metric`, `class` and `tenant` where it has them, the
-    `requests` it is about, `usd`, `usd_per_day`, and what these rest on; `total_usd` and `usd_per_day` of all; the
+    `entries`, one a price, in the scenario's order: its `kind`, `metric`, `beyond_s`, `under_s`, `class` and `tenant` where it
+    has them, the `requests` it is about, `usd`, `usd_per_day`, and what these rest on; `total_usd` and `usd_per_day` of all; the
     fleet's `fleet_usd` of the same window; and both together. None where the fleet has no price.
     """
     if not scenario.slowness:
@@ -39,6 +39,7 @@ def slowness_block(
     total_usd = math.fsum(entry["usd"] for entry in entries)
     fleet_usd = cost["total_usd"]
     together_usd = None if fleet_usd is None else fleet_usd + total_usd
+    a_day_usd = None if together_usd is None else _per_day(together_usd, window.length_s)
     return {
         "slowness": {
             "entries": entries,
@@ -46,7 +47,7 @@ def slowness_block(
             "usd_per_day": _per_day(total_usd, window.length_s),
             "fleet_usd": fleet_usd,
             "fleet_plus_slowness_usd": together_usd,
-            "fleet_plus_slowness_usd_per_day": None if together_usd is None else _per_day(together_usd, window.length_s),
+            "fleet_plus_slowness_usd_per_day": a_day_usd,
         }
     }
 
@@ -54,7 +55,7 @@ def slowness_block(
 def _entry(price: AnySlowness, of: Seen) -> dict[str, Any]:
     charge = price.charge(of)
     about = dict(zip(("class", "tenant"), limited_to(price), strict=True))
-    said = {"metric": getattr(price, "metric", None), **about}
+    said = {name: getattr(price, name, None) for name in ("metric", "beyond_s", "under_s")} | about
     return {
         "kind": price.kind,
         **{name: value for name, value in said.items() if value is not None},
