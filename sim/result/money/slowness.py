@@ -29,9 +29,10 @@ def slowness_block(
 ) -> dict[str, dict[str, Any]]:
     """`{"slowness": ...}` for a scenario that has a price of slowness, else nothing; `cost`: the block of the fleet.
 
-    `entries`, one a price, in the scenario's order: its `kind`, `metric`, `beyond_s`, `under_s`, `class` and `tenant` where it
-    has them, the `requests` it is about, `usd`, `usd_per_day`, and what these rest on; `total_usd` and `usd_per_day` of all; the
-    fleet's `fleet_usd` of the same window; and both together. None where the fleet has no price.
+    `entries`, one a price, in the scenario's order: its `kind`, `metric`, `beyond_s`, `under_s`, `class` and `tenant`
+    where it has them, the `requests` it is about, `usd`, `usd_per_day`, and what these rest on; `total_usd` and
+    `usd_per_day` of all; the fleet's `fleet_usd` of the same window; and both together. None where the fleet has no
+    price.
     """
     if not scenario.slowness:
         return {}
