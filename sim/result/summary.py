@@ -19,6 +19,7 @@ from sim.result.lives import lives_block
 from sim.result.money.bill import Bill, bill_of
 from sim.result.money.commitments import commitments_block
 from sim.result.money.invoice import energy_block, invoice_block
+from sim.result.money.slowness import slowness_block
 from sim.result.occupancy import occupancy
 from sim.result.parties import Party, Share, cost_shares, fairness, parties
 from sim.result.provenance import version
@@ -73,6 +74,7 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
         "simulated_s": float(log.end_s),
         "measured_s": window.length_s,
         **blocks[None],
+        **slowness_block(scenario, log, window, blocks[None]["cost"]),
         "recovery": recovery_block(scenario, log),
         "invoice": invoice_block(bill),
         "commitments": commitments_block(scenario, bill),
