@@ -24,11 +24,13 @@ from sim.config.reading import Rules, read, validated
 from sim.config.references import Foreign, Reference
 from sim.config.said import Problems, said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
+from sim.pricing.revenue import AnyRevenue
 from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
 from sim.scenario.pool import Pool
 from sim.scenario.queueing import misplaced
 from sim.scenario.queues import AnyQueue, Central, PerReplica
 from sim.scenario.replica import AnyReplica, Batching, Slots
+from sim.scenario.revenues import paid_twice
 from sim.scenario.routes import Labels, Route, route_problems, spill_problems
 from sim.workload import AnyWorkload
 from sim.workload.names import ClassName, TenantName
@@ -153,6 +155,7 @@ class Scenario(BaseModel):
         Field(description="Which pool requests go to: the first rule that holds, else their stream's pool."),
     ] = None
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
+    revenue: Annotated[tuple[AnyRevenue, ...], Field(description="What the service earns, and from whom.")] = ()
 
     @property
     def request_classes(self) -> dict[str, RequestClass]:
@@ -211,6 +214,7 @@ class Scenario(BaseModel):
     def _fits_together(self) -> Self:
         problems: Problems = [*self._window_problems(), *self._stream_problems(), *self._transfer_problems()]
         problems += unfitting(self)
+        problems += paid_twice(self)
         problems += self._route_problems()
         problems += misplaced(self)
         if problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -20,6 +20,8 @@ _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 DEFAULT = "default"
 """The class of streams that name none, where others do."""
 _MINUTE_S = 60.0
+_SOME_REQUESTS = ("slo", "revenue")
+"""Lists of a scenario whose entries may be about the requests of a class, a tenant, or both."""
 T = TypeVar("T")
 
 
@@ -111,7 +113,7 @@ def _told(known: Mapping[str, T], named: Iterable[str], first: Iterable[str | No
 
 
 def unfitting(scenario: Scenario) -> Problems:
-    """What does not fit between streams, classes, tenants and SLOs."""
+    """What does not fit between streams, classes, tenants, and what is said of some of their requests only."""
     found: Problems = []
     both: tuple[tuple[str, str, Mapping[str, object]], ...] = (
         ("class_name", "class", scenario.classes),
@@ -127,8 +129,8 @@ def unfitting(scenario: Scenario) -> Problems:
             if name not in there and not unknown:  # else it may be the one that was meant
                 told = f"no stream carries it: no request is ever of it; give a stream '{key}: {name}'"
                 found.append(((many, name), told))
-        found += _promises_nobody(scenario, what, key, there if any(named.values()) or known else set())
-    return [*found, *_promises_no_pair(scenario), *_unordered(scenario)]
+        found += _about_nobody(scenario, what, key, there if any(named.values()) or known else set())
+    return [*found, *_about_no_pair(scenario), *_unordered(scenario)]
 
 
 def _unknown(scenario: Scenario, named: Mapping[str, str | None], key: str, known: Mapping[str, object]) -> Problems:
@@ -140,27 +142,32 @@ def _unknown(scenario: Scenario, named: Mapping[str, str | None], key: str, know
     ]
 
 
-def _promises_nobody(scenario: Scenario, what: str, key: str, there: set[str | None]) -> Problems:
-    """SLOs for whom no request is."""
+def _limited(scenario: Scenario) -> list[tuple[tuple[str, int], Any]]:
+    """What may be said of some requests only, with its place in the file."""
+    return [((key, index), entry) for key in _SOME_REQUESTS for index, entry in enumerate(getattr(scenario, key))]
+
+
+def _about_nobody(scenario: Scenario, what: str, key: str, there: set[str | None]) -> Problems:
+    """SLOs and such for whom no request is."""
     found: Problems = []
-    for index, target in enumerate(scenario.slo):
-        name = getattr(target, what)
+    for at, entry in _limited(scenario):
+        name = getattr(entry, what)
         if name is not None and name not in there:
             hint = catalogue.did_you_mean(name, sorted(str(each) for each in there))
-            found.append((("slo", index, key), f"no stream is of {key} '{name}'{hint}"))
+            found.append(((*at, key), f"no stream is of {key} '{name}'{hint}"))
     return found
 
 
-def _promises_no_pair(scenario: Scenario) -> Problems:
-    """SLOs for a class of a tenant that has no such requests, though there are both."""
+def _about_no_pair(scenario: Scenario) -> Problems:
+    """The same for a class of a tenant that has no such requests, though there are both."""
     classes, tenants = carried(scenario, "class_name"), carried(scenario, "tenant")
     pairs = {(classes[stream] or DEFAULT, tenants[stream]) for stream in classes}
     found: Problems = []
-    for index, target in enumerate(scenario.slo):
-        wanted = (target.class_name, target.tenant)
+    for at, entry in _limited(scenario):
+        wanted = (entry.class_name, entry.tenant)
         known = all(any(pair[place] == name for pair in pairs) for place, name in enumerate(wanted))
         if None not in wanted and known and wanted not in pairs:
-            found.append((("slo", index), f"no stream of class '{wanted[0]}' is of tenant '{wanted[1]}'"))
+            found.append((at, f"no stream of class '{wanted[0]}' is of tenant '{wanted[1]}'"))
     return found
 
 
