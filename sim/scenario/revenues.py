@@ -17,9 +17,7 @@ def paid_twice(scenario: Scenario) -> Problems:
     Two prices by use for the same requests would both count them, and a free tier has no price at all.
     """
     labels = [(label.class_name, label.tenant) for label in scenario.labels.values()]
-    covered = [
-        {place for place, label in enumerate(labels) if _is_about(entry, *label)} for entry in scenario.revenue
-    ]
+    covered = [{place for place, label in enumerate(labels) if _is_about(entry, *label)} for entry in scenario.revenue]
     found: Problems = []
     for index, entry in enumerate(scenario.revenue):
         for before in range(index):
