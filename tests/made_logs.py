@@ -48,6 +48,7 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
         "warmup_s": 0.0,
         "slo": (),
         "revenue": (),
+        "contracts": {},
         "pools": made,
         "description": "",
     }

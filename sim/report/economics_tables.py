@@ -16,6 +16,10 @@ PRICES = {
     "output_usd_per_million_tokens": "a million output tokens",
     "usd_per_request": "an answer",
 }
+PAYBACKS = {
+    "against_renting_months": "owned GPUs have paid for themselves, against renting",
+    "by_margin_months": "owned GPUs have paid for themselves, by the margin",
+}
 NEVER = "never"
 
 
@@ -35,7 +39,8 @@ def economics_table(summary: dict[str, Any]) -> Table:
         for key, name in sums.items()
         if key != "revenue" or len(told["revenue"]) > 1
     ]
-    rows.append(("gross margin, of the revenue", *[_share(told["gross_margin_share"])] * 2))
+    kept = _share(told["gross_margin_share"])
+    rows.append(("gross margin, of the revenue", kept, kept))
     if told["users"] is not None:
         per_user = told["usd_per_user_month"]
         rows += [(f"{name} a paying user", "", words.usd(per_user[name])) for name in ("revenue", "cost")]
@@ -61,8 +66,10 @@ def break_even_table(summary: dict[str, Any]) -> Table:
     if needed is not None:
         full = f"{words.share(needed)}" + (" (more than there is)" if needed > 1 else "")
         rows.append(("GPU time that is useful", words.share(told["utilization_share"]), full))
-    if told.get("payback_months") is not None:
-        rows.append(("owned hardware pays for itself in", "", f"{words.count(told['payback_months'])} months"))
+    for key, name in PAYBACKS.items():
+        months = (told.get("payback") or {}).get(key)
+        if months is not None:
+            rows.append((name, "", f"{words.count(months)} months"))
     return Table("Break-even", heading, tuple(rows))
 
 
@@ -114,7 +121,7 @@ def economics_sentence(summary: dict[str, Any]) -> str:
 
 
 def _name(entry: dict[str, Any]) -> str:
-    name = KINDS.get(entry["kind"], entry["kind"])
+    name = str(KINDS.get(entry["kind"], entry["kind"]))
     return name + (f", {_whose(entry)}" if _whose(entry) else "")
 
 

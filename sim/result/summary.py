@@ -76,7 +76,7 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
         "calendar": log.calendar,
         "simulated_s": float(log.end_s),
         **measured,
-        **({"economics": economics_block(found, measured, asked[None]["output_tokens"])} if found else {}),
+        **_economics(scenario, found, measured, asked[None]["output_tokens"]),
         "recovery": recovery_block(scenario, log),
         "pools": pools,
         **_parties(log, asked, whose, whole, found),
@@ -165,6 +165,11 @@ def _by_token(whole: Allocation, key: int | None, block: dict[str, Any], asked: 
             None if useful_usd is None else ratio(useful_usd * 1e6, asked["output_tokens"])
         ),
     }
+
+
+def _economics(scenario: Scenario, found: list[Earned], measured: dict[str, Any], output_tokens: int) -> dict[str, Any]:
+    """The block `economics`, where the scenario says what is earned."""
+    return {"economics": economics_block(found, measured, output_tokens, scenario.contracts)} if found else {}
 
 
 def _parties(

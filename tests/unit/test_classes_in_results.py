@@ -119,9 +119,10 @@ def test_what_is_of_no_tenant_has_a_row_of_its_own() -> None:
     shares = {name: block["cost_share"] for name, block in found["tenants"].items()}
     assert shares == {"acme": pytest.approx(3 / 8), "globex": pytest.approx(3 / 8), "(none)": pytest.approx(2 / 8)}
     assert found["tenants"]["(none)"]["requests"]["arrived"] == 1
-    assert found["tenants_fairness"] == result(stream_tenant=(0, 1, 1), table=TABLE[[0, 2, 3, 4]]).summary()[
-        "tenants_fairness"
-    ], "nobody is no tenant to be fair to"
+    assert (
+        found["tenants_fairness"]
+        == result(stream_tenant=(0, 1, 1), table=TABLE[[0, 2, 3, 4]]).summary()["tenants_fairness"]
+    ), "nobody is no tenant to be fair to"
 
 
 def test_nobody_served_nobody_to_charge() -> None:

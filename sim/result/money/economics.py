@@ -14,6 +14,7 @@ from sim.pricing import arithmetic
 from sim.pricing.revenue import MONTH_S, Subscription
 from sim.result.fleet import ratio
 from sim.result.money.earned import Earned
+from sim.result.money.payback import payback_block
 
 DAYS_PER_MONTH = 30
 _GROWS = ("egress",)
@@ -30,11 +31,13 @@ def margin(revenue_usd: float, cost_usd: float | None) -> dict[str, float | None
     }
 
 
-def economics_block(found: Sequence[Earned], summary: Mapping[str, Any], output_tokens: int) -> dict[str, Any]:
+def economics_block(
+    found: Sequence[Earned], summary: Mapping[str, Any], output_tokens: int, contracts: Mapping[str, Any]
+) -> dict[str, Any]:
     """The `economics` block of a run.
 
     `summary`: at least the blocks `requests`, `cost`, `ledger`, and `invoice` where there is one; `output_tokens`: of
-    completed answers. Money is None where a pool has no price.
+    completed answers; `contracts`: the scenario's. Money is None where a pool has no price.
     """
     revenue_usd, cost_usd = math.fsum(one.usd for one in found), summary["cost"]["total_usd"]
     months = float(summary["measured_s"]) / MONTH_S
@@ -58,6 +61,7 @@ def economics_block(found: Sequence[Earned], summary: Mapping[str, Any], output_
         **_by_user(found, summary, variable_usd, months),
         "break_even_price_share": None if cost_usd is None else ratio(cost_usd, revenue_usd),
         **_by_utilization(revenue_usd, cost_usd, summary["ledger"]["gpu_hours"], output_tokens),
+        "payback": payback_block(contracts, summary.get("invoice"), told["gross_margin_usd"], months),
     }
 
 
