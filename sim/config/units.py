@@ -28,7 +28,12 @@ __all__ = [
     "RATE",
     "SHARE",
     "SIZE",
+    "USD",
+    "USD_PER_GB",
     "USD_PER_HOUR",
+    "USD_PER_KWH",
+    "USD_PER_MONTH",
+    "USD_PER_YEAR",
     "Amount",
     "Bandwidth",
     "Count",
@@ -40,11 +45,17 @@ __all__ = [
     "PositiveRate",
     "PositiveShare",
     "PositiveSize",
+    "PositiveUsd",
     "Quantity",
     "Rate",
     "Share",
     "Size",
+    "Usd",
+    "UsdPerGb",
     "UsdPerHour",
+    "UsdPerKwh",
+    "UsdPerMonth",
+    "UsdPerYear",
     "said",
     "shown",
 ]
@@ -187,6 +198,7 @@ def shown(value: object) -> str:
 
 _SECONDS = {"ns": Fraction(1, 10**9), "us": Fraction(1, 10**6), "ms": Fraction(1, 1000), "s": Fraction(1)}
 _SECONDS |= {"m": Fraction(60), "min": Fraction(60), "h": Fraction(3600), "d": Fraction(86400), "w": Fraction(604800)}
+_SECONDS |= {"y": Fraction(365 * 86400)}
 _THOUSANDS = {"": Fraction(1), "k": Fraction(10**3), "K": Fraction(10**3), "M": Fraction(10**6), "G": Fraction(10**9)}
 _BYTES = {"": Fraction(1), "B": Fraction(1)}
 _BYTES |= {f"{letter}B": Fraction(1000**power) for power, letter in enumerate("kMGTP", start=1)}
@@ -210,6 +222,24 @@ BANDWIDTH = Quantity(
 USD_PER_HOUR = Quantity(
     "a price per hour", {"": Fraction(1), "/h": Fraction(1), "/hour": Fraction(1)}, ("$2.99/h", "2.99"), prefix="$"
 )
+_USD = {"": Fraction(1), "k": Fraction(10**3), "M": Fraction(10**6), "B": Fraction(10**9)}
+USD = Quantity("an amount of USD", _USD, ("$40k", "$1.5M", "250"), prefix="$")
+USD_PER_KWH = Quantity("a price per kWh", {"": Fraction(1), "/kWh": Fraction(1)}, ("$0.08/kWh", "0.08"), prefix="$")
+USD_PER_GB = Quantity(
+    "a price per GB", {"": Fraction(1), "/GB": Fraction(1), "/TB": Fraction(1, 1000)}, ("$0.09/GB", "0.09"), prefix="$"
+)
+USD_PER_MONTH = Quantity(
+    "a price per month",
+    {"": Fraction(1), **{f"{many}/month": scale for many, scale in _USD.items()}, "/year": Fraction(1, 12)},
+    ("$20/month", "$240/year", "20"),
+    prefix="$",
+)
+USD_PER_YEAR = Quantity(
+    "a price per year",
+    {"": Fraction(1), **{f"{many}/year": scale for many, scale in _USD.items()}, "/month": Fraction(12)},
+    ("$1200/year", "$100/month", "1200"),
+    prefix="$",
+)
 SHARE = Quantity("a share", {"": Fraction(1), "%": Fraction(1, 100)}, ("95%", "0.95"), most=1.0)
 
 Duration = Annotated[float, DURATION]
@@ -231,6 +261,13 @@ Bandwidth = Annotated[float, BANDWIDTH]
 """Bytes per second."""
 PositiveBandwidth = Annotated[float, BANDWIDTH.positive()]
 UsdPerHour = Annotated[float, USD_PER_HOUR]
+Usd = Annotated[float, USD]
+PositiveUsd = Annotated[float, USD.positive()]
+UsdPerKwh = Annotated[float, USD_PER_KWH]
+UsdPerGb = Annotated[float, USD_PER_GB]
+UsdPerMonth = Annotated[float, USD_PER_MONTH]
+"""A month of a bill has 30 days."""
+UsdPerYear = Annotated[float, USD_PER_YEAR]
 Share = Annotated[float, SHARE]
 """In [0, 1]."""
 PositiveShare = Annotated[float, SHARE.positive()]

@@ -9,7 +9,7 @@ from sim.hardware.law import IterationLaw, Source, given, implied
 from sim.hardware.memory import MEMORY_SHARE, kv_bytes_per_token, kv_capacity_tokens, reserve_bytes, weights_bytes
 from sim.hardware.precisions import KvPrecision, Precision
 from sim.hardware.roofline import Pair
-from sim.hardware.sheets import Calibration, GpuSheet, Holds, ModelSheet, OperatorTable, Price
+from sim.hardware.sheets import Calibration, GpuSheet, Holds, ModelSheet, OperatorTable
 
 __all__ = [
     "MEMORY_SHARE",
@@ -25,7 +25,6 @@ __all__ = [
     "OperatorTable",
     "Pair",
     "Precision",
-    "Price",
     "Source",
     "default_engine",
     "given",

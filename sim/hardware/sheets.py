@@ -15,29 +15,16 @@ from sim.config.units import (
     PositiveDuration,
     PositiveSize,
     Share,
-    UsdPerHour,
 )
 from sim.hardware import huggingface
 from sim.hardware.efficiencies import Family
 from sim.hardware.precisions import KvPrecision, Precision
+from sim.pricing import Price
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 PARAMETERS_OFF_SHARE = 0.2
 """A shape this far from the published number of parameters is another model's: no vision tower is as large."""
-
-
-class Price(BaseModel):
-    """What a GPU costs."""
-
-    model_config = _CLOSED
-
-    on_demand: Annotated[UsdPerHour, Field(description="USD per GPU-hour.", examples=["$2.99/h"])]
-    source: Annotated[str, Field(description="Who says so.")] = ""
-    as_of: Annotated[str, Field(description="The day the price was read, as in 2026-08-26.")] = ""
-    spot: Annotated[UsdPerHour | None, Field(description="USD per GPU-hour that may be taken away.")] = None
-    spot_source: Annotated[str, Field(description="Who says so; left out: as for on_demand.")] = ""
-    spot_as_of: Annotated[str, Field(description="The day the spot price was read.")] = ""
 
 
 class Interconnect(BaseModel):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -24,7 +25,10 @@ from sim.config.reading import Rules, read, validated
 from sim.config.references import Foreign, Reference
 from sim.config.said import Problems, said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
+from sim.pricing.contracts import AnyContract
+from sim.pricing.contracts.base import YEAR_S
 from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
+from sim.scenario.contracts import contract_problems, stale_prices
 from sim.scenario.pool import Pool
 from sim.scenario.queueing import misplaced
 from sim.scenario.queues import AnyQueue, Central, PerReplica
@@ -72,7 +76,7 @@ RULES = Rules(
         *_sheets("pools", "*", "rollouts", "*", "to"),
         Foreign(("pools", "*", "autoscaler"), "manifest", policy_node, ("kind",)),
     ),
-    user_named=(("pools",), ("classes",), ("tenants",), ("workload", "streams")),
+    user_named=(("pools",), ("contracts",), ("classes",), ("tenants",), ("workload", "streams")),
     data_paths_under=("workload", "pools"),
     data_path_keys=frozenset({"trace", "file"}),
     as_it_is=external.is_own,
@@ -119,6 +123,12 @@ def _pool_name(text: str) -> str:
     return text
 
 
+def _contract_name(text: str) -> str:
+    if not re.fullmatch(r"[\w-]{1,60}", text):
+        raise said(f"a contract's name may hold letters, digits, '_' and '-' (at most 60); got '{text[:70]}'")
+    return text
+
+
 class Scenario(BaseModel):
     """One question to the simulator: this traffic, on these pools, for this long."""
 
@@ -153,6 +163,16 @@ class Scenario(BaseModel):
         Field(description="Which pool requests go to: the first rule that holds, else their stream's pool."),
     ] = None
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
+    contracts: Annotated[
+        dict[Annotated[str, AfterValidator(_contract_name)], AnyContract],
+        Field(description="What is paid for capacity whether it is used or not, by name."),
+    ] = {}
+    starts: Annotated[
+        date | None, Field(description="The day of the run's hour 0 (UTC), as in 2026-09-01; for prices and bills.")
+    ] = None
+    max_price_age_s: Annotated[
+        Duration, Field(alias="max_price_age", description="How long before that day a price may have been read.")
+    ] = YEAR_S
 
     @property
     def request_classes(self) -> dict[str, RequestClass]:
@@ -213,6 +233,7 @@ class Scenario(BaseModel):
         problems += unfitting(self)
         problems += self._route_problems()
         problems += misplaced(self)
+        problems += [*contract_problems(self), *stale_prices(self)]
         if problems:
             raise said_all(problems)
         return self

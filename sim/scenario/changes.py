@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from sim.config.said import Problems
 from sim.config.units import PositiveCount, UsdPerHour
-from sim.hardware import EngineSheet, GpuSheet, KvPrecision, Latency, Precision, Price
+from sim.hardware import EngineSheet, GpuSheet, KvPrecision, Latency, Precision
+from sim.pricing import Price
 from sim.scenario.boot import AnyBoot
 
 LatencySource = Literal["calibrated", "operators", "roofline"]

@@ -17,7 +17,7 @@ from sim.autoscaling import AnyPolicy
 from sim.autoscaling.history import unanswerable
 from sim.autoscaling.observation import Pipeline
 from sim.config.said import Problems, said_all
-from sim.config.units import Duration, PositiveCount, PositiveShare
+from sim.config.units import Duration, PositiveCount, PositiveShare, Share
 from sim.hardware import (
     MEMORY_SHARE,
     Demand,
@@ -29,7 +29,6 @@ from sim.hardware import (
     ModelSheet,
     Pair,
     Precision,
-    Price,
     default_engine,
     given,
     implied,
@@ -38,6 +37,8 @@ from sim.hardware import (
     split_problem,
     weights_bytes,
 )
+from sim.pricing import Price
+from sim.pricing.egress import Egress
 from sim.scenario.billing import Billing
 from sim.scenario.boot import AnyBoot, Boot, as_stages
 from sim.scenario.changes import Changes, LatencySource, changed, stale
@@ -116,6 +117,14 @@ class Pool(BaseModel):
     faults: Annotated[tuple[AnyFault, ...], Field(description="What breaks.")] = ()
     rollouts: Annotated[tuple[Rollout, ...], Field(description="Rolling updates, in order of time.")] = ()
     billing: Annotated[Billing, Field(description="How paid time is counted.")] = Billing()
+    egress: Annotated[Egress | None, Field(description="What sending answers costs; left out: nothing.")] = None
+    interruptible_share: Annotated[
+        Share,
+        Field(
+            alias="interruptible",
+            description="Share of its GPUs that could be on spot, for advice on commitments; a run does not use it.",
+        ),
+    ] = 0.0
     metrics: Annotated[Metrics, Field(description="How fresh the autoscaler's metrics are.")] = Metrics()
 
     @cached_property
@@ -212,6 +221,11 @@ class Pool(BaseModel):
     def usd_per_replica_hour(self) -> float:
         """USD for an hour of one replica; 0 when no price is known (see `priced`)."""
         return self.gpus_per_replica * self._price.on_demand if self._price is not None else 0.0
+
+    @property
+    def listed(self) -> Price | None:
+        """What its GPUs cost, as it is listed; None if that is not known."""
+        return self._price
 
     @property
     def _price(self) -> Price | None:

@@ -42,10 +42,8 @@ def misplaced(scenario: Scenario) -> Problems:
 def _in_queue(scenario: Scenario, pool: str, queue: Waiting) -> Iterator[tuple[tuple[str, ...], str]]:
     classes = scenario.request_classes
     levels = {each.priority for each in classes.values()}
-    wants = (("preemptive", queue.preemptive), ("aging", queue.aging_s is not None))
-    given = [key for key, said in wants if said] or (["order"] if queue.order == "priority" else [])
-    for key in given:
-        if len(levels) < 2:
+    for key, given in (("preemptive", queue.preemptive), ("aging", queue.aging_s is not None)):
+        if given and len(levels) < 2:
             what = "no stream carries a class" if not classes else f"every class has priority {min(levels)}"
             yield (key,), f"{what}, so nobody goes before others; give classes different 'priority', or take this out"
     if queue.order == "weighted_fair" and len(classes) < 2:

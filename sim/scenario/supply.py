@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim.config.said import Problems, said
 from sim.config.units import COUNT, DURATION, Duration, PositiveCount, Share
-from sim.hardware import Price
+from sim.pricing import Price
 from sim.scenario.changes import Changes
 from sim.scenario.times import HourlyRate, HourlyShare, at_hour, drawn, event_s
 from sim.workload.durations import AnyTime
@@ -127,8 +127,11 @@ def market_price(offer: Offer, price: Price | None) -> Price | str | None:
     if price is None or offer.market == "on_demand":
         return price
     own = offer.price is not None
-    if offer.market == "spot" and price.spot is not None:
-        return Price(on_demand=price.spot, source=price.spot_source or price.source, as_of=price.spot_as_of)
+    spot_usd = price.spot_usd
+    if offer.market == "spot" and spot_usd is not None:
+        return Price(
+            on_demand=spot_usd, spot=price.spot, source=price.spot_source or price.source, as_of=price.spot_as_of
+        )
     if own:
         return price
     return f"is missing: no {offer.market} price is known for this GPU, such as $1.20/h"

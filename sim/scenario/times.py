@@ -7,33 +7,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import numpy as np
-from pydantic import AfterValidator, Discriminator, Tag
+from pydantic import AfterValidator, Tag
 
-from sim.config.said import said
 from sim.config.units import RATE, PositiveBandwidth, Share
+from sim.pricing.hourly import HOUR_S, HOURS, of_a_day, several_or
 from sim.workload.distributions import bandwidths
 from sim.workload.durations import law_or
 from sim.workload.law import Distribution
 
-HOUR_S = 3600.0
-HOURS = 24
 _NEVER_DAYS = 1e9
 """Beyond every run; there, an hour later is soon the same number."""
 
 
 _Hazard = Annotated[float, RATE.between(0, 1)]
 """Once a second: a fleet that loses its replicas faster than that answers nobody, and takes for ever to simulate."""
-
-
-def _several_or(plain: str) -> Discriminator:
-    """Tells a list (tag `by_hour`) from anything else (the tag given)."""
-    return Discriminator(lambda value: "by_hour" if isinstance(value, list | tuple) else plain)
-
-
-def _of_a_day(values: tuple[float, ...]) -> tuple[float, ...]:
-    if len(values) != HOURS:
-        raise said(f"must be {HOURS} values, one for each hour of the day; got {len(values)}")
-    return values
 
 
 if TYPE_CHECKING:
@@ -45,12 +32,12 @@ else:
         Annotated[PositiveBandwidth, Tag("bandwidth")] | Annotated[bandwidths(), Tag("law")], law_or("bandwidth")
     ]
     HourlyShare = Annotated[
-        Annotated[Share, Tag("share")] | Annotated[tuple[Share, ...], AfterValidator(_of_a_day), Tag("by_hour")],
-        _several_or("share"),
+        Annotated[Share, Tag("share")] | Annotated[tuple[Share, ...], AfterValidator(of_a_day), Tag("by_hour")],
+        several_or("share"),
     ]
     HourlyRate = Annotated[
-        Annotated[_Hazard, Tag("rate")] | Annotated[tuple[_Hazard, ...], AfterValidator(_of_a_day), Tag("by_hour")],
-        _several_or("rate"),
+        Annotated[_Hazard, Tag("rate")] | Annotated[tuple[_Hazard, ...], AfterValidator(of_a_day), Tag("by_hour")],
+        several_or("rate"),
     ]
 
 

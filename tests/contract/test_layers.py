@@ -24,6 +24,7 @@ LAYERS = [
     {"result"},
     {"scenario"},
     {"autoscaling", "workload", "model", "hardware"},
+    {"pricing"},
     {"theory"},
     {"config"},
     {"version"},

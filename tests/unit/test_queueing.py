@@ -86,7 +86,6 @@ PATIENT = {"a": {"class": "paid"}, "b": {"class": "free", "clients": {"total_tim
         ({"aging": "3s", "order": "weighted_fair"}, TWO, "aging", "needs 'order: priority'"),
         ({"order": "priority", "aging": "3s"}, {"a": {}}, "aging", "no stream carries a class"),
         ({"order": "priority", "preemptive": True}, {"a": {"class": "paid"}}, "preemptive", "every class has priority"),
-        ({"order": "priority"}, {"a": {}}, "order", "no stream carries a class, so nobody goes before others"),
         ({"order": "weighted_fair"}, {"a": {}}, "order", "there are not two of them"),
         ({"fair": "tenants"}, {"a": {"tenant": "acme"}}, "fair", "there are not two of them"),
         ({"fair": "tenants", "order": "weighted_fair"}, TWO, "fair", "shares between classes already"),
