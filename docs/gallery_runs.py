@@ -5,7 +5,10 @@ A page of the gallery reaches these names in `<!--= ... -->`, and those of its o
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +26,8 @@ class Told:
     timeline: dict[str, list[float]]
     """Columns of `timeline.csv`."""
     verdict: str
+    printed: str
+    """What `fleetcast run` prints."""
     kept: Any
     """Whatever the page's own `keep` took from the result."""
 
@@ -41,7 +46,24 @@ def told(name: str, *sets: str, keep: Callable[[Any], Any] | None = None) -> Tol
 
     result = simulate(load(name, sets))
     timeline = {column: values.tolist() for column, values in result.columns.items()}
-    return Told(result.summary(), timeline, result.verdict(), keep(result) if keep else None)
+    return Told(result.summary(), timeline, result.verdict(), _printed(result), keep(result) if keep else None)
+
+
+def _printed(result: Any) -> str:
+    from sim.cli.run import show
+
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        show(result, None)
+    return out.getvalue()
+
+
+def run_block(name: str, *sets: str, lines: int = 20, keep: Callable[[Any], Any] | None = None) -> str:
+    """The command of a run and the first lines that it prints, without running it once more than the page does."""
+    run = told(name, *sets, keep=keep)
+    printed = [line.rstrip() for line in run.printed.strip().splitlines()]
+    command = " ".join(["$ fleetcast run", name, *(f"--set {shlex.quote(one)}" for one in sets)])
+    return "\n".join(["```text", command, *printed[:lines], *["..."] * (len(printed) > lines), "```"])
 
 
 def table(heads: str, *rows: tuple[Any, ...]) -> str:
