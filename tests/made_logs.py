@@ -47,6 +47,7 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
         "horizon_s": 10.0,
         "warmup_s": 0.0,
         "slo": (),
+        "slowness": (),
         "pools": made,
         "description": "",
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.autoscaling.observation import WAITING
 from sim.report.client_tables import attempts_table, party_tables
+from sim.report.slowness_tables import slowness_table
 from sim.report.table import Table
 from sim.result import words
 from sim.result.attempts import OUTCOME_ORDER
@@ -49,6 +50,7 @@ def tables(summary: dict[str, Any]) -> list[Table]:
     made = (
         slo_table(summary),
         latency_table(summary),
+        slowness_table(summary),
         ledger_table(summary),
         regret_table(summary),
         fleet_table(summary),

@@ -16,6 +16,7 @@ from sim.result.latency import Served, latency_and_slo
 from sim.result.laws import law_block
 from sim.result.ledger import ledger
 from sim.result.lives import lives_block
+from sim.result.money.slowness import slowness_block
 from sim.result.occupancy import occupancy
 from sim.result.parties import Party, Share, cost_shares, fairness, parties
 from sim.result.provenance import version
@@ -69,6 +70,7 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
         "simulated_s": float(log.end_s),
         "measured_s": window.length_s,
         **blocks[None],
+        **slowness_block(scenario, log, window, blocks[None]["cost"]),
         "recovery": recovery_block(scenario, log),
         "pools": pools,
         **_parties(log, asked, cost_shares(log, window, sent, list(shown.values()), whose) if whose else {}),
