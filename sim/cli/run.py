@@ -99,7 +99,7 @@ def command(
         for note in result.log.notes:
             click.echo(f"note: {note}", err=True)
     else:
-        _show(result, folder)
+        show(result, folder)
     if check and any(target["met"] is False for target in result.summary()["slo"]):
         ctx.exit(SLO_MISSED)
 
@@ -111,8 +111,8 @@ def _with_regret(result: Result, quiet: bool) -> Result:
     return regret(result, watch=lambda step: progress(quiet, step)).added_to(result)
 
 
-def _show(result: Result, folder: Path | None) -> None:
-    """The verdict, the tables, the notes, and where the rest is."""
+def show(result: Result, folder: Path | None) -> None:
+    """Print the verdict, the tables, the notes, and where the rest is."""
     from rich.console import Console
 
     from sim.report.economics_tables import economics_sentence
