@@ -428,8 +428,8 @@ RESULTS: dict[str, tuple[str, str, str]] = {
 PARTIES = {
     "classes": "By name of class, where there are any: `requests`, `latency`, `slo` (the objectives that can be about "
     "its requests), `throughput` and `attempts` of its requests alone; `cost_share`, its part of the cost; and `cost`: "
-    "`total_usd`, `usd_per_request`, `usd_per_million_output_tokens`, and the four keys of prompts and outputs. The cost "
-    "of each pool is shared by the work that it did, for answers and in vain; time that nobody used in the same "
+    "`total_usd`, `usd_per_request`, `usd_per_million_output_tokens`, and the four keys of prompts and outputs. The "
+    "cost of each pool is shared by the work that it did, for answers and in vain; time that nobody used in the same "
     "proportion. With `revenue` in the scenario also `revenue_usd`, `gross_margin_usd` and `gross_margin_share`.",
     "tenants": "The same by name of tenant; `(none)` has the requests of nobody's, so shares add up to 1.",
     "tenants_fairness": "Jain's index of the shares of their requests that tenants got good answers to: 1 when all "
