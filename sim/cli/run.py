@@ -99,7 +99,7 @@ def command(
         for note in result.log.notes:
             click.echo(f"note: {note}", err=True)
     else:
-        _show(result, folder)
+        show(result, folder)
     if check and any(target["met"] is False for target in result.summary()["slo"]):
         ctx.exit(SLO_MISSED)
 
@@ -111,11 +111,12 @@ def _with_regret(result: Result, quiet: bool) -> Result:
     return regret(result, watch=lambda step: progress(quiet, step)).added_to(result)
 
 
-def _show(result: Result, folder: Path | None) -> None:
-    """The verdict, the tables, the notes, and where the rest is."""
+def show(result: Result, folder: Path | None) -> None:
+    """Print the verdict, the tables, the notes, and where the rest is."""
     from rich.console import Console
 
     from sim.report.economics_tables import economics_sentence
+    from sim.report.slowness_tables import slowness_notes
     from sim.report.tables import pool_notes, tables
     from sim.result.verdict import ledger_sentence, regret_sentence
 
@@ -128,7 +129,7 @@ def _show(result: Result, folder: Path | None) -> None:
         console.print()
         console.print(_fitting(sheet, console))
     console.print()
-    for note in [*result.log.notes, *pool_notes(result.scenario, summary)]:
+    for note in [*result.log.notes, *pool_notes(result.scenario, summary), *slowness_notes(summary)]:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     if folder is not None:
         console.print(f"written to {folder}", markup=False, soft_wrap=True)

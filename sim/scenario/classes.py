@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,7 +12,9 @@ from sim.config.said import Problems, said
 from sim.config.units import AMOUNT, Count, PositiveAmount, PositiveRate
 
 if TYPE_CHECKING:
-    from sim.scenario import Scenario
+    from sim.pricing.revenue import AnyRevenue
+    from sim.pricing.slowness import AnySlowness
+    from sim.scenario import Scenario, Target
 
 __all__ = ["DEFAULT", "Quota", "RequestClass", "Tenant", "carried", "classes_of", "tenants_of", "unfitting"]
 
@@ -20,8 +22,6 @@ _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 DEFAULT = "default"
 """The class of streams that name none, where others do."""
 _MINUTE_S = 60.0
-_SOME_REQUESTS = ("slo", "revenue")
-"""Lists of a scenario whose entries may be about the requests of a class, a tenant, or both."""
 T = TypeVar("T")
 
 
@@ -113,7 +113,7 @@ def _told(known: Mapping[str, T], named: Iterable[str], first: Iterable[str | No
 
 
 def unfitting(scenario: Scenario) -> Problems:
-    """What does not fit between streams, classes, tenants, and what is said of some of their requests only."""
+    """What does not fit between streams, classes, tenants and what is said of some of them."""
     found: Problems = []
     both: tuple[tuple[str, str, Mapping[str, object]], ...] = (
         ("class_name", "class", scenario.classes),
@@ -142,28 +142,31 @@ def _unknown(scenario: Scenario, named: Mapping[str, str | None], key: str, know
     ]
 
 
-def _limited(scenario: Scenario) -> list[tuple[tuple[str, int], Any]]:
-    """What may be said of some requests only, with its place in the file."""
-    return [((key, index), entry) for key in _SOME_REQUESTS for index, entry in enumerate(getattr(scenario, key))]
+def _about_some(scenario: Scenario) -> Iterator[tuple[tuple[str, int], Target | AnySlowness | AnyRevenue]]:
+    """Entries that may be about one class or one tenant, with their place in the file."""
+    for key, entries in (("slo", scenario.slo), ("slowness", scenario.slowness), ("revenue", scenario.revenue)):
+        for index, entry in enumerate(entries):
+            yield (key, index), entry
 
 
 def _about_nobody(scenario: Scenario, what: str, key: str, there: set[str | None]) -> Problems:
-    """SLOs and such for whom no request is."""
+    """Entries about a class or a tenant of which no request is."""
     found: Problems = []
-    for at, entry in _limited(scenario):
+    for at, entry in _about_some(scenario):
         name = getattr(entry, what)
         if name is not None and name not in there:
-            hint = catalogue.did_you_mean(name, sorted(str(each) for each in there))
+            known = sorted(str(each) for each in there)
+            hint = catalogue.did_you_mean(name, known) if known else f"; give a stream '{key}: {name}', or take it out"
             found.append(((*at, key), f"no stream is of {key} '{name}'{hint}"))
     return found
 
 
 def _about_no_pair(scenario: Scenario) -> Problems:
-    """The same for a class of a tenant that has no such requests, though there are both."""
+    """Entries about a class of a tenant that has no such requests, though there are both."""
     classes, tenants = carried(scenario, "class_name"), carried(scenario, "tenant")
     pairs = {(classes[stream] or DEFAULT, tenants[stream]) for stream in classes}
     found: Problems = []
-    for at, entry in _limited(scenario):
+    for at, entry in _about_some(scenario):
         wanted = (entry.class_name, entry.tenant)
         known = all(any(pair[place] == name for pair in pairs) for place, name in enumerate(wanted))
         if None not in wanted and known and wanted not in pairs:

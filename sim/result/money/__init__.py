@@ -1,1 +1,1 @@
-"""What a run has cost and earned: everything that is told in USD beyond the price of a replica's hour."""
+"""From what a run used to what it costs: usage, contracts, the bill, commitments."""
