@@ -62,8 +62,8 @@ def _columns(runs: Sequence[Run]) -> dict[str, _Say]:
         del made["attempts"]
     made |= {
         "fleet a day": lambda found: words.usd(found["usd_per_day"]),
-        "slowness a day": lambda found: words.usd(found["slowness_usd_per_day"]),
-        "together a day": lambda found: words.usd(found["fleet_plus_slowness_usd_per_day"]),
+        "slowness": lambda found: words.usd(found["slowness_usd_per_day"]),
+        "together": lambda found: words.usd(found["fleet_plus_slowness_usd_per_day"]),
     }
     return made if all(found["recovery"] is None for found in metrics) else made | {"after the burst": _recovery}
 
