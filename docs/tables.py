@@ -435,8 +435,16 @@ PARTIES = {
     "tenants": "The same by name of tenant; `(none)` has the requests of nobody's, so shares add up to 1.",
     "tenants_fairness": "Jain's index of the shares of their requests that tenants got good answers to: 1 when all "
     "are served alike, 1/n when one of n gets everything.",
+    "slowness": "What slow and missing answers cost, of a scenario that gives them prices (`slowness`). `entries`, "
+    "one a price, in its order: `kind`, `metric`, `beyond_s`, `under_s`, `class`, `tenant` where it has "
+    "them; the `requests` it is about; `usd` and `usd_per_day`; and what these rest on: `slow_requests`, "
+    "`waited_beyond_hours` and `unanswered_free` (requests that left without an answer before a wait "
+    "costs anything) of `linear`; `slow_requests`, `attained` and `credit_share` of `sla_credits`; "
+    "`slow_requests`, `users` and `lost_users` of `lost_users`; `lost_requests` of `lost_requests`. "
+    "`total_usd` and `usd_per_day` of all of them; `fleet_usd`, the fleet's cost in the same time; "
+    "`fleet_plus_slowness_usd` and `fleet_plus_slowness_usd_per_day`, null where the fleet has no price.",
 }
-"""Keys that a summary has only where there are classes or tenants."""
+"""Keys that a summary has only where the scenario has what they tell of."""
 
 TIMELINE = {
     "start_s": ("s", "Where the bin begins. Bins have one round width, at most 300 of them; the last may be shorter."),
