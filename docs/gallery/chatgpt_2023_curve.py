@@ -65,9 +65,9 @@ def the_curve() -> tuple[Any, Callable[[Any], None]]:
         axes.annotate(
             f"cheapest: {best} replicas,\n${best_usd:,.0f}k a day",
             (best, best_usd),
-            (0, 34),
+            (26, 40),
             textcoords="offset points",
-            ha="center",
+            ha="left",
         )
         axes.set_title("Thousand dollars a day, by fleet")
         axes.set_xlabel("replicas of eight A100s")
