@@ -61,7 +61,7 @@ def _overlaps(scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], str]]
                 continue
             if isinstance(contract, CommittedSpend) and isinstance(other, CommittedSpend):
                 told = (
-                    f"overlaps with '{other_name}': from {_time(later_s)} to {_time(sooner_s)} the same spend counts for "
+                    f"overlaps with '{other_name}': from {_time(later_s)} to {_time(sooner_s)} each dollar counts for "
                     "both; give them different 'pools', or let one begin when the other ends"
                 )
                 yield ("contracts", name), told
