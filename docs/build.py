@@ -247,9 +247,11 @@ def build(chosen: list[Path], check: bool) -> tuple[list[str], list[str]]:
     import facts_overload
     import facts_proof
     import tables
+    import tables_money
 
     names = {
         **vars(tables),
+        **vars(tables_money),
         **vars(facts),
         **vars(facts_clients),
         **vars(facts_fidelity),

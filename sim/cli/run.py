@@ -115,6 +115,7 @@ def _show(result: Result, folder: Path | None) -> None:
     """The verdict, the tables, the notes, and where the rest is."""
     from rich.console import Console
 
+    from sim.report.slowness_tables import slowness_notes
     from sim.report.tables import pool_notes, tables
     from sim.result.verdict import ledger_sentence, regret_sentence
 
@@ -127,7 +128,7 @@ def _show(result: Result, folder: Path | None) -> None:
         console.print()
         console.print(_fitting(sheet, console))
     console.print()
-    for note in [*result.log.notes, *pool_notes(result.scenario, summary)]:
+    for note in [*result.log.notes, *pool_notes(result.scenario, summary), *slowness_notes(summary)]:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     if folder is not None:
         console.print(f"written to {folder}", markup=False, soft_wrap=True)

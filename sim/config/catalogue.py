@@ -1,4 +1,4 @@
-"""The files that ship with fleetcast, found by name: scenarios, workloads, sheets of GPUs, models, engines, boot times.
+"""The files that ship with fleetcast, found by name: scenarios, workloads, sheets of GPUs and models, price books.
 
 They are `configs/` and `workloads/` beside the package in a checkout, and `sim/data/` in an installed wheel.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 SCENARIOS, WORKLOADS = "configs", "workloads"
 GPUS, MODELS, ENGINES, BOOTS = "configs/gpus", "configs/models", "configs/engines", "configs/boot"
+PRICES = "configs/prices"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.autoscaling.observation import WAITING
 from sim.report.client_tables import attempts_table, party_tables
+from sim.report.slowness_tables import slowness_table
 from sim.report.table import Table
 from sim.result import words
 from sim.result.attempts import OUTCOME_ORDER
@@ -40,6 +41,8 @@ LEDGER_NAMES = {
     "drain": "drain: on their last requests",
     "failed": "failed: down, or taken before ready",
     "rounding": "rounding: billed after they were gone",
+    "unused": "unused: paid under a contract, for nobody",
+    "egress": "egress: sending the answers",
 }
 MET = {True: "met", False: "missed", None: words.MISSING}
 
@@ -49,6 +52,7 @@ def tables(summary: dict[str, Any]) -> list[Table]:
     made = (
         slo_table(summary),
         latency_table(summary),
+        slowness_table(summary),
         ledger_table(summary),
         regret_table(summary),
         fleet_table(summary),
@@ -105,7 +109,7 @@ def ledger_table(summary: dict[str, Any]) -> Table:
     columns = _columns(summary)
     shares = {name: waste(block) for name, block in columns.items()}
     for entry in ENTRIES if worth_telling(summary) else ():
-        if waste(summary)[entry] == 0:
+        if waste(summary)[entry] == 0 and not summary["ledger"]["usd"][entry]:
             continue
         hours = [
             f"{words.count(block['ledger']['gpu_hours'][entry])} ({words.share(shares[name].get(entry))})"

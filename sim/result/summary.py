@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 from sim.model.tables import COMPLETED
 from sim.result.attempts import attempts_block, attempts_of, outcomes
-from sim.result.cost import cost, spent_usd
+from sim.result.cost import cost
 from sim.result.fleet import integrals_at, ratio, replicas, utilization
 from sim.result.groups import EVERYBODY, Group
 from sim.result.latency import Served, latency_and_slo
 from sim.result.laws import law_block
 from sim.result.ledger import ledger
 from sim.result.lives import lives_block
+from sim.result.money.bill import Bill, bill_of
+from sim.result.money.commitments import commitments_block
+from sim.result.money.invoice import energy_block, invoice_block
+from sim.result.money.slowness import slowness_block
 from sim.result.occupancy import occupancy
 from sim.result.parties import Party, Share, cost_shares, fairness, parties
 from sim.result.provenance import version
@@ -42,12 +46,13 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
     if len(names) > 1:
         groups |= {place: Group(pool=place) for place in range(len(names))}
     fleets = list(groups)
+    bill = bill_of(scenario, log)
     whose = parties(log)
     groups |= whose
     served = latency_and_slo(log, window, scenario.slo, groups)
     sent = attempts_of(log, window)
     asked = {key: _asked(log, window, key, group, served, sent) for key, group in groups.items()}
-    blocks = {key: _blocks(scenario, log, window, key, asked[key]) for key in fleets}
+    blocks = {key: _blocks(scenario, log, window, key, asked[key], bill) for key in fleets}
     # One pool is the whole fleet: the same numbers, computed once.
     shown = {name: blocks[place if len(names) > 1 else None] for place, name in enumerate(names)}
     came = log.requests[_arrivals(log, window)]
@@ -69,7 +74,11 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
         "simulated_s": float(log.end_s),
         "measured_s": window.length_s,
         **blocks[None],
+        **slowness_block(scenario, log, window, blocks[None]["cost"]),
         "recovery": recovery_block(scenario, log),
+        "invoice": invoice_block(bill),
+        "commitments": commitments_block(scenario, bill),
+        "energy": energy_block(bill),
         "pools": pools,
         **_parties(log, asked, cost_shares(log, window, sent, list(shown.values()), whose) if whose else {}),
         "run": _run(scenario, log),
@@ -116,13 +125,13 @@ def _asked(
 
 
 def _blocks(
-    scenario: Scenario, log: RunLog, window: Window, group: int | None, asked: dict[str, Any]
+    scenario: Scenario, log: RunLog, window: Window, group: int | None, asked: dict[str, Any], bill: Bill
 ) -> dict[str, Any]:
     """The blocks of one pool (its index) or of the whole fleet (None)."""
     pools = {place: scenario.pools[name] for place, name in enumerate(log.pools) if group in (None, place)}
     ends_s = np.array((window.start_s, window.end_s))
     there = occupancy(log.requests, ends_s, group, log.calls)
-    usd = spent_usd(log.spans, pools, ends_s)
+    usd = bill.spent_usd([log.pools[place] for place in pools], ends_s)
     total_usd = None if usd is None else float(usd[1] - usd[0])
     waiting, running = (ratio(part[0], window.length_s) for part in (there.waiting_s, there.running_s))
     return {
@@ -140,7 +149,7 @@ def _blocks(
         "utilization": utilization(integrals_at(log.samples, ends_s, list(pools))),
         "replicas": replicas(log, pools, window.start_s, window.end_s),
         "cost": cost(total_usd, window.length_s, asked["requests"]["completed"], asked["output_tokens"]),
-        "ledger": ledger(log, pools, window),
+        "ledger": ledger(log, pools, window, bill),
         "lives": lives_block(log, window, group),
         "faults": asked["faults"],
     }

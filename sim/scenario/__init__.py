@@ -27,6 +27,7 @@ from sim.config.said import Problems, said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
 from sim.pricing.contracts import AnyContract
 from sim.pricing.contracts.base import YEAR_S
+from sim.pricing.slowness import AnySlowness
 from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
 from sim.scenario.contracts import contract_problems, stale_prices
 from sim.scenario.pool import Pool
@@ -64,6 +65,7 @@ def _sheets(*at: str) -> tuple[Reference, ...]:
         Reference((*at, "gpu"), catalogue.GPUS, "GPU"),
         Reference((*at, "engine"), catalogue.ENGINES, "engine"),
         Reference((*at, "boot"), catalogue.BOOTS, "boot preset", or_number=True),
+        Reference((*at, "book"), catalogue.PRICES, "price book"),
     )
 
 
@@ -163,6 +165,9 @@ class Scenario(BaseModel):
         Field(description="Which pool requests go to: the first rule that holds, else their stream's pool."),
     ] = None
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
+    slowness: Annotated[
+        tuple[AnySlowness, ...], Field(description="What slow and missing answers cost, beside the fleet.")
+    ] = ()
     contracts: Annotated[
         dict[Annotated[str, AfterValidator(_contract_name)], AnyContract],
         Field(description="What is paid for capacity whether it is used or not, by name."),
