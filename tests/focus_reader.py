@@ -78,7 +78,7 @@ COLUMNS: dict[str, tuple[str, bool]] = {
     "Tags": ("object", True),
 }
 
-ALLOWED = {
+ALLOWED: dict[str, set[str | None]] = {
     "ChargeCategory": {"Usage", "Purchase", "Tax", "Credit", "Adjustment"},
     "ChargeClass": {None, "Correction"},
     "ChargeFrequency": {"One-Time", "Recurring", "Usage-Based"},
@@ -184,14 +184,15 @@ RULES: dict[str, Callable[[Row], bool]] = {
 
 def read(text: str) -> list[Row]:
     """The rows of a file, their values parsed: numbers, instants, objects, None for null."""
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    names = list(reader.fieldnames or ())
+    reader = csv.reader(io.StringIO(text), strict=True)
+    names = next(reader)
     assert names[: len(COLUMNS)] == list(COLUMNS), "the columns of FOCUS 1.2, in their order, come first"
     assert all(re.fullmatch(r"x_[A-Z]\w*", name) for name in names[len(COLUMNS) :]), "own columns begin with x_"
     assert len(set(names)) == len(names)
     rows = []
-    for number, raw in enumerate(reader, start=1):
-        assert None not in raw, f"row {number} has more cells than columns"
+    for number, cells in enumerate(reader, start=1):
+        assert len(cells) == len(names), f"row {number} has {len(cells)} cells"
+        raw = dict(zip(names, cells, strict=True))
         row = {name: _parsed(raw[name], *COLUMNS.get(name, ("text", True)), f"row {number}: {name}") for name in names}
         for name, allowed in ALLOWED.items():
             assert row[name] in allowed, f"row {number}: {name} is {row[name]!r}"

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key, by its dotted path; repeatable.")
 @click.option("--starts", metavar="DATE", help="The day of the run's hour 0 (UTC); short for --set starts=DATE.")
 @click.option("--by", type=click.Choice(["hour", "day"]), default="hour", show_default=True, help="Charge periods.")
-@click.option("--focus-version", type=click.Choice(["1.2"]), default="1.2", show_default=True, help="Whose columns.")
+@click.option(
+    "--focus-version",
+    type=click.Choice(["1.2"]),
+    default="1.2",
+    show_default=True,
+    expose_value=False,
+    help="Whose columns: there is one so far.",
+)
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write a file, not to stdout.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -29,7 +36,6 @@ def focus(
     sets: tuple[str, ...],
     starts: str | None,
     by: str,
-    focus_version: str,
     out: Path | None,
     force: bool,
     quiet: bool,

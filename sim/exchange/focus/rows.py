@@ -15,6 +15,7 @@ from sim.exchange.focus.columns import COLUMNS, OWN, Row, written
 from sim.exchange.focus.periods import Array, Periods
 from sim.exchange.focus.shares import shares_of
 from sim.pricing.contracts import CommittedSpend
+from sim.result.billing import terms
 from sim.result.money.bill import bill_of
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def check_ready(scenario: Scenario) -> None:
         problems.append(Problem(told, "starts"))
     covering = [each for each in scenario.contracts.values() if not isinstance(each, CommittedSpend)]
     for name, pool in scenario.pools.items():
-        if not pool.priced and not any(contract.covers(name) for contract in covering):
+        priced = all(term.priced for term in terms(pool))
+        if not priced and not any(contract.covers(name) for contract in covering):
             problems.append(_without_price(name))
     if problems:
         raise ConfigError(problems)

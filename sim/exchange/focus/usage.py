@@ -88,7 +88,7 @@ def _used(
         **about.of_commitment(line.contract, contract, "Used"),
         "PricingCategory": "Committed",
     }
-    if not line.make.priced:
+    if not line.make.terms.priced:
         listed = usd  # nothing is known to compare with
     committed = usd if isinstance(contract, SavingsPlan) else gpu_hours
     nothing = np.zeros(len(usd))
