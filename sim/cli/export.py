@@ -12,7 +12,7 @@ from sim.cli.files import check_free, write_whole
 from sim.cli.progress import compiling, progress
 
 
-@click.group(short_help="Write a scenario's autoscaler as a manifest, or its bill as FOCUS rows.")
+@click.group(short_help="Write an autoscaler as a manifest, or a bill as FOCUS rows.")
 def command() -> None:
     """Write what a scenario says, or what it costs, as files that other systems read."""
 
