@@ -3,12 +3,14 @@
     python docs/build.py            rewrite the pages and pictures in place
     python docs/build.py --check    rewrite nothing; fail where a page says something else than a run
     python docs/build.py --bench    measure the speed again too (the numbers of one machine, not checked)
+    python docs/build.py --part gallery                    the gallery alone, or `manual`: all the rest
+    python docs/build.py docs/gallery/chatgpt-2023.md      one page, and the pictures of a page of the gallery
 
 What a page may hold:
 
-- `<!--= EXPRESSION -->text<!--/-->`: the text is the value of a Python expression over the names of `facts.py` and
-  `tables.py`. On one line it is a value in a sentence; over several lines it is a block.
-  A value in a sentence must not begin a line: Markdown takes such a line for HTML.
+- `<!--= EXPRESSION -->text<!--/-->`: the text is the value of a Python expression over the names of `facts_*.py` and
+  `tables.py`, in the gallery over those of `gallery_pages.names_of`. On one line it is a value in a sentence; over
+  several lines it is a block. A value in a sentence must not begin a line: Markdown takes such a line for HTML.
 - A fenced `console` block: each line that starts with `$ ` is run by a shell in the page's own scratch folder, together
   with the lines after it that start with `> `, and what it prints follows. A comment on the line before may say
   `exit 2` (the code that the last command must leave with; its errors are then shown too), `first 12 lines`, or
@@ -38,7 +40,11 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 sys.path[:0] = [str(ROOT), str(DOCS)]
 
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/*.md")
+PARTS = {
+    "manual": ("README.md", "CONTRIBUTING.md", "docs/*.md"),
+    "gallery": ("docs/gallery/*.md", "docs/gallery.md"),
+}
+"""Which pages are built together, in this order: the table of the gallery reads the pages of its rows."""
 WIDTH = 96
 HERE = "/home/you"
 """What pages show for the scratch folder of their commands."""
@@ -233,39 +239,49 @@ def _named(said: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def pages() -> list[Path]:
-    """Every page, in a fixed order."""
-    return [path for pattern in PAGES for path in sorted(ROOT.glob(pattern))]
+def pages(part: str) -> list[Path]:
+    """Every page of a part, in a fixed order."""
+    found = [path for pattern in PARTS[part] for path in sorted(ROOT.glob(pattern))]
+    return [path for path in found if part == "gallery" or path.name != "gallery.md"]
 
 
-def build(chosen: list[Path], check: bool) -> tuple[list[str], list[str]]:
-    """Build pages; returns what is out of date (as differences), and the commands that were not run."""
-    import facts
+def _names(path: Path) -> Mapping[str, Any]:
+    """What a page may quote."""
+    import gallery_pages
+
+    if path == gallery_pages.INDEX or gallery_pages.is_row(path):
+        return gallery_pages.names_of(path)
     import facts_clients
     import facts_elastic
     import facts_fidelity
     import facts_overload
     import facts_proof
+    import gallery_runs
     import tables
     import tables_money
 
-    names = {
-        **vars(tables),
-        **vars(tables_money),
-        **vars(facts),
-        **vars(facts_clients),
-        **vars(facts_fidelity),
-        **vars(facts_elastic),
-        **vars(facts_overload),
-        **vars(facts_proof),
-    }
+    modules = (
+        tables,
+        tables_money,
+        gallery_runs,
+        facts_clients,
+        facts_fidelity,
+        facts_elastic,
+        facts_overload,
+        facts_proof,
+    )
+    return {name: value for module in modules for name, value in vars(module).items()}
+
+
+def build(chosen: list[Path], check: bool) -> tuple[list[str], list[str]]:
+    """Build pages; returns what is out of date (as differences), and the commands that were not run."""
     stale: list[str] = []
     not_run: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
         for path in chosen:
             folder = Path(scratch).resolve() / path.stem
             folder.mkdir()
-            page = Page(path, names, folder)
+            page = Page(path, _names(path), folder)
             before, now = path.read_text(encoding="utf-8"), page.built()
             not_run += page.not_run
             if now != before:
@@ -280,18 +296,23 @@ def build(chosen: list[Path], check: bool) -> tuple[list[str], list[str]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Rebuild the documentation from runs.")
     parser.add_argument("pages", nargs="*", type=Path, help="Only these pages (default: all, and the pictures).")
+    parser.add_argument("--part", choices=PARTS, action="append", help="Only this part of the pages, and its pictures.")
     parser.add_argument("--check", action="store_true", help="Change nothing; fail where a page is out of date.")
     parser.add_argument("--bench", action="store_true", help="Measure the speed again too.")
     asked = parser.parse_args()
+    import gallery_pages
     import pictures
     import tables
 
     os.environ.update(COLUMNS=str(WIDTH), NO_COLOR="1")
     if asked.bench:
         tables.measure()
+    parts = asked.part or ([] if asked.pages else list(PARTS))
+    chosen = [path.resolve() for path in asked.pages] + [path for part in parts for path in pages(part)]
     try:
-        stale, not_run = build([path.resolve() for path in asked.pages] or pages(), asked.check)
-        if not asked.pages:
+        stale, not_run = build(chosen, asked.check)
+        stale += gallery_pages.draw(chosen, asked.check)
+        if "manual" in parts:
             stale += tables.schema_file(asked.check)
             stale += pictures.draw(asked.check)
     except PageError as error:

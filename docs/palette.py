@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 INK, FAINT, GROUND = "#22272e", "#d5dae0", "#fbfcfd"
-BLUE, RED, GREEN = "#2563a8", "#c2410c", "#3f7d4e"
+BLUE, RED, GREEN, AMBER = "#2563a8", "#c2410c", "#3f7d4e", "#d9a441"
 STYLE = {
     "font.size": 10,
     "text.color": INK,

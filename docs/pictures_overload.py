@@ -7,9 +7,8 @@ from typing import Any
 
 import facts_overload
 from facts_overload import Storm
-from palette import BLUE, GREEN, INK, RED
+from palette import AMBER, BLUE, GREEN, INK, RED
 
-AMBER = "#d9a441"
 COLOURS = (RED, AMBER, BLUE, GREEN)
 
 

@@ -52,6 +52,7 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
         "warmup_s": 0.0,
         "slo": (),
         "slowness": (),
+        "revenue": (),
         "pools": made,
         "description": "",
         "contracts": {},

@@ -99,7 +99,7 @@ def command(
         for note in result.log.notes:
             click.echo(f"note: {note}", err=True)
     else:
-        _show(result, folder)
+        show(result, folder)
     if check and any(target["met"] is False for target in result.summary()["slo"]):
         ctx.exit(SLO_MISSED)
 
@@ -111,10 +111,11 @@ def _with_regret(result: Result, quiet: bool) -> Result:
     return regret(result, watch=lambda step: progress(quiet, step)).added_to(result)
 
 
-def _show(result: Result, folder: Path | None) -> None:
-    """The verdict, the tables, the notes, and where the rest is."""
+def show(result: Result, folder: Path | None) -> None:
+    """Print the verdict, the tables, the notes, and where the rest is."""
     from rich.console import Console
 
+    from sim.report.economics_tables import economics_sentence
     from sim.report.slowness_tables import slowness_notes
     from sim.report.tables import pool_notes, tables
     from sim.result.verdict import ledger_sentence, regret_sentence
@@ -122,7 +123,7 @@ def _show(result: Result, folder: Path | None) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
     summary = result.summary()
-    for sentence in filter(None, (ledger_sentence(summary), regret_sentence(summary))):
+    for sentence in filter(None, (ledger_sentence(summary), economics_sentence(summary), regret_sentence(summary))):
         console.print(sentence, markup=False, soft_wrap=True)
     for sheet in tables(summary):
         console.print()

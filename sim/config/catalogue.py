@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 SCENARIOS, WORKLOADS = "configs", "workloads"
+GALLERY = "configs/gallery"
+"""Scenarios of systems in the news. They are found with the other scenarios: a name is in one folder only."""
 GPUS, MODELS, ENGINES, BOOTS = "configs/gpus", "configs/models", "configs/engines", "configs/boot"
 PRICES = "configs/prices"
 
@@ -26,14 +28,24 @@ def root() -> Path:
 
 def names(folder: str) -> tuple[str, ...]:
     """The names in one part of the catalogue, sorted."""
-    return tuple(sorted(path.stem for path in (root() / folder).glob("*.yaml")))
+    return tuple(sorted(stem for place in _places(folder) for stem in _stems(place)))
 
 
 def find(folder: str, name: str) -> Path | None:
     """The file of that name, or nothing. A name is one word: it cannot lead out of the catalogue."""
-    if not _NAME.fullmatch(name) or name not in names(folder):
+    if not _NAME.fullmatch(name):
         return None
-    return root() / folder / f"{name}.yaml"
+    files = (place / f"{name}.yaml" for place in _places(folder) if name in _stems(place))
+    return next(files, None)
+
+
+def _places(folder: str) -> tuple[Path, ...]:
+    """The folders that one part of the catalogue is in."""
+    return tuple(root() / each for each in ((SCENARIOS, GALLERY) if folder == SCENARIOS else (folder,)))
+
+
+def _stems(place: Path) -> list[str]:
+    return [path.stem for path in place.glob("*.yaml")]
 
 
 def is_path(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -84,13 +85,23 @@ def test_schema() -> None:
 def test_examples() -> None:
     done = fleetcast("examples")
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == list(catalogue.names(catalogue.SCENARIOS))
+    first = [line.split()[0] for line in lines]
+    assert sorted(first) == list(catalogue.names(catalogue.SCENARIOS))
     assert all(line.endswith("?") for line in lines)
+    # the gallery stands last, each with its row
+    gallery = [line.split()[:2] for line in lines if re.match(r"\S+ +A\d+ ", line)]
+    assert gallery[0] == ["chatgpt-2023", "A1"]
+    assert [name for name, _ in gallery] == first[-len(gallery) :]
+    assert [int(row[1:]) for _, row in gallery] == sorted(int(row[1:]) for _, row in gallery)
 
 
 def test_examples_as_json() -> None:
     rows = json.loads(fleetcast("examples", "--json").stdout)
-    assert {"name", "question", "path"} == set(rows[0])
+    assert {"name", "question", "path", "gallery", "system"} == set(rows[0])
+    (plain,) = (row for row in rows if row["name"] == "mmc")
+    (first,) = (row for row in rows if row["gallery"] == "A1")
+    assert (plain["gallery"], plain["system"]) == (None, None)
+    assert (first["name"], first["system"]) == ("chatgpt-2023", "ChatGPT in February 2023")
     assert all(Path(row["path"]).is_file() and row["question"].endswith("?") for row in rows)
 
 

@@ -14,8 +14,9 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [path for pattern in ("*.md", "docs/*.md") for path in sorted(ROOT.glob(pattern))]
-PICTURES = sorted((ROOT / "docs/img").glob("*"))
+PAGES = [path for pattern in ("*.md", "docs/*.md", "docs/gallery/*.md") for path in sorted(ROOT.glob(pattern))]
+IMAGES = ROOT / "docs/img"
+PICTURES = sorted(path for path in IMAGES.rglob("*") if path.is_file())
 
 INSTALLS = [
     "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/fleetcast run chatgpt-2023",
@@ -42,13 +43,18 @@ def builder() -> ModuleType:
     return module
 
 
-def test_every_page_says_what_its_runs_give() -> None:
-    """Everything at once, eight runs of eleven million requests included: about a minute."""
+@pytest.mark.parametrize(("part", "not_run"), [("manual", NOT_RUN), ("gallery", [])])
+def test_every_page_says_what_its_runs_give(part: str, not_run: list[str]) -> None:
+    """Each part takes minutes; apart, two workers share them."""
     done = subprocess.run(
-        [sys.executable, "docs/build.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=900
+        [sys.executable, "docs/build.py", "--check", "--part", part],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert sorted(done.stdout.splitlines()) == sorted(f"not run: {command}" for command in NOT_RUN)
+    assert sorted(done.stdout.splitlines()) == sorted(f"not run: {command}" for command in not_run)
 
 
 def built(builder: ModuleType, folder: Path, text: str) -> str:
@@ -114,15 +120,23 @@ def test_pages_name_no_machine(page: Path) -> None:
     assert found is None, found
 
 
-def test_every_page_is_reached_from_the_readme() -> None:
-    linked = re.findall(r"\]\((docs/[\w-]+\.md)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"} == set(linked)
+def linked(page: Path) -> set[Path]:
+    """The pages that a page links to."""
+    targets = re.findall(r"\]\(([\w/.-]+\.md)\)", page.read_text(encoding="utf-8"))
+    return {(page.parent / target).resolve() for target in targets}
+
+
+def test_every_page_is_reached_from_the_readme_or_the_gallery() -> None:
+    reached = linked(ROOT / "README.md")
+    assert {page for page in PAGES if page.parent.name == "docs"} <= reached
+    assert {page for page in PAGES if page.parent.name == "gallery"} == linked(ROOT / "docs/gallery.md")
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
 def test_pictures_are_small_and_shown(picture: Path) -> None:
     assert picture.stat().st_size < 200_000
-    assert any(f"img/{picture.name}" in page.read_text(encoding="utf-8") for page in PAGES)
+    shown = f"img/{picture.relative_to(IMAGES).as_posix()})"
+    assert any(shown in page.read_text(encoding="utf-8") for page in PAGES)
 
 
 def test_the_readme_has_the_two_commands() -> None:

@@ -70,7 +70,14 @@ def test_every_shipped_gpu_serves_slots_at_its_list_price(gpu: str) -> None:
     assert pool.law_facts is None
 
 
-@pytest.mark.parametrize("name", ["../pyproject", "..", ".", "", "gpus/h200", "mmc\0", "/etc/passwd", "MMC"])
+def test_a_name_of_a_scenario_is_in_one_folder_only() -> None:
+    names = catalogue.names(catalogue.SCENARIOS)
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    "name", ["../pyproject", "..", ".", "", "gpus/h200", "gallery/chatgpt-2023", "mmc\0", "/etc/passwd", "MMC"]
+)
 def test_a_name_cannot_lead_out(name: str) -> None:
     assert catalogue.find(catalogue.SCENARIOS, name) is None
 
@@ -97,5 +104,10 @@ def test_the_installed_catalogue_goes_before_the_checkout(tmp_path: Path, monkey
     (tmp_path / "data" / "configs" / "mine.yaml").write_text("name: mine\n")
     monkeypatch.setattr(catalogue, "_PACKAGE", tmp_path)
     assert catalogue.names(catalogue.SCENARIOS) == ("mine",)
+    (tmp_path / "data" / "configs" / "gallery").mkdir()
+    (tmp_path / "data" / "configs" / "gallery" / "news.yaml").write_text("name: news\n")
+    assert catalogue.names(catalogue.SCENARIOS) == ("mine", "news")
+    assert catalogue.find(catalogue.SCENARIOS, "news") == tmp_path / "data/configs/gallery/news.yaml"
+    assert catalogue.find(catalogue.SCENARIOS, "mine") == tmp_path / "data/configs/mine.yaml"
     monkeypatch.setattr(catalogue, "_PACKAGE", tmp_path / "data")
     assert catalogue.names(catalogue.SCENARIOS) == ()

@@ -1,0 +1,82 @@
+"""Runs that pages of the gallery quote: each is made once in a process, and only small things are kept of it.
+
+A page of the gallery reaches these names in `<!--= ... -->`, and those of its own module (`docs/gallery/ROW.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sim.result import words
+
+usd, duration, share, count = words.usd, words.duration, words.share, words.count
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is kept of a run."""
+
+    summary: dict[str, Any]
+    timeline: dict[str, list[float]]
+    """Columns of `timeline.csv`."""
+    verdict: str
+    printed: str
+    """What `fleetcast run` prints."""
+    kept: Any
+    """Whatever the page's own `keep` took from the result."""
+
+    def __getitem__(self, path: str) -> Any:
+        """A number of the summary by its dotted path; a place in a list is a number."""
+        found: Any = self.summary
+        for key in path.split("."):
+            found = found[int(key)] if isinstance(found, list) else found[key]
+        return found
+
+
+@functools.cache
+def told(name: str, *sets: str, keep: Callable[[Any], Any] | None = None) -> Told:
+    """Run a scenario with these changes (as in `--set`); `keep` takes more from the result while it is there."""
+    from sim import load, simulate
+
+    result = simulate(load(name, sets))
+    timeline = {column: values.tolist() for column, values in result.columns.items()}
+    return Told(result.summary(), timeline, result.verdict(), _printed(result), keep(result) if keep else None)
+
+
+def _printed(result: Any) -> str:
+    from sim.cli.run import show
+
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        show(result, None)
+    return out.getvalue()
+
+
+def run_block(name: str, *sets: str, lines: int = 20, keep: Callable[[Any], Any] | None = None) -> str:
+    """The command of a run and the first lines that it prints, without running it once more than the page does."""
+    run = told(name, *sets, keep=keep)
+    printed = [line.rstrip() for line in run.printed.strip().splitlines()]
+    command = " ".join(["$ fleetcast run", name, *(f"--set {shlex.quote(one)}" for one in sets)])
+    return "\n".join(["```text", command, *printed[:lines], *["..."] * (len(printed) > lines), "```"])
+
+
+def table(heads: str, *rows: tuple[Any, ...]) -> str:
+    """A Markdown table. `heads` are `system | replicas: | a day:`: a colon at the end sets a column to the right."""
+    columns = [head.strip() for head in heads.split("|")]
+    rule = ["---:" if head.endswith(":") else "---" for head in columns]
+    lines = [[head.rstrip(":") for head in columns], rule, *(list(map(str, row)) for row in rows)]
+    assert all(len(line) == len(columns) for line in lines), f"{len(columns)} columns: {heads}"
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def question(name: str) -> str:
+    """The question that a scenario asks."""
+    from sim import load
+
+    return load(name).description.partition("\n")[0]

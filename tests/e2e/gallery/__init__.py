@@ -1,0 +1,1 @@
+"""What the rows of the gallery claim, a file each."""

@@ -1,0 +1,20 @@
+"""The published costs come out of the run, and the waits that they imply."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.shipped import told
+
+
+def test_chatgpt_reproduces_the_published_costs() -> None:
+    """$0.0003 a word, about a cent a reply, $100,000 a day, $3 million a month, each within 2 %; the queue grows."""
+    summary = told("chatgpt-2023")
+    cost = summary["cost"]
+    assert cost["usd_per_million_output_tokens"] / 1e6 == pytest.approx(0.0003, rel=0.02)
+    assert cost["usd_per_request"] == pytest.approx(30 * 0.0003, rel=0.02)
+    assert cost["usd_per_day"] == pytest.approx(100_000, rel=0.02)
+    assert cost["usd_per_month"] == pytest.approx(3e6, rel=0.02)
+    assert summary["requests"]["arrived"] == pytest.approx(11.1e6, rel=0.01)
+    assert summary["time_average"]["waiting"] > 1e6
+    assert summary["slo"][0]["met"] is False
