@@ -50,14 +50,14 @@ def is_nothing(amount: float) -> bool:
 def _written(value: Value) -> str:
     if value is None:
         return ""
+    if isinstance(value, str):
+        return str(cell(value))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float | int):
         return _number(value)
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    if isinstance(value, str):
-        return str(cell(value))
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.result.attempts import attempts_of
+from sim.result.money.allocation import work_by_stream_s
 from sim.result.window import measured_window
-from sim.result.work import CHUNK_ROWS, work_of_attempts_s
 
 if TYPE_CHECKING:
     from sim.result.log import RunLog
@@ -37,7 +37,9 @@ def shares_of(scenario: Scenario, log: RunLog) -> list[dict[Party, float]]:
     parties = _parties(log)
     if set(parties) == {NOBODY}:
         return [{NOBODY: 1.0} for _ in log.pools]
-    return [_of_pool(work_s, parties) for work_s in _work_by_stream_s(scenario, log)]
+    window = measured_window(scenario, log)
+    work_s = work_by_stream_s(log, window, attempts_of(log, window)).sum(axis=2)
+    return [_of_pool(own_s, parties) for own_s in work_s]
 
 
 def _parties(log: RunLog) -> list[Party]:
@@ -55,20 +57,3 @@ def _of_pool(work_s: NDArray[np.float64], parties: list[Party]) -> dict[Party, f
         if own_s > 0:
             found[party] += own_s / total_s
     return dict(found) or {NOBODY: 1.0}
-
-
-def _work_by_stream_s(scenario: Scenario, log: RunLog) -> NDArray[np.float64]:
-    """Replica-seconds of work of all attempts at the requests of the window, shape (pools, streams)."""
-    window = measured_window(scenario, log)
-    sent = attempts_of(log, window)
-    rows_from, rows_to = (window.first, window.last) if sent is None else (0, len(log.requests))
-    work_s = np.zeros((len(log.pools), len(log.streams)))
-    for first in range(rows_from, rows_to, CHUNK_ROWS):
-        chunk = slice(first, min(first + CHUNK_ROWS, rows_to))
-        rows, calls = log.requests[chunk], None if log.calls is None else log.calls[chunk]
-        for place, law in enumerate(log.work):
-            each_s = work_of_attempts_s(law, rows, calls)
-            if sent is not None:
-                each_s = np.where(sent[chunk], each_s, 0.0)
-            work_s[place] += np.bincount(rows["stream"], weights=each_s, minlength=len(log.streams))
-    return work_s
