@@ -12,6 +12,7 @@ from sim.config.said import Problems, said
 from sim.config.units import AMOUNT, Count, PositiveAmount, PositiveRate
 
 if TYPE_CHECKING:
+    from sim.pricing.revenue import AnyRevenue
     from sim.pricing.slowness import AnySlowness
     from sim.scenario import Scenario, Target
 
@@ -141,9 +142,9 @@ def _unknown(scenario: Scenario, named: Mapping[str, str | None], key: str, know
     ]
 
 
-def _about_some(scenario: Scenario) -> Iterator[tuple[tuple[str, int], Target | AnySlowness]]:
+def _about_some(scenario: Scenario) -> Iterator[tuple[tuple[str, int], Target | AnySlowness | AnyRevenue]]:
     """Entries that may be about one class or one tenant, with their place in the file."""
-    for key, entries in (("slo", scenario.slo), ("slowness", scenario.slowness)):
+    for key, entries in (("slo", scenario.slo), ("slowness", scenario.slowness), ("revenue", scenario.revenue)):
         for index, entry in enumerate(entries):
             yield (key, index), entry
 

@@ -1,1 +1,1 @@
-"""From a run's log to money, beside what its machines cost."""
+"""From what a run used to what it costs: usage, contracts, the bill, commitments."""
