@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.result import words
-from sim.result.ledger import waste, worth_telling
+from sim.result.money.ledger import waste, worth_telling
 
 if TYPE_CHECKING:
     from sim.result.timeline import Columns
