@@ -45,7 +45,7 @@ def equal() -> Told:
 
 def block() -> str:
     """The run as it ships."""
-    return run_block(NAME, lines=14, keep=_by_half_hour)
+    return run_block(NAME, lines=11, keep=_by_half_hour)
 
 
 def unserved(of: Told, kind: str) -> float:

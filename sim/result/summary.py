@@ -73,7 +73,7 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
         }
         for place, (name, block) in enumerate(shown.items())
     }
-    measured = {"measured_s": window.length_s, **blocks[None]}
+    measured, invoice = {"measured_s": window.length_s, **blocks[None]}, invoice_block(bill)
     return {
         "schema_version": SCHEMA_VERSION,
         "name": scenario.name,
@@ -82,9 +82,9 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
         "simulated_s": float(log.end_s),
         **measured,
         **slowness_block(scenario, log, window, blocks[None]["cost"]),
-        **_economics(scenario, found, measured, asked[None]["output_tokens"]),
+        **_economics(scenario, found, measured | {"invoice": invoice}, asked[None]["output_tokens"]),
         "recovery": recovery_block(scenario, log),
-        "invoice": invoice_block(bill),
+        "invoice": invoice,
         "commitments": commitments_block(scenario, bill),
         "energy": energy_block(bill),
         "pools": pools,
