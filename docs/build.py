@@ -258,8 +258,18 @@ def _names(path: Path) -> Mapping[str, Any]:
     import facts_proof
     import gallery_runs
     import tables
+    import tables_money
 
-    modules = (tables, gallery_runs, facts_clients, facts_fidelity, facts_elastic, facts_overload, facts_proof)
+    modules = (
+        tables,
+        tables_money,
+        gallery_runs,
+        facts_clients,
+        facts_fidelity,
+        facts_elastic,
+        facts_overload,
+        facts_proof,
+    )
     return {name: value for module in modules for name, value in vars(module).items()}
 
 

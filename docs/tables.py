@@ -22,6 +22,7 @@ QUANTITIES = {
     "1024": "number",
     "80GiB": "size",
     "$2.99/h": "price",
+    "$0.09/GB": "price",
     "95%": "share",
     "2.039TB/s": "bandwidth",
     "0.05/h": "rate",

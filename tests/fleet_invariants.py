@@ -15,6 +15,7 @@ from sim.result import RunLog
 from sim.result.billing import terms
 from sim.result.log import STILL
 from sim.scenario import Pool
+from tests.bill_invariants import billed_usd
 
 TINY = 1e-9
 """Relative: sums over millions of rows against integrals kept by the engine."""
@@ -27,7 +28,7 @@ def cost(scenario: Scenario, log: RunLog, told: dict[str, Any]) -> None:
     """I7: every paid second of every replica, at its price; and where it went, to the second."""
     start_s, end_s = scenario.warmup_s, float(log.edges_s[-1])
     pools = list(scenario.pools.values())
-    usd, gpu_hours, hours = 0.0, 0.0, 0.0
+    gpu_hours, hours = 0.0, 0.0
     for span in log.spans.tolist():
         life = dict(zip(log.spans.dtype.names, span, strict=True))
         term = terms(pools[life["pool"]])[life["make"]]
@@ -39,13 +40,15 @@ def cost(scenario: Scenario, log: RunLog, told: dict[str, Any]) -> None:
         hour = max(min(until_s, end_s) - max(life["launched_s"], start_s), 0) / 3600
         hours += hour
         gpu_hours += hour * term.gpus_per_replica
-        usd += hour * term.usd_per_replica_hour
     assert close(told["replicas"]["replica_hours"], hours)
     assert close(told["replicas"]["gpu_hours"], gpu_hours)
-    if all(pool.priced for pool in pools):
-        assert close(told["cost"]["total_usd"], usd)
-        assert close(sum(block["cost"]["total_usd"] for block in told["pools"].values()), usd)
-    else:
+    if all(term.priced for pool in pools for term in terms(pool)):
+        usd = billed_usd(scenario, log)
+        assert close(told["cost"]["total_usd"], sum(usd.values()))
+        for name, block in told["pools"].items():
+            assert close(block["cost"]["total_usd"], usd[name]), name
+        assert close(sum(line["usd"] for line in told["invoice"]), sum(usd.values()))
+    elif not scenario.contracts:
         assert told["cost"]["total_usd"] is None
     for block in (told, *told["pools"].values()):
         ledger(block)
@@ -58,12 +61,13 @@ def cost(scenario: Scenario, log: RunLog, told: dict[str, Any]) -> None:
 def ledger(block: dict[str, Any]) -> None:
     """The entries of the ledger are parts: none is negative, and together they are all that was paid."""
     entries = block["ledger"]
-    for unit, whole in (("gpu_hours", block["replicas"]["gpu_hours"]), ("usd", block["cost"]["total_usd"])):
+    gpu_hours = block["replicas"]["gpu_hours"] + entries["gpu_hours"]["unused"]
+    for unit, whole in (("gpu_hours", gpu_hours), ("usd", block["cost"]["total_usd"])):
         parts = list(entries[unit].values())
         if whole is None:
             assert set(parts) == {None}
             continue
-        assert min(parts) >= 0, f"{unit} of the ledger: {entries[unit]}"
+        assert min(parts) >= -TINY * abs(whole), f"{unit} of the ledger: {entries[unit]}"
         assert close(sum(parts), whole), f"{unit} of the ledger add up to {sum(parts)}, paid are {whole}"
 
 

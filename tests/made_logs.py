@@ -37,7 +37,11 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
             law_facts=given.get("law_facts"),
             kv_transfer=None,
             billing=SimpleNamespace(granularity_s=given.get("granularity_s", 0.0), minimum_s=0.0),
-            offers=(SimpleNamespace(name="on_demand"),),
+            offers=(SimpleNamespace(name="on_demand", market="on_demand", region=""),),
+            gpu=None,
+            listed=None,
+            egress=None,
+            interruptible_share=0.0,
         )
         pool.versions = (pool,)
         pool.as_offered = lambda _, pool=pool: pool
@@ -47,8 +51,12 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
         "horizon_s": 10.0,
         "warmup_s": 0.0,
         "slo": (),
+        "slowness": (),
+        "revenue": (),
         "pools": made,
         "description": "",
+        "contracts": {},
+        "starts": None,
     }
     values |= changes
     text = "".join(f"{key}: {value!r}\n" for key, value in values.items())

@@ -115,19 +115,21 @@ def show(result: Result, folder: Path | None) -> None:
     """Print the verdict, the tables, the notes, and where the rest is."""
     from rich.console import Console
 
+    from sim.report.economics_tables import economics_sentence
+    from sim.report.slowness_tables import slowness_notes
     from sim.report.tables import pool_notes, tables
     from sim.result.verdict import ledger_sentence, regret_sentence
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
     summary = result.summary()
-    for sentence in filter(None, (ledger_sentence(summary), regret_sentence(summary))):
+    for sentence in filter(None, (ledger_sentence(summary), economics_sentence(summary), regret_sentence(summary))):
         console.print(sentence, markup=False, soft_wrap=True)
     for sheet in tables(summary):
         console.print()
         console.print(_fitting(sheet, console))
     console.print()
-    for note in [*result.log.notes, *pool_notes(result.scenario, summary)]:
+    for note in [*result.log.notes, *pool_notes(result.scenario, summary), *slowness_notes(summary)]:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     if folder is not None:
         console.print(f"written to {folder}", markup=False, soft_wrap=True)

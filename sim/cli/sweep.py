@@ -12,6 +12,7 @@ import click
 from sim.cli.progress import progress
 
 if TYPE_CHECKING:
+    from sim.study.cheapest import Cheapest
     from sim.study.sweep import Axis, Run
     from sim.study.turning import What
 
@@ -20,7 +21,13 @@ NO_ANSWER, SOME_FAILED = 4, 5
 
 @click.command(short_help="Run a scenario over values of its keys.")
 @click.argument("scenario", metavar="SCENARIO")
-@click.option("--over", "overs", multiple=True, metavar="KEY=V1,V2,...", help="Run with each; repeatable: a grid.")
+@click.option(
+    "--over",
+    "overs",
+    multiple=True,
+    metavar="KEY=V1,V2,...",
+    help="Run with each (or KEY=FIRST..LAST:STEP); repeatable: a grid.",
+)
 @click.option(
     "--find",
     type=click.Choice(["trigger", "escape"]),
@@ -29,7 +36,11 @@ NO_ANSWER, SOME_FAILED = 4, 5
 @click.option("--along", metavar="KEY=FIRST..LAST", help="Where --find searches; FIRST is the mild end.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key in all runs; repeatable.")
 @click.option("--seed", type=int, help="Short for --set seed=N.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the table and the JSON into this folder too.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write the table, the JSON and a picture of the cost into this folder.",
+)
 @click.option("--force", is_flag=True, help="Replace them where they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -49,18 +60,22 @@ def command(
 ) -> None:
     """Run SCENARIO with each combination of the values of --over, or search along one key with --find.
 
-    All runs have the same seed. The order in which the ends of --along are typed is that from mild to severe: from a
-    small burst to a large one, from a weak remedy to a strong one.
+    All runs have the same seed. With a price of slowness (`slowness` in the scenario) the run is marked whose fleet and
+    slowness cost least together; seeds (--over seed=1,2,3) are averaged over for that.
+
+    The order in which the ends of --along are typed is that from mild to severe: from a small burst to a large one,
+    from a weak remedy to a strong one.
     """
     _check_together(overs, find, along)
     sets = (*sets, *([f"seed={seed}"] if seed is not None else []))
     if out is not None:
         _check_folder(out, force)
+    picture = None
     if find is None:
-        document, code = _grid(scenario, sets, overs, quiet, shown=not as_json)
+        document, picture, code = _grid(scenario, sets, overs, quiet, shown=not as_json)
     else:
         document, code = _turn(scenario, sets, cast("What", find), along or "", quiet, shown=not as_json)
-    _hand_over(document, out, as_json)
+    _hand_over(document, picture, out, as_json)
     ctx.exit(code)
 
 
@@ -73,8 +88,12 @@ def _check_together(overs: Sequence[str], find: str | None, along: str | None) -
 
 def _grid(
     scenario: str, sets: Sequence[str], overs: Sequence[str], quiet: bool, shown: bool
-) -> tuple[dict[str, Any], int]:
-    """The runs of a grid as one document, and the exit code. Interrupted, it shows what was done."""
+) -> tuple[dict[str, Any], str | None, int]:
+    """The runs of a grid as one document, the picture of what they cost, and the exit code.
+
+    Interrupted, it shows what was done.
+    """
+    from sim.study.cheapest import cheapest
     from sim.study.sweep import axis_of, grid, sweep
 
     axes = [axis_of(text) for text in overs]
@@ -89,14 +108,25 @@ def _grid(
         raise
     if shown:
         _show_grid(axes, done)
+    best = cheapest(axes, done)
     document = {
         "schema_version": 1,
         "scenario": scenario,
         "set": list(sets),
+        "cheapest": None if best is None else best.plain(),
         "over": [{"key": axis.key, "values": list(axis.values)} for axis in axes],
         "runs": [one.plain() for one in done],
     }
-    return document, SOME_FAILED if any(one.error is not None for one in done) else 0
+    return document, _picture(best), SOME_FAILED if any(one.error is not None for one in done) else 0
+
+
+def _picture(best: Cheapest | None) -> str | None:
+    """What the runs cost over the values of their key, where that can be drawn."""
+    if best is None or best.curve is None:
+        return None
+    from sim.report.cost_picture import of_curve
+
+    return of_curve(best.curve)
 
 
 def _turn(
@@ -130,9 +160,13 @@ def _watch(quiet: bool, runs: int | None) -> Any:
 
 
 def _show_grid(axes: Sequence[Axis], done: Sequence[Run]) -> None:
-    from sim.cli.sweep_tables import failures, runs_table
+    from sim.cli.sweep_tables import cheapest_sentences, failures, runs_table
+    from sim.study.cheapest import cheapest
 
-    _print(runs_table([axis.key for axis in axes], done))
+    keys, best = [axis.key for axis in axes], cheapest(axes, done)
+    for sentence in cheapest_sentences(keys, done, best):
+        click.echo(sentence)
+    _print(runs_table(keys, done, best))
     for line in failures(done):
         click.echo(line, err=True)
 
@@ -146,6 +180,7 @@ def _print(table: Any) -> None:
 # -- files -------------------------------------------------------------------------------------------------------------
 
 FILES = ("sweep.json", "sweep.csv")
+PICTURE = "sweep.svg"
 
 
 def _check_folder(out: Path, force: bool) -> None:
@@ -157,12 +192,12 @@ def _check_folder(out: Path, force: bool) -> None:
         raise ConfigError(Problem("is a file; name a folder", file=str(out)))
     if not out.exists():
         check_free(out, force)
-    for name in FILES if out.exists() else ():
+    for name in (*FILES, PICTURE) if out.exists() else ():
         check_free(out / name, force)
 
 
-def _hand_over(document: dict[str, Any], out: Path | None, as_json: bool) -> None:
-    """The document to where it was asked for."""
+def _hand_over(document: dict[str, Any], picture: str | None, out: Path | None, as_json: bool) -> None:
+    """The document and the picture to where they were asked for."""
     from sim.result.files import json_text
 
     if as_json:
@@ -175,5 +210,9 @@ def _hand_over(document: dict[str, Any], out: Path | None, as_json: bool) -> Non
     out.mkdir(exist_ok=True)
     for name, text in zip(FILES, (json_text(document), csv_text(document["runs"])), strict=True):
         write_whole(out / name, text)
+    if picture is not None:
+        write_whole(out / PICTURE, picture)
+    else:
+        (out / PICTURE).unlink(missing_ok=True)  # of an older sweep
     if not as_json:
         click.echo(f"written to {out}")

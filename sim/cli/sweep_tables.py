@@ -2,50 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sim.result import words
+from sim.result.verdict import whose
+from sim.study.cheapest import priced
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sim.study.cheapest import Cheapest
     from sim.study.sweep import Run
     from sim.study.turning import Found
 
 HELD = {"trigger": "leaves the service collapsed", "escape": "lets the service recover"}
 
 
-def runs_table(keys: Sequence[str], runs: Sequence[Run]) -> Table:
-    """One row a run: the values of its keys, then the main numbers."""
+def runs_table(keys: Sequence[str], runs: Sequence[Run], best: Cheapest | None = None) -> Table:
+    """One row a run: the values of its keys, then the main numbers; `best` is marked."""
     from sim.cli.plain import table
 
     made = table()
     for key in keys:
         made.add_column(_short(key, keys), justify="right")
-    targets: list[dict[str, Any]] = next((run.summary["slo"] for run in runs if run.summary is not None), [])
-    heads = [f"{target['metric'].upper()} ≤ {words.duration(target['under_s'])}" for target in targets]
-    for head in (*heads, "TTFT p99", "completed", "goodput", "attempts", "a day", "after the burst"):
+    columns = _columns(runs)
+    for head in columns:
         made.add_column(head, justify="right")
+    if best is not None:
+        made.add_column("")
     for run in runs:
         values = [run.values[key] for key in keys]
-        made.add_row(*values, *(["failed"] if run.summary is None else _cells(run, len(targets))))
+        cells = ["failed"] if run.summary is None else [say(run.metrics) for say in columns.values()]
+        cells += ["← cheapest"] if best is not None and best.cost.values.items() <= run.values.items() else []
+        made.add_row(*values, *cells)
     return made
 
 
-def _cells(run: Run, targets: int) -> list[str]:
-    found = run.metrics
-    attained = [words.share(value) for value in found["attained"][:targets]]
+_Say = Callable[[dict[str, Any]], str]
+
+
+def _columns(runs: Sequence[Run]) -> dict[str, _Say]:
+    """The numbers of each run, by their heading; with a price of slowness, no columns that say nothing."""
+    targets: list[dict[str, Any]] = next((run.summary["slo"] for run in runs if run.summary is not None), [])
+    made: dict[str, _Say] = {}
+    for place, target in enumerate(targets):
+        made[_head(target, made)] = partial(_attained, place)
+    made |= {
+        "TTFT p99": lambda found: words.duration(found["ttft_s_p99"]),
+        "completed": lambda found: words.share(found["completed_share"]),
+        "goodput": _goodput,
+        "attempts": lambda found: words.count(found["attempts_per_request"]),
+    }
+    if not priced(runs):
+        return made | {"a day": lambda found: words.usd(found["usd_per_day"]), "after the burst": _recovery}
+    metrics = [run.metrics for run in runs if run.summary is not None]
+    if all(found["attempts_per_request"] in (None, 1) for found in metrics):
+        del made["attempts"]
+    made |= {
+        "fleet a day": lambda found: words.usd(found["usd_per_day"]),
+        "slowness a day": lambda found: words.usd(found["slowness_usd_per_day"]),
+        "together a day": lambda found: words.usd(found["fleet_plus_slowness_usd_per_day"]),
+    }
+    return made if all(found["recovery"] is None for found in metrics) else made | {"after the burst": _recovery}
+
+
+def _head(target: dict[str, Any], made: Mapping[str, _Say]) -> str:
+    """The heading of an objective; two of them may promise the same to different users."""
+    head = f"{target['metric'].upper()} ≤ {words.duration(target['under_s'])}"
+    return head if head not in made else f"{head}, {words.percent(target['share'])} of {whose(target)}"
+
+
+def _attained(place: int, found: dict[str, Any]) -> str:
+    return words.share(found["attained"][place])
+
+
+def _goodput(found: dict[str, Any]) -> str:
     goodput = found["goodput_per_s"]
-    return [
-        *attained,
-        words.duration(found["ttft_s_p99"]),
-        words.share(found["completed_share"]),
-        words.MISSING if goodput is None else f"{goodput:.3g}/s",
-        words.count(found["attempts_per_request"]),
-        words.usd(found["usd_per_day"]),
-        _recovery(found),
+    return words.MISSING if goodput is None else f"{goodput:.3g}/s"
+
+
+def cheapest_sentences(keys: Sequence[str], runs: Sequence[Run], best: Cheapest | None) -> list[str]:
+    """Which run costs least and what its neighbours cost; nothing without a price of slowness."""
+    if best is None:
+        unpriced = priced(runs) and any(run.metrics.get("usd_per_day", 0.0) is None for run in runs)
+        return ["No cheapest point: a pool has no price; give it one (pools.NAME.price)."] if unpriced else []
+    cost = best.cost
+    at = ", ".join(f"{_short(key, keys)}={value}" for key, value in cost.values.items())
+    seeds = f" (means of {cost.runs} seeds)" if cost.runs > 1 else ""
+    said = [
+        f"Cheapest: {at} at {words.usd(cost.together_usd)} a day: {words.usd(cost.fleet_usd)} fleet + "
+        f"{words.usd(cost.slowness_usd)} slowness{_beside(best)}{seeds}."
     ]
+    if best.curve is not None and best.curve.at_end is not None:
+        which = "smallest" if best.curve.at_end == "low" else "largest"
+        more = f"--over {best.curve.wider}" if best.curve.wider else f"{which[:-3]}er values"
+        said.append(f"That is the {which} value that was tried, and beyond it may be cheaper: try {more}.")
+    return said
+
+
+def _beside(best: Cheapest) -> str:
+    parts = [
+        f"{value} costs {words.usd(beside.together_usd)}"
+        for beside in (best.less, best.more)
+        if beside is not None
+        for value in beside.values.values()
+    ]
+    return f"; {' and '.join(parts)}" if parts else ""
 
 
 def _recovery(found: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The files that ship with fleetcast, found by name: scenarios, workloads, sheets of GPUs, models, engines, boot times.
+"""The files that ship with fleetcast, found by name: scenarios, workloads, sheets of GPUs and models, price books.
 
 They are `configs/` and `workloads/` beside the package in a checkout, and `sim/data/` in an installed wheel.
 """
@@ -14,6 +14,7 @@ SCENARIOS, WORKLOADS = "configs", "workloads"
 GALLERY = "configs/gallery"
 """Scenarios of systems in the news. They are found with the other scenarios: a name is in one folder only."""
 GPUS, MODELS, ENGINES, BOOTS = "configs/gpus", "configs/models", "configs/engines", "configs/boot"
+PRICES = "configs/prices"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")

@@ -33,6 +33,7 @@ __all__ = [
     "USD_PER_HOUR",
     "USD_PER_KWH",
     "USD_PER_MONTH",
+    "USD_PER_MTOK",
     "USD_PER_YEAR",
     "Amount",
     "Bandwidth",
@@ -46,6 +47,7 @@ __all__ = [
     "PositiveShare",
     "PositiveSize",
     "PositiveUsd",
+    "PositiveUsdPerMonth",
     "Quantity",
     "Rate",
     "Share",
@@ -55,6 +57,7 @@ __all__ = [
     "UsdPerHour",
     "UsdPerKwh",
     "UsdPerMonth",
+    "UsdPerMtok",
     "UsdPerYear",
     "said",
     "shown",
@@ -234,6 +237,12 @@ USD_PER_MONTH = Quantity(
     ("$20/month", "$240/year", "20"),
     prefix="$",
 )
+USD_PER_MTOK = Quantity(
+    "a price per million tokens",
+    {"": Fraction(1), "/Mtok": Fraction(1), "/ktok": Fraction(1000), "/tok": Fraction(10**6)},
+    ("$0.50/Mtok", "$0.002/ktok", "0.5"),
+    prefix="$",
+)
 USD_PER_YEAR = Quantity(
     "a price per year",
     {"": Fraction(1), **{f"{many}/year": scale for many, scale in _USD.items()}, "/month": Fraction(12)},
@@ -267,6 +276,9 @@ UsdPerKwh = Annotated[float, USD_PER_KWH]
 UsdPerGb = Annotated[float, USD_PER_GB]
 UsdPerMonth = Annotated[float, USD_PER_MONTH]
 """A month of a bill has 30 days."""
+PositiveUsdPerMonth = Annotated[float, USD_PER_MONTH.positive()]
+UsdPerMtok = Annotated[float, USD_PER_MTOK]
+"""USD per million tokens."""
 UsdPerYear = Annotated[float, USD_PER_YEAR]
 Share = Annotated[float, SHARE]
 """In [0, 1]."""

@@ -66,6 +66,18 @@ class WorkLaw:
         work += counts.squares * self.s_per_square
         return np.where(self.comes(requests), work, 0.0)
 
+    def phases_s(self, requests: NDArray[Any]) -> tuple[Floats, Floats]:
+        """Replica-seconds of each request in prefill and in decoding, each of shape (len(requests),); sum: `work_s`.
+
+        A slot's work is all in the second: it has no phases.
+        """
+        if self.s_per_service_s > 0:
+            return np.zeros(len(requests)), self.work_s(requests)
+        counts, comes = _Counts(self, requests, self.handed(requests)), self.comes(requests)
+        prefill = counts.prefills * self.s_per_iteration + counts.new * self.s_per_new_token
+        prefill += counts.squares * self.s_per_square
+        return np.where(comes, prefill, 0.0), np.where(comes, counts.decodes * self.s_per_iteration, 0.0)
+
 
 def work_law(specs: Sequence[PoolSpec], row: int, requests: NDArray[Any], make: PoolSpec | None = None) -> WorkLaw:
     """The work of requests at pool `row` (of the `make`, another than its own, if given), by the mix that these are."""

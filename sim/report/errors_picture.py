@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
+from sim.report.svg import COLOURS, framed
 from sim.study.fitted import Fit
 from sim.study.validate import Validation
 
@@ -21,16 +22,6 @@ BAND = 0.1
 _WIDE, _HIGH, _LEFT, _TOP, _GAP, _LINE = 460.0, 190.0, 60.0, 62.0, 72.0, 18.0
 _TICK = 52.0
 """Width that a label of the axis needs."""
-_COLOURS = 6
-_STYLE = """<style>
-svg{font:12px system-ui,sans-serif;--ink:#1f2937;--faint:#cbd5e1;--band:#e8edf3;--ground:#fff}
-.c0{--c:#2563eb}.c1{--c:#d97706}.c2{--c:#0d9488}.c3{--c:#7c3aed}.c4{--c:#dc2626}.c5{--c:#64748b}
-@media (prefers-color-scheme:dark){svg{--ink:#e5e7eb;--faint:#475569;--band:#243044;--ground:#111827}
-.c0{--c:#60a5fa}.c1{--c:#fbbf24}.c2{--c:#2dd4bf}.c3{--c:#a78bfa}.c4{--c:#f87171}.c5{--c:#94a3b8}}
-text{fill:var(--ink)}.head{font-weight:600}.title{font-weight:600;font-size:14px}.ground{fill:var(--ground)}
-.band{fill:var(--band)}.grid{stroke:var(--faint)}.zero{stroke:var(--ink)}
-.dot{fill:var(--c);fill-opacity:.7;stroke:var(--c)}.hollow{fill:var(--ground);fill-opacity:.6;stroke:var(--c)}
-</style>"""
 
 
 @dataclass(frozen=True)
@@ -89,14 +80,11 @@ def _picture(about: str, dots: Sequence[Dot]) -> str:
         mark = f'<circle class="{_dot_class(place, hollow)}" cx="{_LEFT + 5:g}" cy="{y - 4:g}" r="4"/>'
         parts.append(f'{mark}<text x="{_LEFT + 16:g}" y="{y:g}">{escape(group)}</text>')
     wide, high = _WIDE + _LEFT + 30, at - 16 + _LINE * len(groups)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:g} {high:g}" width="{wide:g}">\n{_STYLE}\n'
-        '<rect class="ground" width="100%" height="100%"/>\n' + "\n".join(parts) + "\n</svg>\n"
-    )
+    return framed(parts, wide, high)
 
 
 def _dot_class(place: int, hollow: bool) -> str:
-    return f"{'hollow' if hollow else 'dot'} c{place % _COLOURS}"
+    return f"{'hollow' if hollow else 'dot'} c{place % COLOURS}"
 
 
 def _panel(head: str, dots: Sequence[Dot], groups: Sequence[str], top: float) -> list[str]:

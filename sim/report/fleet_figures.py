@@ -28,6 +28,8 @@ ENTRY_COLOURS = {
     "drain": "var(--gold)",
     "failed": "var(--red)",
     "rounding": "var(--muted)",
+    "unused": "var(--text)",
+    "egress": "var(--rule)",
 }
 _MOST_REASON = 140
 """Characters of a reason on hover."""

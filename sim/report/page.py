@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.report.drawing import Figure
 from sim.report.figures import figures
+from sim.report.slowness_tables import slowness_notes
 from sim.report.tables import pool_notes, tables
 from sim.result import words
 from sim.result.provenance import software
@@ -39,7 +40,7 @@ def render(result: Result) -> str:
         hero=pictures[0],
         pictures=pictures[1:],
         tables=tables(summary),
-        notes=result.log.notes,
+        notes=[*result.log.notes, *slowness_notes(summary)],
         laws=pool_notes(result.scenario, summary),
         software=software(),
         plots=script_json(_plots(pictures)),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sim.autoscaling.observation import WAITING
 from sim.report.client_tables import attempts_table, party_tables
+from sim.report.economics_tables import break_even_table, economics_table, showback_tables
+from sim.report.slowness_tables import slowness_table
 from sim.report.table import Table
 from sim.result import words
 from sim.result.attempts import OUTCOME_ORDER
@@ -40,6 +42,8 @@ LEDGER_NAMES = {
     "drain": "drain: on their last requests",
     "failed": "failed: down, or taken before ready",
     "rounding": "rounding: billed after they were gone",
+    "unused": "unused: paid under a contract, for nobody",
+    "egress": "egress: sending the answers",
 }
 MET = {True: "met", False: "missed", None: words.MISSING}
 
@@ -49,12 +53,16 @@ def tables(summary: dict[str, Any]) -> list[Table]:
     made = (
         slo_table(summary),
         latency_table(summary),
+        slowness_table(summary),
         ledger_table(summary),
         regret_table(summary),
+        economics_table(summary),
+        break_even_table(summary),
         fleet_table(summary),
         outcome_table(summary),
         attempts_table(summary),
         *party_tables(summary),
+        *showback_tables(summary),
     )
     return [table for table in made if table.rows]
 
@@ -105,7 +113,7 @@ def ledger_table(summary: dict[str, Any]) -> Table:
     columns = _columns(summary)
     shares = {name: waste(block) for name, block in columns.items()}
     for entry in ENTRIES if worth_telling(summary) else ():
-        if waste(summary)[entry] == 0:
+        if waste(summary)[entry] == 0 and not summary["ledger"]["usd"][entry]:
             continue
         hours = [
             f"{words.count(block['ledger']['gpu_hours'][entry])} ({words.share(shares[name].get(entry))})"
@@ -183,6 +191,11 @@ def fleet_table(summary: dict[str, Any]) -> Table:
         "cost a million output tokens": lambda block: (
             words.usd(block["cost"]["usd_per_million_output_tokens"]) if _counts(block) else words.MISSING
         ),
+        "by GPU time, a million prompt tokens": lambda block: _by_token(block, "prompt_usd_per_million_tokens"),
+        "by GPU time, a million output tokens": lambda block: _by_token(block, "output_usd_per_million_tokens"),
+        "useful time only, a million output tokens": lambda block: _by_token(
+            block, "marginal_usd_per_million_output_tokens"
+        ),
         "iteration times": lambda block: LAW_SOURCES[(block.get("law") or {}).get("source")],
     }
     rows = [(name, *(say(block) for block in columns.values())) for name, say in lines.items()]
@@ -251,6 +264,10 @@ def _counts(block: dict[str, Any]) -> bool:
     """Whether the answers have tokens at all: where none is drawn, each answer counts as one."""
     throughput = block["throughput"]
     return bool(throughput["output_tokens_per_s"] != throughput["requests_per_s"])
+
+
+def _by_token(block: dict[str, Any], key: str) -> str:
+    return words.usd(block["cost"].get(key)) if _counts(block) else words.MISSING
 
 
 def _columns(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:

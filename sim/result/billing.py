@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from sim.pricing import SpotProcess
     from sim.scenario import Pool
 
 _ALMOST = 1e-9
@@ -17,24 +18,49 @@ _ALMOST = 1e-9
 
 @dataclass(frozen=True)
 class Terms:
-    """What one make of a pool's replicas is paid by."""
+    """What one make of a pool's replicas is paid by, if no contract covers it."""
 
     gpus_per_replica: int
     usd_per_replica_hour: float
+    """The mean, where the price moves."""
     granularity_s: float = 0.0
     """A life is billed in multiples of this; 0: to the instant."""
     minimum_s: float = 0.0
     """And for at least as long as this."""
+    offer: str = "on_demand"
+    market: str = "on_demand"
+    region: str = ""
+    gpu: str = ""
+    """The GPU's name; empty where the pool names none."""
+    priced: bool = True
+    """Whether any price is known."""
+    moves: SpotProcess | None = None
+    """How its price moves; None: it does not."""
 
 
 def terms(pool: Pool) -> tuple[Terms, ...]:
     """The terms of a pool's replicas by their `make`: its offers in order, then the same for each later version."""
     counted = pool.billing
-    makes = [version.as_offered(offer) for version in pool.versions for offer in pool.offers]
-    return tuple(
-        Terms(make.gpus_per_replica, make.usd_per_replica_hour, counted.granularity_s, counted.minimum_s)
-        for make in makes
-    )
+    found = []
+    for version in pool.versions:
+        for offer in pool.offers:
+            make = version.as_offered(offer)
+            spot = make.listed.spot if make.listed is not None and offer.market == "spot" else None
+            found.append(
+                Terms(
+                    make.gpus_per_replica,
+                    make.usd_per_replica_hour,
+                    counted.granularity_s,
+                    counted.minimum_s,
+                    offer.name,
+                    offer.market,
+                    offer.region,
+                    make.gpu.name if make.gpu is not None else "",
+                    make.priced,
+                    None if spot is None or isinstance(spot, float | int) else spot,
+                )
+            )
+    return tuple(found)
 
 
 def billed_s(lasted_s: NDArray[np.float64], granularity_s: float, minimum_s: float) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from sim.pricing.slowness import AnySlowness
     from sim.result.log import RunLog
     from sim.scenario import Target
 
@@ -45,8 +46,8 @@ def of_tenant(log: RunLog, place: int) -> Group:
     return Group(streams=np.array(log.stream_tenant) == place)
 
 
-def meant(log: RunLog, target: Target) -> Group:
-    """The requests that an objective is about: everybody's, or those of its class, of its tenant, of both."""
+def meant(log: RunLog, target: Target | AnySlowness) -> Group:
+    """The requests that an objective or a price is about: everybody's, or those of its class, its tenant, of both."""
     name, tenant = limited_to(target)
     found = [of_class(log, log.classes.index(name))] if name is not None else []
     found += [of_tenant(log, log.tenants.index(tenant))] if tenant is not None else []
@@ -54,6 +55,6 @@ def meant(log: RunLog, target: Target) -> Group:
     return Group(streams=np.logical_and.reduce(streams)) if streams else EVERYBODY
 
 
-def limited_to(target: Target) -> tuple[str | None, str | None]:
-    """The class and the tenant that an objective names."""
+def limited_to(target: Target | AnySlowness) -> tuple[str | None, str | None]:
+    """The class and the tenant that an objective, or a price, names."""
     return getattr(target, "class_name", None), getattr(target, "tenant", None)

@@ -10,7 +10,9 @@
 - `headroom`: the other spare time: the policy wants it for the load;
 - `drain`: from draining to gone, work on a replica that takes no more of it;
 - `failed`: down and repaired in place, or taken before it was ever ready;
-- `rounding`: billed after the replica was gone, by the granularity and the minimum of the bill.
+- `rounding`: billed after the replica was gone, by the granularity and the minimum of the bill;
+- `unused`: paid under a contract, and no replica had it; what is charged because too little was spent, too;
+- `egress`: no time, but what sending the answers cost.
 """
 
 from __future__ import annotations
@@ -27,27 +29,46 @@ from sim.result.work import work_done_s, work_wasted_s
 
 if TYPE_CHECKING:
     from sim.result.log import RunLog
+    from sim.result.money.bill import Bill
     from sim.result.window import Window
     from sim.scenario import Pool
 
-ENTRIES = ("useful", "wasted", "cold_start", "headroom", "cool_down", "floor", "drain", "failed", "rounding")
+ENTRIES = (
+    "useful",
+    "wasted",
+    "cold_start",
+    "headroom",
+    "cool_down",
+    "floor",
+    "drain",
+    "failed",
+    "rounding",
+    "unused",
+    "egress",
+)
 _READY = ("useful", "wasted", "floor", "cool_down", "headroom")
 """What the ready time is split into."""
 _NOISE = 1e-9
 """Relative: less idle time than this beside the ready time is a rounding error of sums."""
 
 
-def ledger(log: RunLog, pools: Mapping[int, Pool], window: Window) -> dict[str, dict[str, Any]]:
+def ledger(log: RunLog, pools: Mapping[int, Pool], window: Window, bill: Bill) -> dict[str, dict[str, Any]]:
     """The `ledger` block of a set of pools (place -> pool): `gpu_hours` and `usd`, each by entry.
 
-    The entries add up to `replicas.gpu_hours` and `cost.total_usd`. USD are None where a pool has no price.
+    The entries add up to `cost.total_usd`, and to `replicas.gpu_hours` with those that nobody used. USD are None where
+    a price is not known. An hour costs as much as the hours of its make do on average, contracts and energy included.
     """
     gpu_hours, usd = np.zeros(len(ENTRIES)), np.zeros(len(ENTRIES))
     for place, pool in pools.items():
-        for term, spent_s in _spent(log, place, pool, window):
+        name = log.pools[place]
+        for number, (term, spent_s) in enumerate(_spent(log, place, pool, window)):
             gpu_hours += spent_s / 3600 * term.gpus_per_replica
-            usd += spent_s / 3600 * term.usd_per_replica_hour
-    priced = all(pool.priced for pool in pools.values())
+            if spent_s.sum() > 0:
+                usd += spent_s / spent_s.sum() * bill.of_make(name, number)
+        gpu_hours[ENTRIES.index("unused")] += bill.unused_gpu_hours(name)
+        usd[ENTRIES.index("unused")] += bill.of_what(name, "unused", "shortfall", "energy")
+        usd[ENTRIES.index("egress")] += bill.of_what(name, "egress")
+    priced = bill.unknown.isdisjoint(log.pools[place] for place in pools)
     return {
         "gpu_hours": dict(zip(ENTRIES, gpu_hours.tolist(), strict=True)),
         "usd": dict(zip(ENTRIES, usd.tolist(), strict=True)) if priced else dict.fromkeys(ENTRIES),
@@ -78,7 +99,7 @@ def _spent(log: RunLog, place: int, pool: Pool, window: Window) -> list[tuple[bi
     spent = []
     for term, seen, made_s in zip(billing.terms(pool), makes, ready_s, strict=True):
         entries = {name: float(share @ made_s) for name, share in shares.items()} | _outside(seen, edges_s[[0, -1]])
-        spent.append((term, np.array([entries[name] for name in ENTRIES])))
+        spent.append((term, np.array([entries.get(name, 0.0) for name in ENTRIES])))
     return spent
 
 
@@ -161,9 +182,10 @@ def waste(block: dict[str, Any]) -> dict[str, float]:
 
 def changes(block: dict[str, Any]) -> bool:
     """Whether a block is of a fleet that changed, or may have: one with more to tell than work and idle time."""
-    return any(share > _NOISE for name, share in waste(block).items() if name not in ("useful", "wasted", "floor"))
+    still = ("useful", "wasted", "floor", "unused", "egress")
+    return any(share > _NOISE for name, share in waste(block).items() if name not in still)
 
 
 def worth_telling(block: dict[str, Any]) -> bool:
-    """Whether a block's ledger says more than its utilization: the fleet changed, or worked for nobody."""
-    return changes(block) or waste(block).get("wasted", 0.0) > _NOISE
+    """Whether a block's ledger says more than its utilization: the fleet changed, worked or was paid for nobody."""
+    return changes(block) or any(waste(block).get(name, 0.0) > _NOISE for name in ("wasted", "unused"))

@@ -9,15 +9,22 @@ from numpy.typing import NDArray
 
 from sim.model.tables import COMPLETED
 from sim.result.attempts import attempts_block, attempts_of, outcomes
-from sim.result.cost import cost, spent_usd
+from sim.result.cost import cost
 from sim.result.fleet import integrals_at, ratio, replicas, utilization
 from sim.result.groups import EVERYBODY, Group
 from sim.result.latency import Served, latency_and_slo
 from sim.result.laws import law_block
 from sim.result.ledger import ledger
 from sim.result.lives import lives_block
+from sim.result.money.allocation import Allocation, allocate
+from sim.result.money.bill import Bill, bill_of
+from sim.result.money.commitments import commitments_block
+from sim.result.money.earned import Earned, earned, usd_of
+from sim.result.money.economics import economics_block, margin
+from sim.result.money.invoice import energy_block, invoice_block
+from sim.result.money.slowness import slowness_block
 from sim.result.occupancy import occupancy
-from sim.result.parties import Party, Share, cost_shares, fairness, parties
+from sim.result.parties import Party, fairness, parties
 from sim.result.provenance import version
 from sim.result.recovery import recovery_block
 from sim.result.transfer import transfer_block
@@ -42,14 +49,19 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
     if len(names) > 1:
         groups |= {place: Group(pool=place) for place in range(len(names))}
     fleets = list(groups)
+    bill = bill_of(scenario, log)
     whose = parties(log)
     groups |= whose
     served = latency_and_slo(log, window, scenario.slo, groups)
     sent = attempts_of(log, window)
     asked = {key: _asked(log, window, key, group, served, sent) for key, group in groups.items()}
-    blocks = {key: _blocks(scenario, log, window, key, asked[key]) for key in fleets}
+    blocks = {key: _blocks(scenario, log, window, key, asked[key], bill) for key in fleets}
     # One pool is the whole fleet: the same numbers, computed once.
     shown = {name: blocks[place if len(names) > 1 else None] for place, name in enumerate(names)}
+    whole = allocate(log, window, sent, list(shown.values()), blocks[None]["cost"]["total_usd"])
+    for key in fleets:
+        blocks[key]["cost"] |= _by_token(whole, key, blocks[key], asked[key])
+    found = earned(scenario, log, window)
     came = log.requests[_arrivals(log, window)]
     pools = {
         name: {
@@ -61,17 +73,22 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
         }
         for place, (name, block) in enumerate(shown.items())
     }
+    measured = {"measured_s": window.length_s, **blocks[None]}
     return {
         "schema_version": SCHEMA_VERSION,
         "name": scenario.name,
         "seed": scenario.seed,
         "calendar": log.calendar,
         "simulated_s": float(log.end_s),
-        "measured_s": window.length_s,
-        **blocks[None],
+        **measured,
+        **slowness_block(scenario, log, window, blocks[None]["cost"]),
+        **_economics(scenario, found, measured, asked[None]["output_tokens"]),
         "recovery": recovery_block(scenario, log),
+        "invoice": invoice_block(bill),
+        "commitments": commitments_block(scenario, bill),
+        "energy": energy_block(bill),
         "pools": pools,
-        **_parties(log, asked, cost_shares(log, window, sent, list(shown.values()), whose) if whose else {}),
+        **_parties(log, asked, whose, whole, found),
         "run": _run(scenario, log),
     }
 
@@ -110,19 +127,20 @@ def _asked(
         "slo": served.slo[key],
         "attempts": attempts_block(log, group, sent, counts),
         "faults": _faults(rows, mask),
+        "prompt_tokens": prompt_tokens,
         "output_tokens": output_tokens,
         "good_share": ratio(good, counts["arrived"]),
     }
 
 
 def _blocks(
-    scenario: Scenario, log: RunLog, window: Window, group: int | None, asked: dict[str, Any]
+    scenario: Scenario, log: RunLog, window: Window, group: int | None, asked: dict[str, Any], bill: Bill
 ) -> dict[str, Any]:
     """The blocks of one pool (its index) or of the whole fleet (None)."""
     pools = {place: scenario.pools[name] for place, name in enumerate(log.pools) if group in (None, place)}
     ends_s = np.array((window.start_s, window.end_s))
     there = occupancy(log.requests, ends_s, group, log.calls)
-    usd = spent_usd(log.spans, pools, ends_s)
+    usd = bill.spent_usd([log.pools[place] for place in pools], ends_s)
     total_usd = None if usd is None else float(usd[1] - usd[0])
     waiting, running = (ratio(part[0], window.length_s) for part in (there.waiting_s, there.running_s))
     return {
@@ -140,23 +158,41 @@ def _blocks(
         "utilization": utilization(integrals_at(log.samples, ends_s, list(pools))),
         "replicas": replicas(log, pools, window.start_s, window.end_s),
         "cost": cost(total_usd, window.length_s, asked["requests"]["completed"], asked["output_tokens"]),
-        "ledger": ledger(log, pools, window),
+        "ledger": ledger(log, pools, window, bill),
         "lives": lives_block(log, window, group),
         "faults": asked["faults"],
     }
 
 
+def _by_token(whole: Allocation, key: int | None, block: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """What prompts and answers of a pool (its index) or of the whole fleet (None) cost, and answers on the margin."""
+    share = whole.of(EVERYBODY) if key is None else whole.of_pool(key, block["cost"]["total_usd"])
+    useful_usd = block["ledger"]["usd"]["useful"]
+    return {
+        **share.by_token(asked["prompt_tokens"], asked["output_tokens"]),
+        "marginal_usd_per_million_output_tokens": (
+            None if useful_usd is None else ratio(useful_usd * 1e6, asked["output_tokens"])
+        ),
+    }
+
+
+def _economics(scenario: Scenario, found: list[Earned], measured: dict[str, Any], output_tokens: int) -> dict[str, Any]:
+    """The block `economics`, where the scenario says what is earned."""
+    return {"economics": economics_block(found, measured, output_tokens, scenario.contracts)} if found else {}
+
+
 def _parties(
-    log: RunLog, asked: dict[Any, dict[str, Any]], shares: dict[Party, Share]
+    log: RunLog, asked: dict[Any, dict[str, Any]], whose: dict[Party, Group], whole: Allocation, earnings: list[Earned]
 ) -> dict[str, dict[str, Any] | float | None]:
     """The blocks `classes` and `tenants`, where there are any, and how evenly tenants were served."""
     found: dict[str, Any] = {"classes": {}, "tenants": {}}
-    for (kind, name), share in shares.items():
-        block = asked[kind, name]
+    for (kind, name), group in whose.items():
+        block, share = asked[kind, name], whole.of(group)
         found[kind][name] = {
             **{part: block[part] for part in ("requests", "latency", "slo", "throughput", "attempts")},
             "cost_share": share.share,
-            "cost": share.cost(block["requests"]["completed"], block["output_tokens"]),
+            "cost": share.cost(block["requests"]["completed"], block["prompt_tokens"], block["output_tokens"]),
+            **(margin(usd_of(earnings, group), share.total_usd) if earnings else {}),
         }
     told: dict[str, dict[str, Any] | float | None] = {kind: blocks for kind, blocks in found.items() if blocks}
     if log.tenants:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.result.billing import paid_until_s
-from sim.result.cost import spent_usd
 from sim.result.fleet import integrals_at
 from sim.result.latency import good_rows, metric_s
 from sim.result.lives import stages
+from sim.result.money.bill import bill_of
 from sim.result.occupancy import CHUNK_ROWS, occupancy
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def timeline_columns(scenario: Scenario, log: RunLog, pool: int | None = None) -
     chosen = {place: scenario.pools[name] for place, name in enumerate(log.pools) if pool in (None, place)}
     there = occupancy(log.requests, edges_s, pool, log.calls)
     used = {name: np.diff(column) for name, column in integrals_at(log.samples, edges_s, list(chosen)).items()}
-    usd = spent_usd(log.spans, chosen, edges_s)
+    usd = bill_of(scenario, log).spent_usd([log.pools[place] for place in chosen], edges_s)
     seen = stages(log, paid_until_s(log.spans, chosen), np.isin(log.spans["pool"], list(chosen)))
     booting_s = seen.booting.bins_s(edges_s) + seen.lost_booting.bins_s(edges_s)
     down_draining_s = seen.down_draining.bins_s(edges_s)

@@ -102,7 +102,15 @@ def fleet_sentence(summary: dict[str, Any]) -> str:
         said += f" and {'costs' if one else 'cost'} {words.usd(cost['usd_per_day'])} a day"
         if cost["usd_per_request"] is not None:
             said += f", {words.usd(cost['usd_per_request'])} a request"
-    return said[0].upper() + said[1:] + "."
+    return said[0].upper() + said[1:] + _slowness(summary) + "."
+
+
+def _slowness(summary: dict[str, Any]) -> str:
+    """What slow and missing answers cost beside the fleet, where they have a price; else nothing."""
+    found = summary.get("slowness")
+    if found is None or found["usd_per_day"] is None:
+        return ""
+    return f"; slow and lost answers cost {words.usd(found['usd_per_day'])} a day"
 
 
 def ledger_sentence(summary: dict[str, Any]) -> str:

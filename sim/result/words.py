@@ -91,7 +91,9 @@ def usd(value: float | None) -> str:
     """An amount of money: `$100,224`, `$23.92`, `$0.0090`, `$1.2e-07`."""
     if value is None or math.isnan(value):
         return MISSING
-    size = abs(value)
+    if value < 0:
+        return f"-{usd(-value)}"
+    size = value
     if size >= 1e6:
         return f"${value / 1e6:,.2f} million"
     if size >= 1000:

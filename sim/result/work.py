@@ -61,15 +61,24 @@ def work_wasted_s(log: RunLog, place: int, edges_s: NDArray[np.float64]) -> NDAr
     return ramps.at_edges()
 
 
-def work_of_attempts_s(law: WorkLaw, rows: NDArray[np.void], calls: NDArray[np.void] | None) -> NDArray[np.float64]:
-    """Replica-seconds that each attempt has taken of a pool, answered or not; shape (n,)."""
-    work_s = np.where(rows["outcome"] == COMPLETED, law.work_s(rows), 0.0)
+def phases_of_attempts_s(
+    law: WorkLaw, rows: NDArray[np.void], calls: NDArray[np.void] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Replica-seconds that each attempt has taken of a pool, answered or not: in prefill, in decoding; shape (n,) each.
+
+    Slots have no phases: all that they are taken for is in the second.
+    """
+    answered = rows["outcome"] == COMPLETED
+    prefill_s, decode_s = (np.where(answered, each_s, 0.0) for each_s in law.phases_s(rows))
     if calls is None:
-        return work_s
+        return prefill_s, decode_s
     begun, until_s = _as_far_as_served(law, rows, calls)
-    taken_s = (until_s - begun["start_s"]) * law.s_per_service_s if law.s_per_service_s > 0 else law.work_s(begun)
-    work_s[_served_in_vain(law, rows, calls)] = np.where(law.comes(begun), taken_s, 0.0)
-    return work_s
+    lost, comes = _served_in_vain(law, rows, calls), law.comes(begun)
+    taken = law.phases_s(begun)
+    if law.s_per_service_s > 0:
+        taken = np.zeros(len(begun)), (until_s - begun["start_s"]) * law.s_per_service_s
+    prefill_s[lost], decode_s[lost] = (np.where(comes, each_s, 0.0) for each_s in taken)
+    return prefill_s, decode_s
 
 
 def _served_in_vain(law: WorkLaw, rows: NDArray[np.void], calls: NDArray[np.void]) -> NDArray[np.bool_]:

@@ -27,12 +27,15 @@ from sim.config.said import Problems, said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
 from sim.pricing.contracts import AnyContract
 from sim.pricing.contracts.base import YEAR_S
+from sim.pricing.revenue import AnyRevenue
+from sim.pricing.slowness import AnySlowness
 from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
 from sim.scenario.contracts import contract_problems, stale_prices
 from sim.scenario.pool import Pool
 from sim.scenario.queueing import misplaced
 from sim.scenario.queues import AnyQueue, Central, PerReplica
 from sim.scenario.replica import AnyReplica, Batching, Slots
+from sim.scenario.revenues import paid_twice
 from sim.scenario.routes import Labels, Route, route_problems, spill_problems
 from sim.workload import AnyWorkload
 from sim.workload.names import ClassName, TenantName
@@ -64,6 +67,7 @@ def _sheets(*at: str) -> tuple[Reference, ...]:
         Reference((*at, "gpu"), catalogue.GPUS, "GPU"),
         Reference((*at, "engine"), catalogue.ENGINES, "engine"),
         Reference((*at, "boot"), catalogue.BOOTS, "boot preset", or_number=True),
+        Reference((*at, "book"), catalogue.PRICES, "price book"),
     )
 
 
@@ -163,6 +167,10 @@ class Scenario(BaseModel):
         Field(description="Which pool requests go to: the first rule that holds, else their stream's pool."),
     ] = None
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
+    slowness: Annotated[
+        tuple[AnySlowness, ...], Field(description="What slow and missing answers cost, beside the fleet.")
+    ] = ()
+    revenue: Annotated[tuple[AnyRevenue, ...], Field(description="What the service earns, and from whom.")] = ()
     contracts: Annotated[
         dict[Annotated[str, AfterValidator(_contract_name)], AnyContract],
         Field(description="What is paid for capacity whether it is used or not, by name."),
@@ -231,6 +239,7 @@ class Scenario(BaseModel):
     def _fits_together(self) -> Self:
         problems: Problems = [*self._window_problems(), *self._stream_problems(), *self._transfer_problems()]
         problems += unfitting(self)
+        problems += paid_twice(self)
         problems += self._route_problems()
         problems += misplaced(self)
         problems += [*contract_problems(self), *stale_prices(self)]

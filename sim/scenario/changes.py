@@ -11,6 +11,7 @@ from sim.config.said import Problems
 from sim.config.units import PositiveCount, UsdPerHour
 from sim.hardware import EngineSheet, GpuSheet, KvPrecision, Latency, Precision
 from sim.pricing import Price
+from sim.pricing.book import PriceBook
 from sim.scenario.boot import AnyBoot
 
 LatencySource = Literal["calibrated", "operators", "roofline"]
@@ -40,6 +41,10 @@ class Changes(BaseModel):
     boot: Annotated[AnyBoot | None, Field(description="From the order of a replica to its first request.")] = None
     price: Annotated[
         AnyPrice | None, Field(description="USD per GPU-hour, or prices by market; left out: the GPU's or the pool's.")
+    ] = None
+    book: Annotated[
+        PriceBook | None,
+        Field(description="The price book that `price` comes from; left out: the pool's, for another GPU or region."),
     ] = None
 
     @property

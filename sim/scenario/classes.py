@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,7 +12,9 @@ from sim.config.said import Problems, said
 from sim.config.units import AMOUNT, Count, PositiveAmount, PositiveRate
 
 if TYPE_CHECKING:
-    from sim.scenario import Scenario
+    from sim.pricing.revenue import AnyRevenue
+    from sim.pricing.slowness import AnySlowness
+    from sim.scenario import Scenario, Target
 
 __all__ = ["DEFAULT", "Quota", "RequestClass", "Tenant", "carried", "classes_of", "tenants_of", "unfitting"]
 
@@ -111,7 +113,7 @@ def _told(known: Mapping[str, T], named: Iterable[str], first: Iterable[str | No
 
 
 def unfitting(scenario: Scenario) -> Problems:
-    """What does not fit between streams, classes, tenants and SLOs."""
+    """What does not fit between streams, classes, tenants and what is said of some of them."""
     found: Problems = []
     both: tuple[tuple[str, str, Mapping[str, object]], ...] = (
         ("class_name", "class", scenario.classes),
@@ -127,8 +129,8 @@ def unfitting(scenario: Scenario) -> Problems:
             if name not in there and not unknown:  # else it may be the one that was meant
                 told = f"no stream carries it: no request is ever of it; give a stream '{key}: {name}'"
                 found.append(((many, name), told))
-        found += _promises_nobody(scenario, what, key, there if any(named.values()) or known else set())
-    return [*found, *_promises_no_pair(scenario), *_unordered(scenario)]
+        found += _about_nobody(scenario, what, key, there if any(named.values()) or known else set())
+    return [*found, *_about_no_pair(scenario), *_unordered(scenario)]
 
 
 def _unknown(scenario: Scenario, named: Mapping[str, str | None], key: str, known: Mapping[str, object]) -> Problems:
@@ -140,27 +142,35 @@ def _unknown(scenario: Scenario, named: Mapping[str, str | None], key: str, know
     ]
 
 
-def _promises_nobody(scenario: Scenario, what: str, key: str, there: set[str | None]) -> Problems:
-    """SLOs for whom no request is."""
+def _about_some(scenario: Scenario) -> Iterator[tuple[tuple[str, int], Target | AnySlowness | AnyRevenue]]:
+    """Entries that may be about one class or one tenant, with their place in the file."""
+    for key, entries in (("slo", scenario.slo), ("slowness", scenario.slowness), ("revenue", scenario.revenue)):
+        for index, entry in enumerate(entries):
+            yield (key, index), entry
+
+
+def _about_nobody(scenario: Scenario, what: str, key: str, there: set[str | None]) -> Problems:
+    """Entries about a class or a tenant of which no request is."""
     found: Problems = []
-    for index, target in enumerate(scenario.slo):
-        name = getattr(target, what)
+    for at, entry in _about_some(scenario):
+        name = getattr(entry, what)
         if name is not None and name not in there:
-            hint = catalogue.did_you_mean(name, sorted(str(each) for each in there))
-            found.append((("slo", index, key), f"no stream is of {key} '{name}'{hint}"))
+            known = sorted(str(each) for each in there)
+            hint = catalogue.did_you_mean(name, known) if known else f"; give a stream '{key}: {name}', or take it out"
+            found.append(((*at, key), f"no stream is of {key} '{name}'{hint}"))
     return found
 
 
-def _promises_no_pair(scenario: Scenario) -> Problems:
-    """SLOs for a class of a tenant that has no such requests, though there are both."""
+def _about_no_pair(scenario: Scenario) -> Problems:
+    """Entries about a class of a tenant that has no such requests, though there are both."""
     classes, tenants = carried(scenario, "class_name"), carried(scenario, "tenant")
     pairs = {(classes[stream] or DEFAULT, tenants[stream]) for stream in classes}
     found: Problems = []
-    for index, target in enumerate(scenario.slo):
-        wanted = (target.class_name, target.tenant)
+    for at, entry in _about_some(scenario):
+        wanted = (entry.class_name, entry.tenant)
         known = all(any(pair[place] == name for pair in pairs) for place, name in enumerate(wanted))
         if None not in wanted and known and wanted not in pairs:
-            found.append((("slo", index), f"no stream of class '{wanted[0]}' is of tenant '{wanted[1]}'"))
+            found.append((at, f"no stream of class '{wanted[0]}' is of tenant '{wanted[1]}'"))
     return found
 
 

@@ -22,6 +22,8 @@ def contract_problems(scenario: Scenario) -> Problems:
     found: Problems = []
     for name, contract in scenario.contracts.items():
         place = ("contracts", name)
+        if contract.pools == ():
+            found.append(((*place, "pools"), "must name at least one pool; leave it out for all of them"))
         for index, pool in enumerate(contract.pools or ()):
             if pool not in scenario.pools:
                 told = f"no pool is called '{pool}'{catalogue.did_you_mean(pool, scenario.pools)}"

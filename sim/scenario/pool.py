@@ -38,8 +38,10 @@ from sim.hardware import (
     weights_bytes,
 )
 from sim.pricing import Price
+from sim.pricing.book import PriceBook
 from sim.pricing.egress import Egress
 from sim.scenario.billing import Billing
+from sim.scenario.booked import priced_by_books
 from sim.scenario.boot import AnyBoot, Boot, as_stages
 from sim.scenario.changes import Changes, LatencySource, changed, stale
 from sim.scenario.drain import Drain
@@ -92,6 +94,10 @@ class Pool(BaseModel):
     queue: Annotated[AnyQueue, Field(description="Where requests wait.")] = PerReplica()
     autoscaler: Annotated[AnyPolicy, Field(description="How many replicas there are.")]
     price: Annotated[Price | None, Field(description="What a GPU costs; left out: the GPU's list price.")] = None
+    book: Annotated[
+        PriceBook | None,
+        Field(description="The price book that `price` and `billing` come from, where they are not given here."),
+    ] = None
     kv_transfer: Annotated[
         KvTransfer | None, Field(description="Where requests decode after their prefill here; left out: here.")
     ] = None
@@ -274,6 +280,17 @@ class Pool(BaseModel):
         if raw.get("model") is None or raw.get("gpu") is None or kind_or("batching")(raw.get("replica")) != "batching":
             return raw
         return {**raw, "engine": default_engine()}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _priced(cls, raw: Any) -> Any:
+        """The prices that books give: a resolved scenario says them itself."""
+        if not isinstance(raw, Mapping):
+            return raw
+        told, problems = priced_by_books(raw)
+        if problems:
+            raise said_all(problems)
+        return told
 
     @model_validator(mode="after")
     def _resolves(self) -> Self:

@@ -28,6 +28,7 @@ _FOLDERS = {
     "gpu": catalogue.GPUS,
     "engine": catalogue.ENGINES,
     "boot": catalogue.BOOTS,
+    "book": catalogue.PRICES,
 }
 
 

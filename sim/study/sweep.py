@@ -17,6 +17,7 @@ from sim.config.errors import ConfigError, DataError, Problem
 from sim.engine import Progress, simulate
 from sim.result.recovery import in_time_at_end_share
 from sim.scenario import Scenario, load
+from sim.study.ranges import expanded
 
 OPTION = "--over"
 MOST_RUNS = 10_000
@@ -79,7 +80,17 @@ class Run:
             "completed_share": requests["completed"] / requests["arrived"] if requests["arrived"] else None,
             "in_time_at_end_share": self.in_time_at_end_share,
             **{name: number(self.summary, path) for name, path in MEASURES.items()},
+            **self._slowness,
         }
+
+    @property
+    def _slowness(self) -> dict[str, Any]:
+        """What slow answers cost, of a scenario that says so."""
+        found = (self.summary or {}).get("slowness")
+        if found is None:
+            return {}
+        together = "fleet_plus_slowness_usd_per_day"
+        return {"slowness_usd_per_day": found["usd_per_day"], together: found[together]}
 
     def plain(self) -> dict[str, Any]:
         """As it stands in JSON."""
@@ -95,13 +106,16 @@ def number(summary: dict[str, Any], path: str) -> Any:
 
 
 def axis_of(text: str) -> Axis:
-    """The axis of `KEY=V1,V2,...`; commas within brackets or quotes belong to a value. Raises `ConfigError`."""
+    """The axis of `KEY=V1,V2,...`; commas within brackets or quotes belong to a value. Raises `ConfigError`.
+
+    Ranges may stand among the values: `4..40:4` (see `sim.study.ranges`).
+    """
     key, equals, rest = text.partition("=")
-    values = tuple(value.strip() for value in _split(rest))
-    if not equals or not key.strip() or not all(values):
-        raise ConfigError(
-            Problem(f"must be KEY=V1,V2,..., such as pools.chat.autoscaler.replicas=6,8,10; got '{text[:60]}'", OPTION)
-        )
+    parts = [part.strip() for part in _split(rest)]
+    if not equals or not key.strip() or not all(parts):
+        told = "must be KEY=V1,V2,... or KEY=FIRST..LAST:STEP, such as pools.chat.autoscaler.replicas=6,8,10"
+        raise ConfigError(Problem(f"{told}; got '{text[:60]}'", OPTION))
+    values = tuple(value for part in parts for value in expanded(part, OPTION, MOST_RUNS))
     twice = next((value for place, value in enumerate(values) if value in values[:place]), None)
     if twice is not None:
         raise ConfigError(Problem(f"{key.strip()}: '{twice}' stands there twice", OPTION))

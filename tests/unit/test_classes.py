@@ -132,7 +132,11 @@ PROMISE = {"metric": "ttft", "under": "1s", "share": "99%"}
             {"classes": {"paid": {}, "default": {}}},
             ["classes.default: no stream carries it: no request is ever of it; give a stream 'class: default'"],
         ),
-        ({"a": {}}, {"slo": [{**PROMISE, "class": "paid"}]}, ["slo.0.class: no stream is of class 'paid'"]),
+        (
+            {"a": {}},
+            {"slo": [{**PROMISE, "class": "paid"}]},
+            ["slo.0.class: no stream is of class 'paid'; give a stream 'class: paid', or take it out"],
+        ),
         (
             {"a": {"class": "free"}},
             {"slo": [PROMISE, {**PROMISE, "class": "default"}]},

@@ -88,6 +88,9 @@ def test_the_cost_is_shared_by_work_down_to_what_nobody_used() -> None:
         "total_usd": pytest.approx(10 * 3 / 8),
         "usd_per_request": pytest.approx(10 * 3 / 8 / 2),
         "usd_per_million_output_tokens": pytest.approx(10 * 3 / 8 / 20 * 1e6),
+        # slots have no phases
+        **dict.fromkeys(("prompt_usd", "output_usd")),
+        **dict.fromkeys(("prompt_usd_per_million_tokens", "output_usd_per_million_tokens")),
     }
     for kind in ("classes", "tenants"):
         assert math.fsum(block["cost"]["total_usd"] for block in found[kind].values()) == pytest.approx(10.0)
@@ -111,9 +114,15 @@ def test_without_a_price_there_is_a_share_and_no_cost() -> None:
     assert set(found["classes"]["paid"]["cost"].values()) == {None}
 
 
-def test_who_is_of_no_tenant_has_a_part_that_is_nobodys() -> None:
+def test_what_is_of_no_tenant_has_a_row_of_its_own() -> None:
     found = result(stream_tenant=(0, -1, 1)).summary()
-    assert math.fsum(block["cost_share"] for block in found["tenants"].values()) == pytest.approx(6 / 8)
+    shares = {name: block["cost_share"] for name, block in found["tenants"].items()}
+    assert shares == {"acme": pytest.approx(3 / 8), "globex": pytest.approx(3 / 8), "(none)": pytest.approx(2 / 8)}
+    assert found["tenants"]["(none)"]["requests"]["arrived"] == 1
+    assert (
+        found["tenants_fairness"]
+        == result(stream_tenant=(0, 1, 1), table=TABLE[[0, 2, 3, 4]]).summary()["tenants_fairness"]
+    ), "nobody is no tenant to be fair to"
 
 
 def test_nobody_served_nobody_to_charge() -> None:

@@ -102,6 +102,7 @@ def test_counts(value: float | None, said: str) -> None:
     [
         (None, "n/a"), (0, "$0.00"), (100_224, "$100,224"), (23.92, "$23.92"), (0.00902, "$0.0090"),
         (1.2e-7, "$1.2e-07"), (3_006_720, "$3.01 million"), (0.5, "$0.50"), (999.99, "$999.99"),
+        (-1234.5, "-$1,234"),
     ],
 )  # fmt: skip
 def test_money(value: float | None, said: str) -> None:

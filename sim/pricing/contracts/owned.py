@@ -74,6 +74,10 @@ class Owned(Contract, Electricity):
         """What was paid for all of it."""
         return self.gpus * self.capex_usd_per_gpu
 
+    def book_usd(self, left_s: float) -> float:
+        """What it is worth in the books with so much of its life left: straight depreciation to the residual."""
+        return self.capex_usd * (self.residual_share + (1 - self.residual_share) * left_s / self.lasts_s)
+
     def usd_per_gpu_h(self, listed: Price | None = None) -> float:
         """USD per GPU-hour, without energy."""
         capex = self.capex_usd_per_gpu

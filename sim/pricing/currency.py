@@ -1,0 +1,55 @@
+"""Currencies and days, as price books write them: three-letter codes, exchange rates with a date, ISO dates."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from sim.config.said import said
+from sim.config.units import PositiveAmount, shown
+
+USD = "USD"
+
+
+def _code(text: str) -> str:
+    if re.fullmatch("[A-Z]{3}", text) is None:
+        raise said(f"must be a currency's three capital letters, such as USD or EUR; got {shown(text)}")
+    return text
+
+
+def _day(text: str) -> str:
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text) is not None:
+            datetime.date.fromisoformat(text)
+            return text
+    except ValueError:
+        pass
+    raise said(f"must be a day, such as 2026-08-26; got {shown(text)}")
+
+
+Currency = Annotated[str, AfterValidator(_code)]
+"""A currency's code (ISO 4217)."""
+Day = Annotated[str, AfterValidator(_day)]
+"""A day as ISO 8601 writes it, so that days compare as text."""
+
+
+class ExchangeRate(BaseModel):
+    """What one unit of a currency is worth."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    usd: Annotated[PositiveAmount, Field(description="USD for one unit.")]
+    as_of: Annotated[Day, Field(description="The day of the rate, as in 2026-08-26.")]
+    source: Annotated[str, Field(min_length=1, description="Who says so.")]
+
+
+def no_rate(currency: str, rates: Mapping[str, ExchangeRate]) -> str:
+    """Why an amount in this currency cannot be told in USD; empty if it can."""
+    if currency == USD or currency in rates:
+        return ""
+    such = f"{{{currency}: {{usd: 1.08, as_of: 2026-08-26, source: ...}}}}"
+    return f"no exchange rate for {currency}: give the book currencies: {such}"

@@ -1,0 +1,113 @@
+"""Users who do not come back after a slow answer, each worth what they would still have paid."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, field_validator, model_validator
+
+from sim.config.said import said
+from sim.config.units import Duration, PositiveAmount, PositiveCount, PositiveShare, Share, Usd
+from sim.pricing.slowness.base import COMPLETED, Charge, Floats, Measured, Seen, Slowness
+
+_DAY_S = 86_400.0
+
+
+class LostUsers(Slowness):
+    """Each slow answer makes a share of its users stop for good; each is worth what they would still have paid.
+
+    p(wait) is `share` for waits above `beyond`, or read from `curve`: linear between its points, flat outside. A
+    request without an answer counts as slower than any wait. USD = lifetime_usd * lost users, where
+
+    - without a number of users: lost = sum of p over requests;
+    - with U users: lost = U * (1 - product over requests of (1 - p / U)). Each request is then of one of U users, all
+      as likely, and a user is lost once; so lost is at most U.
+
+    U is `users`, or the requests of the window divided by `requests_per_user_per_day` and by the window's days.
+    Who is lost goes on sending in this run: the traffic is the scenario's. How many leave is for you to know; that
+    waiting makes people use a service less is measured (Brutlag, "Speed matters for Google web search", 2009: 0.2 to
+    0.6 % fewer searches for answers 0.1 to 0.4 s later).
+    """
+
+    model_config = ConfigDict(json_schema_extra={"required": ["kind", "metric", "lifetime_usd"]})
+
+    kind: Literal["lost_users"] = "lost_users"
+    metric: Measured
+    beyond_s: Annotated[
+        Duration | None, Field(alias="beyond", description="Answers that take longer than this are slow.")
+    ] = None
+    share: Annotated[PositiveShare | None, Field(description="Of the users of slow answers, those who stop.")] = None
+    curve: Annotated[
+        dict[Duration, Share] | None,
+        Field(description="Instead of both: wait, to the share who stop; linear in between, as {2s: 0%, 10s: 5%}."),
+    ] = None
+    lifetime_usd: Annotated[Usd, Field(description="What a user would still have paid.")]
+    users: Annotated[
+        PositiveCount | None, Field(description="How many users there are. Left out: no limit to who is lost.")
+    ] = None
+    requests_per_user_per_day: Annotated[
+        PositiveAmount | None, Field(description="Instead of their number: what each sends.")
+    ] = None
+
+    @field_validator("curve", mode="wrap")
+    @classmethod
+    def _no_wait_twice(cls, raw: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        table = handler(raw)
+        if isinstance(raw, dict) and len(table) != len(raw):
+            raise said("names the same wait twice")
+        return table
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> Self:
+        stepped = [key for key, value in (("beyond", self.beyond_s), ("share", self.share)) if value is not None]
+        if self.curve is None and len(stepped) < 2:
+            raise said("needs 'beyond' and 'share', such as 10s and 2%, or a 'curve', such as {2s: 0%, 10s: 5%}")
+        if self.curve is not None:
+            if stepped:
+                raise said("says what 'curve' says already; remove one of them", stepped[0])
+            self._check_curve(self.curve)
+        if self.users is not None and self.requests_per_user_per_day is not None:
+            raise said("says what 'users' says already; remove one of them", "requests_per_user_per_day")
+        return self
+
+    def _check_curve(self, curve: dict[float, float]) -> None:
+        if len(curve) < 2:
+            raise said("needs at least two points, such as {2s: 0%, 10s: 5%}", "curve")
+        for (wait_s, share), (later_s, later) in pairwise(curve.items()):
+            if later_s <= wait_s:
+                raise said(f"waits must rise, got {later_s:g} s after {wait_s:g} s", "curve")
+            if later < share:
+                raise said(f"shares must not fall, got {later:g} after {share:g}", "curve")
+        if max(curve.values()) == 0:
+            raise said("must rise above 0: nobody would ever stop", "curve")
+
+    def stop_share(self, seen: Seen) -> Floats:
+        """The probability that each request's user stops, shape (n,)."""
+        if self.curve is None:
+            assert self.beyond_s is not None
+            assert self.share is not None
+            return np.where(seen.slower(self.metric, self.beyond_s), self.share, 0.0)
+        waits_s, shares = (np.array(list(part), float) for part in (self.curve.keys(), self.curve.values()))
+        found = np.interp(seen.wait_s[self.metric], waits_s, shares)
+        return np.asarray(np.where(seen.ended(COMPLETED), found, shares[-1]))
+
+    def users_of(self, seen: Seen) -> float | None:
+        """How many users there are, at least 1; None if that is not said."""
+        if self.users is not None or self.requests_per_user_per_day is None:
+            return None if self.users is None else float(self.users)
+        days = seen.window_s / _DAY_S
+        return max(1.0, len(seen) / (self.requests_per_user_per_day * days)) if days else 1.0
+
+    def charge(self, seen: Seen) -> Charge:
+        """The lost users at their worth: `slow_requests` (with a chance to lose somebody), `users`, `lost_users`."""
+        stop = self.stop_share(seen)
+        users = self.users_of(seen)
+        if users is None:
+            lost = float(stop.sum())
+        else:
+            with np.errstate(divide="ignore"):  # log 0 at a single user who surely stops: all are lost
+                lost = float(-users * np.expm1(np.log1p(-stop / users).sum()))
+        facts = {"slow_requests": int(np.count_nonzero(stop)), "users": users, "lost_users": lost}
+        return Charge(self.lifetime_usd * lost, facts)

@@ -1,0 +1,1 @@
+"""From what a run used to what it costs: usage, contracts, the bill, commitments."""

@@ -1,0 +1,102 @@
+"""What slow and missing answers of a run cost, beside its fleet. Owns the block `slowness` of a summary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.model.tables import COMPLETED, OUTCOMES
+from sim.pricing.slowness import AnySlowness, Seen
+from sim.result.attempts import ended_s
+from sim.result.fleet import ratio
+from sim.result.groups import limited_to, meant
+from sim.result.latency import metric_s
+
+if TYPE_CHECKING:
+    from sim.result.log import RunLog
+    from sim.result.window import Window
+    from sim.scenario import Scenario
+
+_DAY_S = 86_400
+
+
+def slowness_block(
+    scenario: Scenario, log: RunLog, window: Window, cost: Mapping[str, float | None]
+) -> dict[str, dict[str, Any]]:
+    """`{"slowness": ...}` for a scenario that has a price of slowness, else nothing; `cost`: the block of the fleet.
+
+    `entries`, one a price, in the scenario's order: its `kind`, `metric`, `beyond_s`, `under_s`, `class` and `tenant`
+    where it has them, the `requests` it is about, `usd`, `usd_per_day`, and what these rest on; `total_usd` and
+    `usd_per_day` of all; the fleet's `fleet_usd` of the same window; and both together. None where the fleet has no
+    price.
+    """
+    if not scenario.slowness:
+        return {}
+    entries = [_entry(price, seen(log, window, price)) for price in scenario.slowness]
+    total_usd = math.fsum(entry["usd"] for entry in entries)
+    fleet_usd = cost["total_usd"]
+    together_usd = None if fleet_usd is None else fleet_usd + total_usd
+    a_day_usd = None if together_usd is None else _per_day(together_usd, window.length_s)
+    return {
+        "slowness": {
+            "entries": entries,
+            "total_usd": total_usd,
+            "usd_per_day": _per_day(total_usd, window.length_s),
+            "fleet_usd": fleet_usd,
+            "fleet_plus_slowness_usd": together_usd,
+            "fleet_plus_slowness_usd_per_day": a_day_usd,
+        }
+    }
+
+
+def _entry(price: AnySlowness, of: Seen) -> dict[str, Any]:
+    charge = price.charge(of)
+    about = dict(zip(("class", "tenant"), limited_to(price), strict=True))
+    said = {name: getattr(price, name, None) for name in ("metric", "beyond_s", "under_s")} | about
+    return {
+        "kind": price.kind,
+        **{name: value for name, value in said.items() if value is not None},
+        "requests": len(of),
+        "usd": charge.usd,
+        "usd_per_day": _per_day(charge.usd, of.window_s),
+        **charge.facts,
+    }
+
+
+def _per_day(usd: float, window_s: float) -> float | None:
+    return ratio(usd * _DAY_S, window_s)
+
+
+def seen(log: RunLog, window: Window, price: AnySlowness) -> Seen:
+    """What the requests of the window that a price is about saw of the service."""
+    rows = log.logical[window.rows]
+    mask = meant(log, price).mask(rows)
+
+    def those(values: NDArray[Any]) -> NDArray[Any]:
+        return values if mask is None else values[mask]
+
+    return Seen(
+        wait_s={metric: those(_wait_s(rows, metric)) for metric in price.metrics},
+        stayed_s=those(_stayed_s(log, rows)),
+        outcome=those(rows["outcome"]),
+        outcomes=OUTCOMES,
+        window_s=window.length_s,
+    )
+
+
+def _wait_s(rows: NDArray[np.void], metric: str) -> NDArray[np.float64]:
+    """A latency of every request, NaN for one that never came so far; one output token has no gaps to wait for."""
+    value_s = metric_s(rows, metric)
+    if metric == "tpot":
+        value_s[(rows["outcome"] == COMPLETED) & (rows["output_tokens"] <= 1)] = 0.0
+    return value_s
+
+
+def _stayed_s(log: RunLog, rows: NDArray[np.void]) -> NDArray[np.float64]:
+    """From a request's first attempt until it was over, shape (n,); to the run's end for one that never was."""
+    over_s = ended_s(rows) if log.calls is None else ended_s(log.requests)[rows["row"]]
+    return np.asarray(np.minimum(over_s, log.end_s) - rows["arrival_s"])

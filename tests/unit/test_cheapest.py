@@ -1,0 +1,162 @@
+"""The cheapest point of a sweep: where it is, what its neighbours cost, how to look further; and ranges of values."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from sim.config.errors import ConfigError
+from sim.report.cost_picture import of_curve
+from sim.study.cheapest import cheapest
+from sim.study.sweep import Axis, Run, axis_of
+
+KEY = "pools.chat.autoscaler.replicas"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def ran(fleet_usd: float | None, slowness_usd: float, **values: str) -> Run:
+    summary = {"cost": {"usd_per_day": fleet_usd}, "slowness": {"usd_per_day": slowness_usd}}
+    return Run({KEY if key == "at" else key: value for key, value in values.items()}, summary)
+
+
+def axes(*keys: str) -> list[Axis]:
+    return [Axis(key, ()) for key in keys]
+
+
+U = [ran(40, 900, at="4"), ran(100, 5, at="10"), ran(60, 100, at="6"), ran(80, 30, at="8")]
+
+
+def test_the_sum_decides_and_values_are_in_order() -> None:
+    best = cheapest(axes(KEY), U)
+    assert best is not None
+    assert best.plain() == {
+        "set": {KEY: "10"},
+        "fleet_usd_per_day": 100,
+        "slowness_usd_per_day": 5,
+        "fleet_plus_slowness_usd_per_day": 105,
+        "runs": 1,
+        "less": {
+            "set": {KEY: "8"},
+            "fleet_usd_per_day": 80,
+            "slowness_usd_per_day": 30,
+            "fleet_plus_slowness_usd_per_day": 110,
+            "runs": 1,
+        },
+        "more": None,
+        "at_end": "high",
+        "wider": f"{KEY}=10..16:2",
+    }
+    inside = cheapest(axes(KEY), [*U, ran(120, 1, at="12")])
+    assert inside is not None
+    assert inside.more is not None
+    assert (inside.cost.together_usd, inside.more.together_usd) == (105, 121)
+    assert (inside.plain()["at_end"], inside.plain()["wider"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "wider"),
+    [
+        (("6", "8", "10"), "2..6:2"),
+        (("9", "10", "11"), "7..9:1"),
+        (("2", "4", "20"), None),  # a step less is 0
+        (("30s", "40s", "60s"), "10s..30s:10s"),
+        (("10%", "20%"), None),
+    ],
+)
+def test_at_the_low_end_there_may_be_less_to_try(values: tuple[str, ...], wider: str | None) -> None:
+    best = cheapest(axes(KEY), [ran(10 * place, 1, at=value) for place, value in enumerate(values)])
+    assert best is not None
+    assert best.plain()["at_end"] == "low"
+    assert best.plain()["wider"] == (None if wider is None else f"{KEY}={wider}")
+
+
+def test_seeds_are_averaged_over() -> None:
+    runs = [
+        ran(60, 10, at="6", seed="1"),  # the cheapest run is not at the cheapest point
+        ran(60, 200, at="6", seed="2"),
+        ran(80, 20, at="8", seed="1"),
+        ran(80, 40, at="8", seed="2"),
+        Run({KEY: "7", "seed": "1"}, None, "failed"),
+        ran(70, 0, at="7", seed="2"),  # with one seed of two: not to be compared
+    ]
+    best = cheapest(axes(KEY, "seed"), runs)
+    assert best is not None
+    assert (best.cost.values, best.cost.together_usd, best.cost.runs) == ({KEY: "8"}, 110, 2)
+    assert best.less is not None
+    assert best.less.together_usd == 165
+
+
+def test_several_keys_and_words_have_no_neighbours() -> None:
+    words = cheapest(axes("calendar"), [ran(2, 2, calendar="simpy"), ran(1, 1, calendar="compiled")])
+    assert words is not None
+    assert (words.cost.values, words.curve, words.less) == ({"calendar": "compiled"}, None, None)
+    both = cheapest(axes(KEY, "warmup"), [ran(2, 2, at="1", warmup="0s"), ran(1, 1, at="1", warmup="9s")])
+    assert both is not None
+    assert both.plain()["set"] == {KEY: "1", "warmup": "9s"}
+    assert both.plain()["at_end"] is None
+
+
+def test_nothing_is_cheapest_of_one_or_without_a_price() -> None:
+    assert cheapest(axes(KEY), U[:1]) is None
+    assert cheapest(axes(KEY), [ran(None, 5, at="1"), ran(None, 5, at="2")]) is None
+    assert cheapest(axes(KEY), [Run({KEY: str(n)}, {"cost": {"usd_per_day": 1.0}}) for n in range(3)]) is None
+
+
+def test_the_picture_has_a_dot_a_number_and_leaves_out_what_is_far_above() -> None:
+    best = cheapest(axes(KEY), [*U, ran(120, 1, at="12")])
+    assert best is not None
+    assert best.curve is not None
+    drawn = ElementTree.fromstring(of_curve(best.curve))
+    told = [dot.findtext(f"{SVG}title") for dot in drawn.iter(f"{SVG}circle")]
+    assert [text for text in told if text and text.startswith("fleet")] == [
+        f"fleet, {at}: ${usd:.2f} a day" for at, usd in ((4, 40), (6, 60), (8, 80), (10, 100), (12, 120))
+    ]
+    together = [text for text in told if text and text.startswith("together")]
+    assert together[0] == "together, 6: $160.00 a day", "$940 is more than three times the cheapest"
+    texts = [text.text for text in drawn.iter(f"{SVG}text")]
+    assert "Cheapest at 10: $105.00 a day" in texts
+    assert "more above" in texts
+    lines = [float(line.attrib[end]) for line in drawn.iter(f"{SVG}line") for end in ("y1", "y2")]
+    assert min(lines) >= 92, "nothing is drawn above the picture"
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("4..7", ["4", "5", "6", "7"]),
+        ("4..13:4", ["4", "8", "12"]),
+        ("2,4..8:2,20", ["2", "4", "6", "8", "20"]),
+        ("0.1..0.3:0.1", ["0.1", "0.2", "0.3"]),
+        ("1s..2s:0.5s", ["1s", "1.5s", "2s"]),
+        ("30%..10%:10", ["30%", "20%", "10%"]),
+        ("100..300:100", ["100", "200", "300"]),
+        ("../a.csv,b..c", ["../a.csv", "b..c"]),
+    ],
+)
+def test_ranges(text: str, values: list[str]) -> None:
+    assert list(axis_of(f"k={text}").values) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1s..5m:1s", "must have one unit"),
+        ("1s..5s", "needs a step"),
+        ("0.5..2", "needs a step"),
+        ("1..5:0", "the step must be above 0"),
+        ("1..2000000", "2,000,000 values"),
+        ("1..3,2", "'2' stands there twice"),
+    ],
+)
+def test_ranges_that_make_no_sense(text: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        axis_of(f"k={text}")
+
+
+def test_a_run_tells_its_slowness_only_where_it_has_a_price() -> None:
+    summary: dict[str, Any] = {"requests": {"arrived": 0, "completed": 0}, "slo": []}
+    assert "slowness_usd_per_day" not in Run({}, summary).metrics
+    priced = {**summary, "slowness": {"usd_per_day": 3.0, "fleet_plus_slowness_usd_per_day": None}}
+    assert Run({}, priced).metrics["slowness_usd_per_day"] == 3.0
