@@ -12,6 +12,7 @@ from sim import load, simulate
 from sim.config.errors import ConfigError
 from sim.exchange.focus import focus_lines
 from sim.report.page import render
+from sim.study.ranges import expanded
 from tests import focus_reader
 
 RESERVED = {"kind": "reserved", "gpus": 2, "price": "$2/h"}
@@ -101,6 +102,11 @@ def test_the_last_day_of_all_has_a_bill() -> None:
     result = simulate(load(said(starts="2999-12-31", horizon="30h")))
     rows = focus_reader.read("".join(focus_lines(result)))
     assert math.fsum(row["EffectiveCost"] for row in rows) == pytest.approx(180)
+
+
+def test_a_range_of_prices_keeps_their_sign_and_unit() -> None:
+    assert expanded("$1/h..$2/h:$0.5/h", "--over", 9) == ("$1/h", "$1.5/h", "$2/h")
+    assert expanded("$3..1", "--over", 9) == ("$3", "$2", "$1")
 
 
 # -- prices that nobody knows ------------------------------------------------------------------------------------------
