@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sim import load, simulate
 from sim.config.errors import ConfigError
 from sim.exchange.focus import focus_lines
 from sim.report.page import render
+from sim.result.money.ladder import Load, Prices, best
 from sim.study.ranges import expanded
 from tests import focus_reader
 
@@ -107,6 +110,26 @@ def test_the_last_day_of_all_has_a_bill() -> None:
 def test_a_range_of_prices_keeps_their_sign_and_unit() -> None:
     assert expanded("$1/h..$2/h:$0.5/h", "--over", 9) == ("$1/h", "$1.5/h", "$2/h")
     assert expanded("$3..1", "--over", 9) == ("$3", "$2", "$1")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_ladder_finds_the_number_to_reserve_that_trying_all_finds(seed: int) -> None:
+    draw = random.Random(seed)
+    levels = sorted({draw.randrange(30) for _ in range(draw.randrange(1, 8))})
+    hours = [draw.choice([0.25, 1, 3]) for _ in levels]
+    share, spot = draw.choice([0, 0.25, 0.3, 0.5, 1]), draw.choice([None, 0.5, 1.2, 2.5])
+    prices = Prices(draw.choice([1, 1.3, 2, 2.9]), 3.0, spot, share)
+
+    def usd(reserved: int) -> float:
+        total = 0.0
+        for level, lasted_h in zip(levels, hours, strict=True):
+            over = max(level - reserved, 0)
+            on_spot = 0.0 if spot is None else min(over, share * level)
+            total += lasted_h * (reserved * prices.reserved + on_spot * (spot or 0) + (over - on_spot) * 3)
+        return total
+
+    chosen = best(Load(np.array(levels, float), np.array(hours)), prices)
+    assert usd(int(chosen)) == pytest.approx(min(map(usd, range(31))))
 
 
 # -- prices that nobody knows ------------------------------------------------------------------------------------------
