@@ -11,7 +11,7 @@ from sim.config.units import DURATION, Duration, Share
 
 YEAR_S = 365 * 86_400.0
 HOURS_PER_YEAR = 8760.0
-Term = Annotated[float, DURATION.between(0, 1000 * YEAR_S).positive()]
+Term = Annotated[float, DURATION.between(1, 1000 * YEAR_S)]
 """How long a contract may hold."""
 
 
