@@ -109,6 +109,8 @@ class Page:
 
     def _value(self, found: re.Match[str]) -> str:
         expression = found["expression"].strip()
+        if "<!--=" in found["text"]:
+            raise PageError(f"{self.path.name}: {expression}: is not closed by <!--/-->")  # else what follows is lost
         try:
             value = str(eval(expression, dict(self.names)))
         except Exception as error:

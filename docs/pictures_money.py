@@ -38,7 +38,9 @@ def _load_duration(axes: Any, curve: list[list[float]], rung: dict[str, Any]) ->
         below = gpus
     axes.axvline(rung["break_even_share"] * 100, color=INK, linewidth=1, linestyle="--")
     axes.axhline(rung["gpus"], color=INK, linewidth=1)
-    axes.text(99, rung["gpus"] + 0.5, f"{rung['gpus']:g} GPUs are worth reserving", ha="right", va="bottom")
+    at = rung["break_even_share"] * 100
+    axes.text(at + 2, rung["gpus"] + 0.5, f"{rung['gpus']:g} GPUs worth reserving", va="bottom")
+    axes.text(at + 2, below - 1, f"worth it from {at:g} % on", va="top")
     axes.set(xlabel="% of the day with at least so many", ylabel="GPUs paid for", xlim=(0, 100), ylim=(0, below))
     axes.set_title("What is needed often enough", loc="left")
 
