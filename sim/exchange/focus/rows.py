@@ -15,8 +15,8 @@ from sim.exchange.focus.columns import COLUMNS, OWN, Row, written
 from sim.exchange.focus.periods import Array, Periods
 from sim.exchange.focus.shares import shares_of
 from sim.pricing.contracts import CommittedSpend
-from sim.result.billing import terms
 from sim.result.money.bill import bill_of
+from sim.result.money.billing import terms
 
 if TYPE_CHECKING:
     from sim.result import Result
