@@ -49,21 +49,56 @@ def told(name: str, *sets: str, keep: Callable[[Any], Any] | None = None) -> Tol
     return Told(result.summary(), timeline, result.verdict(), _printed(result), keep(result) if keep else None)
 
 
+@dataclass(frozen=True)
+class Swept:
+    """What `fleetcast sweep` came to."""
+
+    runs: list[Any]
+    best: Any
+    """The cheapest point (`sim.study.cheapest.Cheapest`); None without a price of slowness."""
+    printed: str
+
+
+@functools.cache
+def swept(name: str, over: str, *sets: str) -> Swept:
+    """Run a scenario over values of a key, as with `--over`."""
+    from sim.cli.sweep import show_grid
+    from sim.study.cheapest import cheapest
+    from sim.study.sweep import axis_of, grid, sweep
+
+    axes = [axis_of(over)]
+    runs = list(sweep(grid(name, sets, axes)))
+    return Swept(runs, cheapest(axes, runs), _said(lambda: show_grid(axes, runs)))
+
+
 def _printed(result: Any) -> str:
     from sim.cli.run import show
 
+    return _said(lambda: show(result, None))
+
+
+def _said(what: Callable[[], None]) -> str:
+    """What is printed."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        show(result, None)
+        what()
     return out.getvalue()
 
 
-def run_block(name: str, *sets: str, lines: int = 20, keep: Callable[[Any], Any] | None = None) -> str:
+def run_block(name: str, *sets: str, lines: int = 10, keep: Callable[[Any], Any] | None = None) -> str:
     """The command of a run and the first lines that it prints, without running it once more than the page does."""
-    run = told(name, *sets, keep=keep)
-    printed = [line.rstrip() for line in run.printed.strip().splitlines()]
-    command = " ".join(["$ fleetcast run", name, *(f"--set {shlex.quote(one)}" for one in sets)])
-    return "\n".join(["```text", command, *printed[:lines], *["..."] * (len(printed) > lines), "```"])
+    return _block(f"run {name}", sets, told(name, *sets, keep=keep).printed, lines)
+
+
+def sweep_block(name: str, over: str, *sets: str, lines: int = 40) -> str:
+    """The same of a sweep."""
+    return _block(f"sweep {name}", sets, swept(name, over, *sets).printed, lines, f"--over {shlex.quote(over)}")
+
+
+def _block(verb: str, sets: tuple[str, ...], printed: str, lines: int, *more: str) -> str:
+    shown = [line.rstrip() for line in printed.strip().splitlines()]
+    command = " ".join([f"$ fleetcast {verb}", *(f"--set {shlex.quote(one)}" for one in sets), *more])
+    return "\n".join(["```text", command, *shown[:lines], *["..."] * (len(shown) > lines), "```"])
 
 
 def table(heads: str, *rows: tuple[Any, ...]) -> str:

@@ -350,6 +350,24 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "cost.usd_per_million_output_tokens": ("USD", "both", "Total over their output tokens, times a million."),
     "cost.usd_per_day": ("USD", TIME, "24 times `usd_per_hour`."),
     "cost.usd_per_month": ("USD", TIME, "30 times `usd_per_day`."),
+    "cost.prompt_usd": (
+        "USD",
+        "both",
+        "Of the total, the part of prefill: each pool's cost is split by the GPU time that prefill and decoding took "
+        "of its work; null where replicas are slots, which have no phases.",
+    ),
+    "cost.output_usd": ("USD", "both", "The part of decoding: the rest."),
+    "cost.prompt_usd_per_million_tokens": (
+        "USD",
+        "both",
+        "`prompt_usd` over the prompt tokens of completed requests, cached ones included, times a million.",
+    ),
+    "cost.output_usd_per_million_tokens": ("USD", "both", "`output_usd` over their output tokens, times a million."),
+    "cost.marginal_usd_per_million_output_tokens": (
+        "USD",
+        "both",
+        "`ledger.usd.useful` over their output tokens, times a million: prompts included, idle time not.",
+    ),
     "ledger.gpu_hours": (
         "h",
         TIME,
@@ -411,13 +429,22 @@ RESULTS: dict[str, tuple[str, str, str]] = {
 PARTIES = {
     "classes": "By name of class, where there are any: `requests`, `latency`, `slo` (the objectives that can be about "
     "its requests), `throughput` and `attempts` of its requests alone; `cost_share`, its part of the cost; and `cost`: "
-    "`total_usd`, `usd_per_request`, `usd_per_million_output_tokens`. The cost of each pool is shared by the work that "
-    "it did, for answers and in vain; time that nobody used in the same proportion.",
-    "tenants": "The same by name of tenant.",
+    "`total_usd`, `usd_per_request`, `usd_per_million_output_tokens`, and the four keys of prompts and outputs. The "
+    "cost of each pool is shared by the work that it did, for answers and in vain; time that nobody used in the same "
+    "proportion. With `revenue` in the scenario also `revenue_usd`, `gross_margin_usd` and `gross_margin_share`.",
+    "tenants": "The same by name of tenant; `(none)` has the requests of nobody's, so shares add up to 1.",
     "tenants_fairness": "Jain's index of the shares of their requests that tenants got good answers to: 1 when all "
     "are served alike, 1/n when one of n gets everything.",
+    "slowness": "What slow and missing answers cost, of a scenario that gives them prices (`slowness`). `entries`, "
+    "one a price, in its order: `kind`, `metric`, `beyond_s`, `under_s`, `class`, `tenant` where it has "
+    "them; the `requests` it is about; `usd` and `usd_per_day`; and what these rest on: `slow_requests`, "
+    "`waited_beyond_hours` and `unanswered_free` (requests that left without an answer before a wait "
+    "costs anything) of `linear`; `slow_requests`, `attained` and `credit_share` of `sla_credits`; "
+    "`slow_requests`, `users` and `lost_users` of `lost_users`; `lost_requests` of `lost_requests`. "
+    "`total_usd` and `usd_per_day` of all of them; `fleet_usd`, the fleet's cost in the same time; "
+    "`fleet_plus_slowness_usd` and `fleet_plus_slowness_usd_per_day`, null where the fleet has no price.",
 }
-"""Keys that a summary has only where there are classes or tenants."""
+"""Keys that a summary has only where the scenario has what they tell of."""
 
 TIMELINE = {
     "start_s": ("s", "Where the bin begins. Bins have one round width, at most 300 of them; the last may be shorter."),

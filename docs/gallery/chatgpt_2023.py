@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from gallery_runs import Told, count, duration, share, table, told, usd
+from gallery.chatgpt_2023_curve import DAY, REPLICAS, cheapest, curve, curve_block, the_curve, worth_table
+from gallery_runs import Told, count, duration, run_block, share, table, told, usd
 from palette import BLUE, FAINT, GREEN, INK, RED
 
-DAY = "chatgpt-2023"
+__all__ = ["cheapest", "curve", "curve_block", "worth_table"]
+
 BATCHED = "chatgpt-2023-batched"
 SHORT = "workload.prompt_tokens={kind: lognormal, mean: 40, cv: 1}"
 """A question of 30 words and no history, instead of the prompts of the Azure trace."""
 LIMIT_S = 2.0
+LEAST = 325
+"""With so many, 99 % wait at most two seconds; with one less they do not."""
+
+
+def day_block() -> str:
+    """The run as it ships."""
+    return run_block(DAY, lines=15, keep=_kept)
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class Day:
     """What is kept of the rows of a day."""
 
     within: dict[str, float]
-    """Share of all requests with this latency at or under two seconds."""
+    """As `_within` says."""
     hours: list[dict[str, float]]
     """By hour of arrival: arrivals, p50_s and p99_s of the queue wait, share within the limit, waiting at its end."""
     answered_in_day: int
@@ -37,7 +45,6 @@ def _kept(result: Any) -> Day:
     from sim.result.occupancy import occupancy
 
     rows = result.log.requests
-    within = {metric: float(np.mean(metric_s(rows, metric) <= LIMIT_S)) for metric in ("queue_wait", "ttft", "e2e")}
     edges_s = np.arange(0, 25) * 3600.0
     waiting = occupancy(rows, edges_s).waiting_at
     wait_s = metric_s(rows, "queue_wait")
@@ -56,7 +63,7 @@ def _kept(result: Any) -> Day:
             }
         )
     return Day(
-        within,
+        _within(result),
         hours,
         answered_in_day=int(np.count_nonzero(rows["finish_s"] < edges_s[-1])),
         worst_at_s=float(rows["arrival_s"][np.argmax(wait_s)]),
@@ -68,39 +75,27 @@ def day() -> Told:
     return told(DAY, keep=_kept)
 
 
-@dataclass(frozen=True)
-class Least:
-    """The smallest fleet that meets a scenario's SLO: its run, and that of a fleet with one replica less."""
+def _within(result: Any) -> dict[str, float]:
+    """Share of all requests with each latency at or under two seconds."""
+    from sim.result.latency import metric_s
 
-    replicas: int
-    enough: Told
-    below: Told
-
-
-def _least(replicas: int, name: str, *sets: str) -> Least:
-    """The runs that prove how many replicas are the least; the number is known from a search."""
-    runs = [told(name, *sets, f"pools.chatgpt.autoscaler.replicas={n}", keep=_kept) for n in (replicas, replicas - 1)]
-    met = [all(target["met"] for target in run.summary["slo"]) for run in runs]
-    assert met == [True, False], f"{replicas} replicas are no longer the least for {name} {sets}"
-    return Least(replicas, *runs)
+    rows = result.log.requests
+    return {metric: float(np.mean(metric_s(rows, metric) <= LIMIT_S)) for metric in ("queue_wait", "ttft", "e2e")}
 
 
-@functools.cache
-def slots() -> Least:
-    """One reply at a time."""
-    return _least(325, DAY)
+def slots(replicas: int = LEAST) -> Told:
+    """One reply at a time, on a fleet that keeps people from waiting."""
+    return told(DAY, f"{REPLICAS}={replicas}", keep=_within)
 
 
-@functools.cache
-def batched() -> Least:
+def batched() -> Told:
     """Batched, with prompts as long as a chat's."""
-    return _least(48, BATCHED)
+    return told(BATCHED, keep=_within)
 
 
-@functools.cache
-def short() -> Least:
+def short() -> Told:
     """Batched, with prompts of a bare question."""
-    return _least(3, BATCHED, SHORT)
+    return told(BATCHED, SHORT, f"{REPLICAS}=3", keep=_within)
 
 
 def clock(at_s: float) -> str:
@@ -176,10 +171,10 @@ def bill_table() -> str:
 def fleets_table() -> str:
     """Four fleets for the same replies, side by side."""
     cases = [
-        ("as estimated: one reply at a time", day()),
-        ("one reply at a time, enough replicas", slots().enough),
-        ("batched, prompts of 1,161 tokens", batched().enough),
-        ("batched, prompts of 40 tokens", short().enough),
+        ("as estimated: one reply at a time", day(), day().kept.within),
+        ("one reply at a time, enough replicas", slots(), slots().kept),
+        ("batched, prompts of 1,161 tokens", batched(), batched().kept),
+        ("batched, prompts of 40 tokens", short(), short().kept),
     ]
     rows = (
         (
@@ -188,11 +183,11 @@ def fleets_table() -> str:
             f"{8 * of['replicas.max']:,}",
             usd(of["cost.usd_per_day"]),
             f"${of['cost.usd_per_request']:.5f}",
-            share(of.kept.within["ttft"]),
-            share(of.kept.within["e2e"]),
+            share(within["ttft"]),
+            share(within["e2e"]),
             share(of["utilization.busy_share"]),
         )
-        for name, of in cases
+        for name, of, within in cases
     )
     heads = "fleet | replicas: | GPUs: | a day: | a reply: | first word within 2 s: | whole reply within 2 s: | busy:"
     return table(heads, *rows)
@@ -249,16 +244,16 @@ def the_fleets() -> tuple[Any, Callable[[Any], None]]:
     bars = [
         ("as estimated\n(174 replicas, hours of waiting)", day()["cost.usd_per_day"], RED),
         (
-            f"one reply at a time\n({slots().replicas} replicas)",
-            slots().enough["cost.usd_per_day"],
+            f"one reply at a time\n({LEAST} replicas)",
+            slots()["cost.usd_per_day"],
             BLUE,
         ),
         (
-            f"batched, long prompts\n({batched().replicas} replicas)",
-            batched().enough["cost.usd_per_day"],
+            f"batched, long prompts\n({batched()['replicas.max']} replicas)",
+            batched()["cost.usd_per_day"],
             GREEN,
         ),
-        (f"batched, short prompts\n({short().replicas} replicas)", short().enough["cost.usd_per_day"], GREEN),
+        (f"batched, short prompts\n({short()['replicas.max']} replicas)", short()["cost.usd_per_day"], GREEN),
     ]
 
     def paint(figure: Any) -> None:
@@ -280,4 +275,4 @@ def the_fleets() -> tuple[Any, Callable[[Any], None]]:
     return [[name, a_day] for name, a_day, _ in bars], paint
 
 
-PICTURES = {"chatgpt-2023.png": the_day, "chatgpt-2023-fleets.png": the_fleets}
+PICTURES = {f"{DAY}.png": the_day, f"{DAY}-fleets.png": the_fleets, f"{DAY}-curve.png": the_curve}

@@ -93,10 +93,12 @@ def command(
 
         folder = result.save(out, requests=requests, force=force, report=render, command=["fleetcast", *sys.argv[1:]])
     if as_json:
+        from sim.report.contract_notes import contract_notes
         from sim.result.files import json_text
 
-        click.echo(json_text(result.summary()), nl=False)
-        for note in result.log.notes:
+        summary = result.summary()
+        click.echo(json_text(summary), nl=False)
+        for note in [*result.log.notes, *contract_notes(wanted, summary)]:
             click.echo(f"note: {note}", err=True)
     else:
         show(result, folder)
@@ -115,6 +117,7 @@ def show(result: Result, folder: Path | None) -> None:
     """Print the verdict, the tables, the notes, and where the rest is."""
     from rich.console import Console
 
+    from sim.report.contract_notes import contract_notes
     from sim.report.economics_tables import economics_sentence
     from sim.report.slowness_tables import slowness_notes
     from sim.report.tables import pool_notes, tables
@@ -129,7 +132,8 @@ def show(result: Result, folder: Path | None) -> None:
         console.print()
         console.print(_fitting(sheet, console))
     console.print()
-    for note in [*result.log.notes, *pool_notes(result.scenario, summary), *slowness_notes(summary)]:
+    notes = [*result.log.notes, *pool_notes(result.scenario, summary), *slowness_notes(summary)]
+    for note in [*notes, *contract_notes(result.scenario, summary)]:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     if folder is not None:
         console.print(f"written to {folder}", markup=False, soft_wrap=True)

@@ -104,10 +104,10 @@ def _grid(
             done.append(one)
     except KeyboardInterrupt:
         if shown and done:
-            _show_grid(axes, done)
+            show_grid(axes, done)
         raise
     if shown:
-        _show_grid(axes, done)
+        show_grid(axes, done)
     best = cheapest(axes, done)
     document = {
         "schema_version": 1,
@@ -159,7 +159,8 @@ def _watch(quiet: bool, runs: int | None) -> Any:
     return watched
 
 
-def _show_grid(axes: Sequence[Axis], done: Sequence[Run]) -> None:
+def show_grid(axes: Sequence[Axis], done: Sequence[Run]) -> None:
+    """Print the cheapest point, a row a run, and why runs have failed."""
     from sim.cli.sweep_tables import cheapest_sentences, failures, runs_table
     from sim.study.cheapest import cheapest
 

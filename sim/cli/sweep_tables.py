@@ -7,13 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sim.result import words
+from sim.result.recovery import RECOVERED
 from sim.result.verdict import whose
 from sim.study.cheapest import priced
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sim.study.cheapest import Cheapest
+    from sim.study.cheapest import Cheapest, Cost
     from sim.study.sweep import Run
     from sim.study.turning import Found
 
@@ -44,7 +45,7 @@ _Say = Callable[[dict[str, Any]], str]
 
 
 def _columns(runs: Sequence[Run]) -> dict[str, _Say]:
-    """The numbers of each run, by their heading; with a price of slowness, no columns that say nothing."""
+    """The numbers of each run, by their heading; with a price of slowness, fewer of the others."""
     targets: list[dict[str, Any]] = next((run.summary["slo"] for run in runs if run.summary is not None), [])
     made: dict[str, _Say] = {}
     for place, target in enumerate(targets):
@@ -62,10 +63,11 @@ def _columns(runs: Sequence[Run]) -> dict[str, _Say]:
         del made["attempts"]
     made |= {
         "fleet a day": lambda found: words.usd(found["usd_per_day"]),
-        "slowness a day": lambda found: words.usd(found["slowness_usd_per_day"]),
-        "together a day": lambda found: words.usd(found["fleet_plus_slowness_usd_per_day"]),
+        "slowness": lambda found: words.usd(found["slowness_usd_per_day"]),
+        "together": lambda found: words.usd(found["fleet_plus_slowness_usd_per_day"]),
     }
-    return made if all(found["recovery"] is None for found in metrics) else made | {"after the burst": _recovery}
+    back = all(found["recovery"] in (None, RECOVERED) for found in metrics)
+    return made if back else made | {"after the burst": _recovery}
 
 
 def _head(target: dict[str, Any], made: Mapping[str, _Say]) -> str:
@@ -89,17 +91,27 @@ def cheapest_sentences(keys: Sequence[str], runs: Sequence[Run], best: Cheapest 
         unpriced = priced(runs) and any(run.metrics.get("usd_per_day", 0.0) is None for run in runs)
         return ["No cheapest point: a pool has no price; give it one (pools.NAME.price)."] if unpriced else []
     cost = best.cost
-    at = ", ".join(f"{_short(key, keys)}={value}" for key, value in cost.values.items())
+    at = _at(keys, cost)
     seeds = f" (means of {cost.runs} seeds)" if cost.runs > 1 else ""
     said = [
         f"Cheapest: {at} at {words.usd(cost.together_usd)} a day: {words.usd(cost.fleet_usd)} fleet + "
         f"{words.usd(cost.slowness_usd)} slowness{_beside(best)}{seeds}."
     ]
+    if not cost.within_slo:
+        within = best.within_slo
+        least = "no other meets it either" if within is None else ""
+        if within is not None:
+            least = f"the cheapest that meets it is {_at(keys, within)} at {words.usd(within.together_usd)}"
+        said.append(f"It misses the SLO; {least}.")
     if best.curve is not None and best.curve.at_end is not None:
         which = "smallest" if best.curve.at_end == "low" else "largest"
         more = f"--over {best.curve.wider}" if best.curve.wider else f"{which[:-3]}er values"
         said.append(f"That is the {which} value that was tried, and beyond it may be cheaper: try {more}.")
     return said
+
+
+def _at(keys: Sequence[str], cost: Cost) -> str:
+    return ", ".join(f"{_short(key, keys)}={value}" for key, value in cost.values.items())
 
 
 def _beside(best: Cheapest) -> str:

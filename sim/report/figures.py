@@ -16,9 +16,10 @@ from sim.report.client_figures import client_figures
 from sim.report.downsample import extremes, short
 from sim.report.drawing import Clock, Figure, Plot, area, line
 from sim.report.fleet_figures import fleet_figures, ledger_figure
+from sim.report.load_duration_figure import load_duration_figures
 from sim.result import words
 from sim.result.latency import METRICS, metric_s, tail_curve
-from sim.result.ledger import changes, worth_telling
+from sim.result.money.ledger import changes, worth_telling
 from sim.result.verdict import runs_away
 from sim.result.window import measured_window
 
@@ -52,6 +53,7 @@ def figures(result: Result) -> list[Figure]:
     made.append(utilization_over_time(result))
     if summary["cost"]["total_usd"] is not None:
         made.append(cost_over_time(result))
+    made += load_duration_figures(result)
     return [*made, ledger_figure(summary)] if worth_telling(summary) else made
 
 

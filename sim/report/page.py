@@ -7,6 +7,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from sim.report.contract_notes import contract_notes
 from sim.report.drawing import Figure
 from sim.report.figures import figures
 from sim.report.slowness_tables import slowness_notes
@@ -40,7 +41,7 @@ def render(result: Result) -> str:
         hero=pictures[0],
         pictures=pictures[1:],
         tables=tables(summary),
-        notes=[*result.log.notes, *slowness_notes(summary)],
+        notes=[*result.log.notes, *slowness_notes(summary), *contract_notes(result.scenario, summary)],
         laws=pool_notes(result.scenario, summary),
         software=software(),
         plots=script_json(_plots(pictures)),

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from sim.autoscaling.observation import WAITING
 from sim.report.client_tables import attempts_table, party_tables
 from sim.report.economics_tables import break_even_table, economics_table, showback_tables
+from sim.report.ladder_tables import ladder_table
+from sim.report.money_tables import commitments_table, energy_table, invoice_table
 from sim.report.slowness_tables import slowness_table
 from sim.report.table import Table
 from sim.result import words
 from sim.result.attempts import OUTCOME_ORDER
-from sim.result.ledger import ENTRIES, changes, waste, worth_telling
+from sim.result.money.ledger import ENTRIES, changes, waste, worth_telling
 from sim.result.verdict import whose
 
 if TYPE_CHECKING:
@@ -56,6 +58,10 @@ def tables(summary: dict[str, Any]) -> list[Table]:
         slowness_table(summary),
         ledger_table(summary),
         regret_table(summary),
+        invoice_table(summary),
+        commitments_table(summary),
+        ladder_table(summary),
+        energy_table(summary),
         economics_table(summary),
         break_even_table(summary),
         fleet_table(summary),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.result import words
-from sim.result.ledger import waste, worth_telling
+from sim.result.money.ledger import waste, worth_telling
 
 if TYPE_CHECKING:
     from sim.result.timeline import Columns
@@ -24,12 +25,15 @@ PROMISES = {
 LEAST_AMPLIFICATION = 1.05
 """Attempts a request: fewer more than one than this are not worth a word."""
 
+LEAST_LOSS_SHARE = 1e-3
+"""Less of a contract's cost than this is no loss worth a word."""
+
 LEAST_SHARE = 5e-4
 """Less of the paid time than this is not worth a word."""
 
 
 def verdict(summary: dict[str, Any], timeline: Columns) -> str:
-    """One or two plain sentences (a third when the queue runs away), with the numbers that carry them."""
+    """One or two plain sentences, with the numbers that carry them; more if contracts lose, or the queue runs away."""
     if summary["requests"]["arrived"] == 0:
         return f"No request arrived in the measured {words.duration(summary['measured_s'])}. {fleet_sentence(summary)}"
     sentences = (
@@ -37,6 +41,7 @@ def verdict(summary: dict[str, Any], timeline: Columns) -> str:
         recovery_sentence(summary),
         sending_sentence(summary),
         fleet_sentence(summary),
+        commitment_sentence(summary),
         peak_sentence(summary, timeline),
     )
     return " ".join(sentence for sentence in sentences if sentence)
@@ -113,13 +118,40 @@ def _slowness(summary: dict[str, Any]) -> str:
     return f"; slow and lost answers cost {words.usd(found['usd_per_day'])} a day"
 
 
+def commitment_sentence(summary: dict[str, Any]) -> str:
+    """The contract that loses most against paying the list price, if one does; else nothing."""
+    contracts = (summary.get("commitments") or {}).get("contracts", {})
+    losing = {
+        name: told
+        for name, told in contracts.items()
+        if told["saved_usd"] is not None and -told["saved_usd"] > LEAST_LOSS_SHARE * told["usd"]
+    }
+    if not losing:
+        return ""
+    name, told = min(losing.items(), key=lambda item: item[1]["saved_usd"])
+    beyond = f"{words.usd(-told['saved_usd'])} more than on demand"
+    used, needed = told["used_share"], told["break_even_share"]
+    if not used:
+        said = f"Nothing of contract '{name}' is used: it costs {words.usd(told['usd'])} for nothing"
+    elif needed is None or needed > 1:
+        said = f"Contract '{name}' costs {beyond}, and would do so if all of it were used"
+    else:
+        what = "its hours" if told["gpus"] else "what it commits to"
+        at = f"{words.share_beside(used, needed)} of {what} and needs {words.share(needed)}"
+        said = f"Contract '{name}' is used for {at}: it costs {beyond}"
+    others = len(losing) - 1
+    also = f"; {words.plural(others, 'other contract')} lose{'s' if others == 1 else ''} too" if others else ""
+    return f"{said}{also}."
+
+
 def ledger_sentence(summary: dict[str, Any]) -> str:
     """Where the paid GPU-hours went, most first; nothing of a fleet that does not change, nor works in vain."""
     if not worth_telling(summary):
         return ""
     shares = sorted(waste(summary).items(), key=lambda entry: (entry[0] != "useful", -entry[1]))
     parts = [f"{words.share(part)} {name.replace('_', ' ')}" for name, part in shares if part >= LEAST_SHARE]
-    return f"Of {words.count(summary['replicas']['gpu_hours'])} GPU-hours paid: {', '.join(parts)}."
+    paid = math.fsum(summary["ledger"]["gpu_hours"].values())  # those of commitments that nobody used included
+    return f"Of {words.count(paid)} GPU-hours paid: {', '.join(parts)}."
 
 
 def regret_sentence(summary: dict[str, Any]) -> str:

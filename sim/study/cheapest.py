@@ -26,6 +26,8 @@ class Cost:
     values: dict[str, str]
     fleet_usd: float
     slowness_usd: float
+    within_slo: bool = True
+    """None of the runs misses an objective."""
     runs: int = 1
 
     @property
@@ -39,6 +41,7 @@ class Cost:
             "fleet_usd_per_day": self.fleet_usd,
             "slowness_usd_per_day": self.slowness_usd,
             "fleet_plus_slowness_usd_per_day": self.together_usd,
+            "within_slo": self.within_slo,
             "runs": self.runs,
         }
 
@@ -87,6 +90,8 @@ class Cheapest:
     cost: Cost
     curve: Curve | None
     """Where it stands among its neighbours; None for several keys, or values that are no numbers."""
+    within_slo: Cost | None
+    """The cheapest of those that miss no objective; None: all of them do."""
 
     @property
     def less(self) -> Cost | None:
@@ -111,6 +116,7 @@ class Cheapest:
             **self.cost.plain(),
             "less": None if self.less is None else self.less.plain(),
             "more": None if self.more is None else self.more.plain(),
+            "cheapest_within_slo": None if self.within_slo is None else self.within_slo.plain(),
             "at_end": None if curve is None else curve.at_end,
             "wider": None if curve is None else curve.wider,
         }
@@ -128,16 +134,21 @@ def cheapest(axes: Sequence[Axis], runs: Sequence[Run]) -> Cheapest | None:
     if len(costs) < 2:
         return None
     curve = _curve(keys[0], costs) if len(keys) == 1 else None
-    if curve is not None:
-        return Cheapest(curve.costs[curve.lowest], curve)
-    return Cheapest(min(costs, key=lambda cost: cost.together_usd), None)
+    best = _least(costs) if curve is None else curve.costs[curve.lowest]
+    keeping = [cost for cost in costs if cost.within_slo]
+    return Cheapest(best, curve, _least(keeping) if keeping else None)
+
+
+def _least(costs: Sequence[Cost]) -> Cost:
+    return min(costs, key=lambda cost: cost.together_usd)
 
 
 def _cost(run: Run) -> Cost | None:
     if run.summary is None or "slowness" not in run.summary:
         return None
     fleet_usd, slowness_usd = (number(run.summary, path) for path in ("cost.usd_per_day", "slowness.usd_per_day"))
-    return None if fleet_usd is None or slowness_usd is None else Cost(run.values, fleet_usd, slowness_usd)
+    within_slo = not any(target["met"] is False for target in run.summary.get("slo", ()))
+    return None if fleet_usd is None or slowness_usd is None else Cost(run.values, fleet_usd, slowness_usd, within_slo)
 
 
 def _over_seeds(costs: Sequence[Cost]) -> list[Cost]:
@@ -152,6 +163,7 @@ def _over_seeds(costs: Sequence[Cost]) -> list[Cost]:
             dict(rest),
             fmean(cost.fleet_usd for cost in group),
             fmean(cost.slowness_usd for cost in group),
+            all(cost.within_slo for cost in group),
             runs=len(group),
         )
         for rest, group in groups.items()

@@ -154,3 +154,50 @@ def test_what_was_done_is_shown_when_interrupted(monkeypatch: pytest.MonkeyPatch
     done = sweep("--over", "seed=1,2", "--quiet")
     assert done.exit_code == 130
     assert "slow" in done.stdout
+
+
+PRICED = (
+    *("--set", "workload.arrivals={kind: poisson, rate: 8/s}", "--set", "workload.service.mean=1s"),
+    *("--set", "slowness=[{kind: linear, metric: queue_wait, usd_per_hour: $4}]"),
+)
+A_PRICE = ("--set", "pools.main.price={on_demand: $2/h}")
+
+
+def test_the_cheapest_point_is_marked_and_drawn() -> None:
+    done = sweep(*PRICED, *A_PRICE, "--over", f"{REPLICAS}=9..15:2", "--out", "swept", "--quiet")
+    assert done.exit_code == 0, done.output
+    said = json.loads(Path("swept/sweep.json").read_text())
+    best = said["cheapest"]
+    assert (best["set"], best["at_end"]) == ({REPLICAS: "11"}, None)
+    assert (best["less"]["set"], best["more"]["set"]) == ({REPLICAS: "9"}, {REPLICAS: "13"})
+    together = {run["set"][REPLICAS]: run["metrics"]["fleet_plus_slowness_usd_per_day"] for run in said["runs"]}
+    assert list(together) == ["9", "11", "13", "15"]
+    assert min(together, key=together.__getitem__) == "11"
+    assert best["fleet_usd_per_day"] == pytest.approx(11 * 48)
+    assert best["fleet_usd_per_day"] + best["slowness_usd_per_day"] == pytest.approx(together["11"])
+    assert "Cheapest: replicas=11 at $" in done.stdout
+    assert "; 9 costs $" in done.stdout
+    marked = [line for line in done.stdout.splitlines() if "← cheapest" in line]
+    assert [line.split()[0] for line in marked] == ["11"]
+    for head in ("fleet a day", "slowness", "together"):
+        assert head in done.stdout
+    assert "after the burst" not in done.stdout, "there is none"
+    assert "Cheapest at 11" in Path("swept/sweep.svg").read_text()
+    rows = list(csv.DictReader(Path("swept/sweep.csv").read_text().splitlines()))
+    assert float(rows[1]["slowness_usd_per_day"]) == best["slowness_usd_per_day"]
+    # a sweep that has no such picture leaves none of an older one behind
+    again = sweep(*PRICED, *A_PRICE, "--over", "seed=1,2", "--out", "swept", "--force", "--quiet")
+    assert again.exit_code == 0, again.output
+    assert not Path("swept/sweep.svg").exists()
+    assert json.loads(Path("swept/sweep.json").read_text())["cheapest"] is None
+
+
+def test_the_cheapest_point_at_an_end_and_without_a_price() -> None:
+    done = sweep(*PRICED, *A_PRICE, "--over", f"{REPLICAS}=12..14", "--quiet")
+    assert (
+        f"That is the smallest value that was tried, and beyond it may be cheaper: try --over {REPLICAS}=10..12:1."
+        in (done.stdout)
+    )
+    free = sweep(*PRICED, "--over", f"{REPLICAS}=10,11", "--quiet")
+    assert "No cheapest point: a pool has no price; give it one (pools.NAME.price)." in free.stdout
+    assert "cheapest" not in sweep("--over", f"{REPLICAS}=10,11", "--quiet").stdout

@@ -31,17 +31,21 @@ U = [ran(40, 900, at="4"), ran(100, 5, at="10"), ran(60, 100, at="6"), ran(80, 3
 def test_the_sum_decides_and_values_are_in_order() -> None:
     best = cheapest(axes(KEY), U)
     assert best is not None
-    assert best.plain() == {
+    told = best.plain()
+    assert told.pop("cheapest_within_slo") == best.cost.plain()
+    assert told == {
         "set": {KEY: "10"},
         "fleet_usd_per_day": 100,
         "slowness_usd_per_day": 5,
         "fleet_plus_slowness_usd_per_day": 105,
+        "within_slo": True,
         "runs": 1,
         "less": {
             "set": {KEY: "8"},
             "fleet_usd_per_day": 80,
             "slowness_usd_per_day": 30,
             "fleet_plus_slowness_usd_per_day": 110,
+            "within_slo": True,
             "runs": 1,
         },
         "more": None,
@@ -86,6 +90,19 @@ def test_seeds_are_averaged_over() -> None:
     assert (best.cost.values, best.cost.together_usd, best.cost.runs) == ({KEY: "8"}, 110, 2)
     assert best.less is not None
     assert best.less.together_usd == 165
+
+
+def test_the_cheapest_that_misses_nothing_is_told_too() -> None:
+    runs = [ran(60, 10, at="6"), ran(80, 20, at="8"), ran(90, 20, at="9")]
+    missed = Run(runs[0].values, {**(runs[0].summary or {}), "slo": [{"met": True}, {"met": False}]})
+    best = cheapest(axes(KEY), [missed, *runs[1:]])
+    assert best is not None
+    assert best.within_slo is not None
+    assert (best.cost.within_slo, best.cost.values, best.within_slo.values) == (False, {KEY: "6"}, {KEY: "8"})
+    also = Run({KEY: "5"}, missed.summary)
+    none = cheapest(axes(KEY), [missed, also])
+    assert none is not None
+    assert none.within_slo is None
 
 
 def test_several_keys_and_words_have_no_neighbours() -> None:

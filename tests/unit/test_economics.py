@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from sim import load, simulate
 from sim.model.work import WorkLaw
 from sim.pricing.contracts import Owned
 from sim.pricing.revenue import MONTH_S, AnyRevenue, Use
@@ -18,6 +19,7 @@ from sim.result import Result
 from sim.result.money.earned import Earned
 from sim.result.money.economics import economics_block
 from sim.result.money.payback import payback_block
+from tests.laws import chat
 from tests.made_logs import calls, log, requests, scenario
 
 LAW = WorkLaw(0, s_per_iteration=0.1, s_per_new_token=0.01, max_batched_tokens=1000)
@@ -234,3 +236,40 @@ def test_the_tables_say_it() -> None:
     assert "by GPU time, a million prompt tokens" in names
     assert {"Economics", "Break-even", "Showback classes"} <= {table.caption for table in tables(found)}
     assert "Break-even" in render(run)
+
+
+def test_the_bill_of_a_run_says_what_grows_with_use_and_what_is_owned() -> None:
+    """Two H100s of ours with room for all: what is left of renting them at $3 an hour pays for them."""
+    pool = {
+        "latency": {"base_s": 0.01, "prefill_s_per_token": 1e-5, "decode_s_per_seq": 1e-4, "attention_s_per_token": 0},
+        "kv_capacity_tokens": "400k", "autoscaler": {"kind": "fixed", "replicas": 2}, "price": {"on_demand": "$3/h"},
+        "egress": {"price": "$0.09/GB", "per_answer": "20MB"},
+    }  # fmt: skip
+    owned = {
+        "kind": "owned", "gpus": 2, "capex": "$36k", "residual": "25%", "years": 4, "cost_of_capital": "5%",
+        "watts": {"idle": 500, "busy": 500}, "pue": 1.2, "tariff": "$0.10/kWh",
+    }  # fmt: skip
+    run = simulate(
+        load(
+            {
+                "name": "owned",
+                "seed": 3,
+                "horizon": "10m",
+                "workload": chat(),
+                "pools": {"p": pool},
+                "contracts": {"ours": owned},
+                "revenue": [{"kind": "per_request", "price": 0.01}],
+            }
+        )
+    )
+    found = run.summary()
+    told, hours = found["economics"], 1 / 6
+    answers = int((run.requests["finish_s"] < 600).sum())  # by the clock, as all cost
+    egress_usd = answers * 0.02 * 0.09
+    assert told["variable_usd_per_month"] == pytest.approx(egress_usd / hours * 720)
+    energy_usd = 2 * 0.5 * 1.2 * hours * 0.10
+    yearly_usd = 72_000 * (0.75 / 4 + 0.05)
+    assert told["cost_usd"] == pytest.approx(yearly_usd / 8760 * hours + energy_usd + egress_usd)
+    # a month of rent less energy; capital is in the cost by the hour of a year of 8760, and put back by the month
+    saved = (2 * 3 * 720) - yearly_usd / 8760 * 720 - 0.12 * 720 + yearly_usd / 12
+    assert told["payback"]["against_renting_months"] == pytest.approx(72_000 / saved)

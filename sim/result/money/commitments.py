@@ -20,9 +20,10 @@ def commitments_block(scenario: Scenario, bill: Bill) -> dict[str, Any] | None:
     """What contracts came to in the measured window, and the ladder; None if no price is known at all.
 
     `used_share`: of what was paid for, what was used; worth it if at least `break_even_share`, the price under the
-    contract over that without (of the hours that were covered). `saved_usd`: list price of what was covered less the
-    cost of the contract; energy and unused hours are part of the cost. `remaining_usd`: what is to be paid after the
-    run's end whatever happens, `upfront_usd` what was paid on signing.
+    contract over that without (of the hours that were covered; less energy, which is paid beside). `saved_usd`: list
+    price of what was covered less the cost of the contract; energy and unused hours are part of the cost. Both are None
+    where GPUs that were covered have no list price. `remaining_usd`: what is to be paid after the run's end whatever
+    happens, `upfront_usd` what was paid on signing.
     """
     if bill.unknown and not scenario.contracts:
         return None
@@ -34,7 +35,7 @@ def _contract(scenario: Scenario, bill: Bill, name: str, contract: AnyContract) 
     own = [line for line in bill.lines if line.contract == name]
     used, unused = ([line for line in own if line.what == what] for what in ("usage", "unused"))
     usd, used_usd, unused_usd = (_usd(bill, lines) for lines in (own, used, unused))
-    list_usd = float(sum(line.list_usd(bill.window_s)[0] for line in used))
+    list_usd = _list_usd(bill, used)
     used_hours, unused_hours = (_hours(bill, lines) for lines in (used, unused))
     if isinstance(contract, CommittedSpend):
         discounts, missing = ([line for line in own if line.what == what] for what in ("discount", "shortfall"))
@@ -52,8 +53,8 @@ def _contract(scenario: Scenario, bill: Bill, name: str, contract: AnyContract) 
         energy_usd = usd - used_usd - unused_usd
         facts = {
             "used_share": ratio(used_usd, used_usd + unused_usd),
-            "break_even_share": ratio(used_usd + energy_usd, list_usd),
-            "saved_usd": list_usd - usd,
+            "break_even_share": _break_even_share(used_usd, list_usd, energy_usd),
+            "saved_usd": None if list_usd is None else list_usd - usd,
         }
     whole_usd = contract.capex_usd if isinstance(contract, Owned) else per_h * contract.lasts_s / HOUR_S
     end_s = float(bill.usage.edges_s[-1])
@@ -71,6 +72,21 @@ def _contract(scenario: Scenario, bill: Bill, name: str, contract: AnyContract) 
         "remaining_s": contract.left_s(end_s),
         "remaining_usd": _remaining_usd(contract, per_h, end_s),
     }
+
+
+def _list_usd(bill: Bill, used: list[Line]) -> float | None:
+    """What usage would cost on demand; None if a price for some of it is not known."""
+    if any(line.make is not None and not line.make.terms.priced and _hours(bill, [line]) > 0 for line in used):
+        return None
+    return float(sum(line.list_usd(bill.window_s)[0] for line in used))
+
+
+def _break_even_share(used_usd: float, list_usd: float | None, energy_usd: float) -> float | None:
+    """The share of use at which the list price of what is covered is all that the contract costs.
+
+    None where nothing was used, or where even the energy costs more than the list price.
+    """
+    return None if list_usd is None or list_usd <= energy_usd else ratio(used_usd, list_usd - energy_usd)
 
 
 def _remaining_usd(contract: AnyContract, per_h: float, at_s: float) -> float:

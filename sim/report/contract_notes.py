@@ -1,0 +1,71 @@
+"""What to know of contracts and prices before believing a bill: what is still owed, was for nothing, or is old."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sim.config.tree import dotted
+from sim.report.money_tables import long_time
+from sim.result import words
+from sim.scenario.contracts import price_ages
+
+if TYPE_CHECKING:
+    from sim.scenario import Scenario
+
+MOST_PLACES = 3
+"""Of old prices that a note names; of the others it tells the number."""
+_SPENDING = ("savings_plan", "committed_spend")
+
+
+def contract_notes(scenario: Scenario, summary: dict[str, Any]) -> list[str]:
+    """Contracts of which nothing was used, those that go on beyond the run, prices older than its first day."""
+    contracts = (summary.get("commitments") or {}).get("contracts", {})
+    return [
+        *_unused(contracts),
+        *(_beyond(name, told) for name, told in contracts.items() if told["remaining_s"] > 0),
+        *_old_prices(scenario),
+    ]
+
+
+def _unused(contracts: dict[str, dict[str, Any]]) -> list[str]:
+    notes = []
+    for name, told in contracts.items():
+        pools = f"pool {told['pools'][0]}" if len(told["pools"]) == 1 else f"pools {', '.join(told['pools'])}"
+        if told["used_share"] is None:
+            notes.append(f"Contract '{name}' does not hold in the measured time: nothing of it is in the bill.")
+        elif told["used_share"] == 0:
+            notes.append(
+                f"Nothing of contract '{name}' was used, for {words.usd(told['usd'])}: what {pools} paid for by the "
+                "hour was on spot, or covered by other contracts, or there was nothing."
+            )
+    return notes
+
+
+def _beyond(name: str, told: dict[str, Any]) -> str:
+    """That a contract does not end with the run, and what is owed then."""
+    left = long_time(told["remaining_s"])
+    usd = words.usd(told["remaining_usd"])
+    if told["kind"] == "owned":
+        return (
+            f"Contract '{name}' serves {left} beyond the run: {usd} of its price are not written off by then, and are "
+            "not in the bill."
+        )
+    paid = " (all of it was paid on signing)" if told["upfront_usd"] and not told["remaining_usd"] else ""
+    return f"Contract '{name}' runs {left} beyond the run: {usd} remain to be paid{paid}, and are not in the bill."
+
+
+def _old_prices(scenario: Scenario) -> list[str]:
+    """Prices read before the run's first day, those of one day together."""
+    by_day = defaultdict(list)
+    for place, day, age_s in price_ages(scenario):
+        by_day[day, age_s].append(dotted(place))
+    notes = []
+    for (day, age_s), places in sorted(by_day.items()):
+        more = f" and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
+        days = words.plural(round(age_s / 86_400), "day")
+        notes.append(
+            f"Prices of {day}, {days} before the run's first day {scenario.starts}: "
+            f"{', '.join(places[:MOST_PLACES])}{more}."
+        )
+    return notes
