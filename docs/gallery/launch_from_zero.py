@@ -49,6 +49,15 @@ def best() -> int:
     return max(ORDERS, key=mean_usd)
 
 
+def even_price() -> float:
+    """What an hour of work must earn for the middle order to be as good as the small one, on average."""
+    earns, costs = (
+        [fmean(float(run(order, demand)[path]) for demand in DEMANDS) for order in ORDERS[:2]]
+        for path in ("requests.completed", "cost.total_usd")
+    )
+    return (costs[1] - costs[0]) / (earns[1] - earns[0])
+
+
 def orders_table() -> str:
     """Margin by first order and demand."""
     rows = [

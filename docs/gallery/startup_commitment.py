@@ -101,7 +101,8 @@ def the_picture() -> tuple[Any, Callable[[Any], None]]:
             [100 * used for used, _, _ in points], [saved for _, saved, _ in points], "o-", color=BLUE, linewidth=1.4
         )
         for used, saved, last in points:
-            left.annotate(f"{FIRST} to {last}", (100 * used, saved), (6, -11), textcoords="offset points", fontsize=8)
+            if last != BELOW:
+                left.annotate(f"{FIRST} to {last}", (100 * used, saved), (7, -11), textcoords="offset points", fontsize=8)
         left.axhline(0, color=INK, linewidth=1)
         left.axvline(62, color=RED, linewidth=1, linestyle="--")
         left.text(61, max(saved for _, saved, _ in points), "62 %", color=RED, ha="right", va="top")
