@@ -131,7 +131,7 @@ class Elastic:
 def _run(name: str, sets: Sets) -> Elastic:
     """Run a scenario and keep what the page needs."""
     from sim import load, simulate
-    from sim.result.cost import spent_usd
+    from sim.result.money.cost import spent_usd
 
     result = simulate(load(name, sets))
     log = result.log

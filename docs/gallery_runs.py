@@ -85,7 +85,7 @@ def _said(what: Callable[[], None]) -> str:
     return out.getvalue()
 
 
-def run_block(name: str, *sets: str, lines: int = 20, keep: Callable[[Any], Any] | None = None) -> str:
+def run_block(name: str, *sets: str, lines: int = 10, keep: Callable[[Any], Any] | None = None) -> str:
     """The command of a run and the first lines that it prints, without running it once more than the page does."""
     return _block(f"run {name}", sets, told(name, *sets, keep=keep).printed, lines)
 

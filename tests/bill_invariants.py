@@ -17,8 +17,8 @@ from sim import Scenario
 from sim.model.tables import COMPLETED
 from sim.pricing.contracts import CapacityBlock, CommittedSpend, Owned, Reserved, SavingsPlan
 from sim.result import RunLog
-from sim.result.billing import Terms, terms
 from sim.result.money.bill import bill_of
+from sim.result.money.billing import Terms, terms
 from sim.result.money.flow import Flow
 from sim.workload.randomness import named_rng
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from sim import Scenario
 from sim.result import RunLog
-from sim.result.billing import terms
 from sim.result.log import STILL
+from sim.result.money.billing import terms
 from sim.scenario import Pool
 from tests.bill_invariants import billed_usd
 

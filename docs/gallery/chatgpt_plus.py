@@ -13,7 +13,6 @@ NAME = "chatgpt-plus"
 EQUAL = "classes.free.priority=0"
 RATE = 12.9
 """Requests a second, of everybody."""
-PRICE_USD = 20.0
 BINS = 48
 
 
@@ -45,7 +44,7 @@ def equal() -> Told:
 
 def block() -> str:
     """The run as it ships."""
-    return run_block(NAME, lines=14, keep=_by_half_hour)
+    return run_block(NAME, lines=11, keep=_by_half_hour)
 
 
 def unserved(of: Told, kind: str) -> float:
@@ -77,7 +76,7 @@ def classes_table() -> str:
 
 def subscribers() -> int:
     """How many at $20 a month pay for the fleet."""
-    return round(first()["cost.usd_per_month"] / PRICE_USD)
+    return round(first()["economics.break_even_users"])
 
 
 def paid_a_day() -> float:

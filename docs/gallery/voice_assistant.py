@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,6 @@ NAME = "voice-assistant"
 FLEETS = (5, 6, 7, 8, 9, 10)
 GPUS = 2
 """Of a replica."""
-PEAK_TO_MEAN = 2
-CONVERSATIONS_A_DAY = 4
 
 
 def run(replicas: int = 8) -> Told:
@@ -27,13 +26,18 @@ def least() -> int:
 
 
 def users() -> int:
-    """Whose peak hour it is: 40 conversations a second in it, half as many on average, four a user and day."""
-    return round(40 / PEAK_TO_MEAN * 86_400 / CONVERSATIONS_A_DAY)
+    """Whose peak hour it is, as the scenario says."""
+    return round(run()["economics.users"])
+
+
+def paying() -> int:
+    """How many at $5 a month pay for the least fleet that keeps the promise."""
+    return math.ceil(run(least())["economics.break_even_users"])
 
 
 def per_user(of: Told) -> float:
-    """USD a month."""
-    return float(of["cost.usd_per_month"] / users())
+    """The price a month at which the users just pay for the GPUs, in USD."""
+    return float(of["economics.revenue.0.break_even_prices.usd_per_user_month"])
 
 
 def fleets_table() -> str:

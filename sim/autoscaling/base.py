@@ -14,7 +14,7 @@ from sim.config.catalogue import nearest
 from sim.config.said import said
 from sim.config.units import COUNT
 
-Replicas = Annotated[int, COUNT.between(0, 10_000)]
+Replicas = Annotated[int, COUNT.between(0, 100_000)]
 
 Item = TypeVar("Item")
 

@@ -28,7 +28,7 @@ VERBS = {
     "validate": "Compare predictions with measured runs.",
     "calibrate": "Fit the latency law to your own measurements.",
     "decide": "Replay recorded observations through an autoscaler.",
-    "export": "Write a scenario's autoscaler as a manifest.",
+    "export": "Write an autoscaler as a manifest, or a bill as FOCUS rows.",
     "init": "Write a commented scenario to start from.",
     "examples": "List the scenarios that ship, or print one.",
     "schema": "Print the JSON Schema of scenario files.",

@@ -1,4 +1,4 @@
-"""`fleetcast export`: what a scenario says, in the words of the systems that will do it."""
+"""`fleetcast export`: what a scenario says and what its run comes to, in the words of other systems."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from typing import Any
 
 import click
 
+from sim.cli.export_focus import focus
 from sim.cli.files import check_free, write_whole
 from sim.cli.progress import compiling, progress
 
 
-@click.group(short_help="Write a scenario's autoscaler as a manifest.")
+@click.group(short_help="Write an autoscaler as a manifest, or a bill as FOCUS rows.")
 def command() -> None:
-    """Write what a scenario says as files that other systems read."""
+    """Write what a scenario says, or what it costs, as files that other systems read."""
+
+
+command.add_command(focus)
 
 
 @command.command("autoscaler", short_help="Write a pool's autoscaler as its cluster's manifest.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -28,9 +29,18 @@ def check_svg(path: Path) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """The file with this content, or as it was."""
+    write_lines(path, [text])
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> int:
+    """The file with these lines, or as it was; how many they are. Lines bring their own ends."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    count = 0
     try:
-        beside.write_text(text, encoding="utf-8")
+        with beside.open("w", encoding="utf-8", newline="") as file:
+            for count, line in enumerate(lines, start=1):  # noqa: B007
+                file.write(line)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+    return count

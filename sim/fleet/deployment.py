@@ -55,8 +55,7 @@ class Deployment:
         self.wanted = 0
         self.version = 0
         self.rollout: Rollout | None = None
-        self.alive: list[Life] = []
-        """Those that count, in the order of their orders."""
+        self._alive: dict[int, Life] = {}
         self.draining: dict[int, Life] = {}
         """By row in the model's table."""
         self.lives: list[Life] = []
@@ -138,26 +137,35 @@ class Deployment:
         finally:
             self._reconciling = False
 
+    @property
+    def alive(self) -> list[Life]:
+        """Those that the policy asked for, in the order of their orders: neither gone nor on their way out."""
+        return list(self._alive.values())
+
+    def counts_no_more(self, life: Life) -> None:
+        """A replica is gone, or on its way out. Failures call this one by one: no list of the fleet is gone through."""
+        self._alive.pop(life.number, None)
+
     def _step(self) -> bool:
         """Do what is to be done; returns whether that may be followed by more."""
-        self.alive = [life for life in self.alive if life.counts]
-        old = [life for life in self.alive if life.version != self.version]
-        if old and self.rollout is not None:
-            return self._roll(self.rollout, old)
-        surplus = len(self.alive) - self.wanted
+        if self.rollout is not None:
+            old = [life for life in self._alive.values() if life.version != self.version]
+            if old:
+                return self._roll(self.rollout, old)
+        surplus = len(self._alive) - self.wanted
         if surplus > 0:
             self._let_go(self.alive, SCALED_IN, surplus)
-        while len(self.alive) < self.wanted and self._order():
+        while len(self._alive) < self.wanted and self._order():
             pass
         return surplus > 0
 
     def _roll(self, rollout: Rollout, old: list[Life]) -> bool:
         """One step of a rolling update."""
         surge, unavailable = rollout.limits(self.wanted)
-        new = len(self.alive) - len(old)
-        if new < self.wanted and len(self.alive) < self.wanted + surge and self._order():
+        new = len(self._alive) - len(old)
+        if new < self.wanted and len(self._alive) < self.wanted + surge and self._order():
             return True
-        ready = sum(life.phase == "ready" for life in self.alive)
+        ready = sum(life.phase == "ready" for life in self._alive.values())
         unready = [life for life in old if life.phase != "ready"]
         if unready or ready > self.wanted - unavailable:
             self._let_go(unready or old, ROLLED, 1)
@@ -189,7 +197,7 @@ class Deployment:
     def _new(self) -> Life:
         life = Life(self, len(self.lives), heappop(self._free), self.version)
         self.lives.append(life)
-        self.alive.append(life)
+        self._alive[life.number] = life
         return life
 
     def spans(self) -> NDArray[Any]:

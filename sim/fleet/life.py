@@ -53,11 +53,6 @@ class Life:
         self._grace_ends_s = math.inf
 
     @property
-    def counts(self) -> bool:
-        """Whether it is one of those that the policy asked for: neither gone nor on its way out."""
-        return self.phase not in ("draining", "gone")
-
-    @property
     def row(self) -> int:
         """Its row in the model's table."""
         return self.deployment.row0 + self.index
@@ -85,6 +80,7 @@ class Life:
             self.end(why)
             return
         self.phase = "draining"
+        deployment.counts_no_more(self)
         self.why = why
         self.draining_s = deployment.clock.now
         redirect = deployment.pool.drain.queued == "redirect"
@@ -111,6 +107,7 @@ class Life:
         assert self.phase != "gone", f"replica {self.number} is gone already"
         serving = self.phase in ("ready", "draining")
         deployment.draining.pop(self.row, None)
+        deployment.counts_no_more(self)
         self.phase = "gone"
         self.why = why
         self.gone_s = now_s

@@ -23,17 +23,18 @@ class Market:
         self.offers = offers
         self.zones_out: list[tuple[str, int]] = []
         """(region, zone) of those that are down, once for each outage there: outages may overlap."""
-        self._taken: list[list[Life]] = [[] for _ in offers]
+        self._taken: list[dict[Life, None]] = [{} for _ in offers]
+        """By offer, in the order of the grants."""
 
     def first(self, life: Life) -> tuple[int, int]:
         """Offer and zone of a replica that is there when the run begins: no order of its was ever refused."""
         for index, offer in enumerate(self.offers):
             zone = self._zone(index)
             if zone is not None and self._has_quota(offer, index):
-                self._taken[index].append(life)
+                self._taken[index][life] = None
                 return index, zone
         index = len(self.offers) - 1
-        self._taken[index].append(life)
+        self._taken[index][life] = None
         return index, 0
 
     def grant(self, life: Life) -> Generator[Any, Any, None]:
@@ -48,7 +49,7 @@ class Market:
                 if wait_s is None:
                     again_s[index] = clock.now + offer.retry_s
                     continue
-                self._taken[index].append(life)
+                self._taken[index][life] = None
                 if wait_s > 0:
                     yield clock.at(clock.now + wait_s, LIFE)
                 return
@@ -61,8 +62,7 @@ class Market:
 
     def give_back(self, life: Life) -> None:
         """A replica is gone: another may take its place in the quota."""
-        if self.holds(life):
-            self._taken[life.offer].remove(life)
+        self._taken[life.offer].pop(life, None)
 
     def is_spot(self, life: Life) -> bool:
         """Whether the provider may take the replica back."""

@@ -48,7 +48,8 @@ def of_curve(curve: Curve) -> str:
         key = _LEFT + 8 + 110 * place
         parts.append(f'<circle class="dot {colour}" cx="{key:g}" cy="{_TOP - 34:g}" r="4"/>')
         parts.append(f'<text x="{key + 11:g}" y="{_TOP - 30:g}">{name}</text>')
-    parts.append(f'<circle class="hollow c2" stroke-width="2" cx="{at:.1f}" cy="{y(best.together_usd):.1f}" r="7"/>')
+    at, high = x(curve.at[curve.lowest]), y(best.together_usd)
+    parts.append(f'<circle class="c2" fill="none" stroke="var(--c)" cx="{at:.1f}" cy="{high:.1f}" r="7"/>')
     if any(cost.together_usd > most for cost in curve.costs):
         parts.append(f'<text x="{_LEFT + _WIDE:g}" y="{_TOP - 10:g}" text-anchor="end">more above</text>')
     return framed(parts, _LEFT + _WIDE + _RIGHT, _TOP + _HIGH + 56)

@@ -39,7 +39,7 @@ def economics_table(summary: dict[str, Any]) -> Table:
         for key, name in sums.items()
         if key != "revenue" or len(told["revenue"]) > 1
     ]
-    kept = _share(told["gross_margin_share"])
+    kept = words.ratio(told["gross_margin_share"])
     rows.append(("gross margin, of the revenue", kept, kept))
     if told["users"] is not None:
         per_user = told["usd_per_user_month"]
@@ -64,7 +64,7 @@ def break_even_table(summary: dict[str, Any]) -> Table:
                 rows.append((name, words.usd(price), words.usd(entry["break_even_prices"][key])))
     needed = told["break_even_utilization_share"]
     if needed is not None:
-        full = f"{words.share(needed)}" + (" (more than there is)" if needed > 1 else "")
+        full = f"{words.ratio(needed)}" + (" (more than there is)" if needed > 1 else "")
         rows.append(("GPU time that is useful", words.share(told["utilization_share"]), full))
     for key, name in PAYBACKS.items():
         months = (told.get("payback") or {}).get(key)
@@ -95,7 +95,7 @@ def _showback(caption: str, blocks: dict[str, dict[str, Any]], summary: dict[str
         "for outputs": lambda block: words.usd(block["cost"]["output_usd"]),
         "revenue": lambda block: words.usd(block.get("revenue_usd")),
         "margin": lambda block: words.usd(block.get("gross_margin_usd")),
-        "of the revenue": lambda block: _share(block.get("gross_margin_share")),
+        "of the revenue": lambda block: words.ratio(block.get("gross_margin_share")),
     }
     named = [*blocks.items(), ("all", everybody)]
     cells = {head: [say(block) for _, block in named] for head, say in columns.items()}
@@ -111,7 +111,7 @@ def economics_sentence(summary: dict[str, Any]) -> str:
         return ""
     left = told["gross_margin_usd_per_month"]
     verb = "leaves" if left >= 0 else "loses"
-    of_it = "" if told["gross_margin_share"] is None else f" ({_share(told['gross_margin_share'])} of the revenue)"
+    of_it = "" if told["gross_margin_share"] is None else f" ({words.ratio(told['gross_margin_share'])} of the revenue)"
     users = told["break_even_users"]
     enough = "" if users is None else f" It breaks even at {words.count(round(users))} paying users."
     return (
@@ -129,7 +129,3 @@ def _whose(entry: dict[str, Any]) -> str:
     found = [f"{entry['class']} requests"] if "class" in entry else []
     found += [f"of {entry['tenant']}" if found else f"requests of {entry['tenant']}"] if "tenant" in entry else []
     return " ".join(found)
-
-
-def _share(value: float | None) -> str:
-    return words.share(value) if value is None or value >= 0 else f"-{words.share(-value)}"

@@ -19,7 +19,7 @@ from sim.report.fleet_figures import fleet_figures, ledger_figure
 from sim.report.load_duration_figure import load_duration_figures
 from sim.result import words
 from sim.result.latency import METRICS, metric_s, tail_curve
-from sim.result.ledger import changes, worth_telling
+from sim.result.money.ledger import changes, worth_telling
 from sim.result.verdict import runs_away
 from sim.result.window import measured_window
 

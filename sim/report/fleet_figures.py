@@ -11,7 +11,7 @@ import numpy as np
 from sim.report.downsample import extremes, short
 from sim.report.drawing import Clock, Figure, Plot, area, line
 from sim.result import words
-from sim.result.ledger import ENTRIES, waste
+from sim.result.money.ledger import ENTRIES, waste
 from sim.result.verdict import ledger_sentence
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from sim.report.slowness_tables import slowness_table
 from sim.report.table import Table
 from sim.result import words
 from sim.result.attempts import OUTCOME_ORDER
-from sim.result.ledger import ENTRIES, changes, waste, worth_telling
+from sim.result.money.ledger import ENTRIES, changes, waste, worth_telling
 from sim.result.verdict import whose
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.result.billing import paid_until_s
 from sim.result.frames import COUNTED, MAY_BE_NONE, categories, request_columns
 from sim.result.log import WHY
+from sim.result.money.billing import paid_until_s
 
 if TYPE_CHECKING:
     from sim.result.log import RunLog

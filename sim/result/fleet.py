@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.result import billing
 from sim.result.lives import Stages, stages
+from sim.result.money import billing
 
 if TYPE_CHECKING:
     from sim.result.log import RunLog
@@ -56,7 +56,7 @@ def paid_seconds(
 ) -> NDArray[np.float64]:
     """Replica-seconds of paid time up to each instant, shape (len(at_s),): from launched to the end of the bill.
 
-    `until_s`: the end of each life's bill, shape (spans,), as `sim.result.billing.paid_until_s` has it.
+    `until_s`: the end of each life's bill, shape (spans,), as `sim.result.money.billing.paid_until_s` has it.
     """
     launched = np.isfinite(spans["launched_s"])
     return _seconds_since(spans["launched_s"], at_s) - _seconds_since(until_s[launched], at_s)

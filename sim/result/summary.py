@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 from sim.model.tables import COMPLETED
 from sim.result.attempts import attempts_block, attempts_of, outcomes
-from sim.result.cost import cost
 from sim.result.fleet import integrals_at, ratio, replicas, utilization
 from sim.result.groups import EVERYBODY, Group
 from sim.result.latency import Served, latency_and_slo
 from sim.result.laws import law_block
-from sim.result.ledger import ledger
 from sim.result.lives import lives_block
 from sim.result.money.allocation import Allocation, allocate
 from sim.result.money.bill import Bill, bill_of
 from sim.result.money.commitments import commitments_block
+from sim.result.money.cost import cost
 from sim.result.money.earned import Earned, earned, usd_of
 from sim.result.money.economics import economics_block, margin
 from sim.result.money.invoice import energy_block, invoice_block
+from sim.result.money.ledger import ledger
 from sim.result.money.slowness import slowness_block
 from sim.result.occupancy import occupancy
 from sim.result.parties import Party, fairness, parties

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.result.billing import paid_until_s
 from sim.result.fleet import integrals_at
 from sim.result.latency import good_rows, metric_s
 from sim.result.lives import stages
 from sim.result.money.bill import bill_of
+from sim.result.money.billing import paid_until_s
 from sim.result.occupancy import CHUNK_ROWS, occupancy
 
 if TYPE_CHECKING:

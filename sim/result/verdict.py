@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.result import words
-from sim.result.ledger import waste, worth_telling
+from sim.result.money.ledger import waste, worth_telling
 
 if TYPE_CHECKING:
     from sim.result.timeline import Columns
@@ -149,7 +150,8 @@ def ledger_sentence(summary: dict[str, Any]) -> str:
         return ""
     shares = sorted(waste(summary).items(), key=lambda entry: (entry[0] != "useful", -entry[1]))
     parts = [f"{words.share(part)} {name.replace('_', ' ')}" for name, part in shares if part >= LEAST_SHARE]
-    return f"Of {words.count(summary['replicas']['gpu_hours'])} GPU-hours paid: {', '.join(parts)}."
+    paid = math.fsum(summary["ledger"]["gpu_hours"].values())  # those of commitments that nobody used included
+    return f"Of {words.count(paid)} GPU-hours paid: {', '.join(parts)}."
 
 
 def regret_sentence(summary: dict[str, Any]) -> str:

@@ -53,6 +53,15 @@ def share(value: float | None) -> str:
     return "<0.01%" if value < 0.5 else ">99.99%"
 
 
+def ratio(value: float | None) -> str:
+    """A share that may be below 0 or above 1, such as a margin: `92.3%`, `-781%`, `120%`."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if value < 0:
+        return f"-{ratio(-value)}"
+    return share(value) if value <= 1 else f"{value:,.0%}"
+
+
 def share_beside(value: float | None, target: float) -> str:
     """A share with as many decimals as it takes to see on which side of its target it is: 98.996% misses 99%."""
     text = share(value)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sim.scenario import Scenario
 
 DAY_S = 86_400.0
+_UNITS = ((DAY_S, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
 
 
 def contract_problems(scenario: Scenario) -> Problems:
@@ -29,10 +30,8 @@ def contract_problems(scenario: Scenario) -> Problems:
                 told = f"no pool is called '{pool}'{catalogue.did_you_mean(pool, scenario.pools)}"
                 found.append(((*place, "pools", index), told))
         if scenario.horizon_s is not None and contract.begins_s >= scenario.horizon_s:
-            ends = f"{scenario.horizon_s:g} s"
-            told = (
-                f"begins at {contract.begins_s:g} s, and the run ends at {ends}: nothing of it is ever used; remove it"
-            )
+            begins, ends = _time(contract.begins_s), _time(scenario.horizon_s)
+            told = f"begins at {begins}, and the run ends at {ends}: nothing of it is ever used; remove it"
             found.append(((*place, "from"), told))
         if isinstance(contract, Reserved):
             found += _unpriced(scenario, name, contract)
@@ -62,7 +61,7 @@ def _overlaps(scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], str]]
                 continue
             if isinstance(contract, CommittedSpend) and isinstance(other, CommittedSpend):
                 told = (
-                    f"overlaps with '{other_name}': from {later_s:g} s to {sooner_s:g} s the same spend counts for "
+                    f"overlaps with '{other_name}': from {_time(later_s)} to {_time(sooner_s)} each dollar counts for "
                     "both; give them different 'pools', or let one begin when the other ends"
                 )
                 yield ("contracts", name), told
@@ -109,6 +108,12 @@ def _prices(scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], Price]]
         for index, offer in enumerate(pool.supply):
             if isinstance(offer.price, Price):
                 yield ("pools", name, "supply", index, "price"), offer.price
+
+
+def _time(seconds: float) -> str:
+    """A time from the run's start in the largest unit that it has a whole tenth of."""
+    size, unit = next((each for each in _UNITS if round(seconds / each[0] * 10) >= 10), _UNITS[-1])
+    return f"{round(seconds / size, 1):g}{unit}"
 
 
 def _days(seconds: float, unit: str = " days") -> str:

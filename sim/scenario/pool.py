@@ -45,13 +45,14 @@ from sim.scenario.booked import priced_by_books
 from sim.scenario.boot import AnyBoot, Boot, as_stages
 from sim.scenario.changes import Changes, LatencySource, changed, stale
 from sim.scenario.drain import Drain
-from sim.scenario.faults import AnyFault, ZoneOutage
+from sim.scenario.faults import AnyFault
 from sim.scenario.kv_transfer import KvTransfer
 from sim.scenario.metrics import Metrics
 from sim.scenario.queues import AnyQueue, PerReplica
 from sim.scenario.replica import AnyReplica, Batching, kind_or
 from sim.scenario.rollout import Rollout
 from sim.scenario.supply import WITHOUT_LIMITS, Offer, market_price, same_name
+from sim.scenario.zones import unknown_zones
 
 SHORTEST_PERIOD_S = 0.01
 """Between two decisions of an autoscaler, and between two samples of its metrics."""
@@ -186,7 +187,7 @@ class Pool(BaseModel):
     def as_offered(self, offer: Offer) -> Pool:
         """The pool that the replicas of one of its offers make: own law and KV memory, own boot, the market's price."""
         found = self._changed(offer)
-        price = market_price(offer, found._price)
+        price = market_price(offer, found.listed)
         paid = price if isinstance(price, Price) else None
         return found._with({"price": paid, "overhead_s": self.overhead_s + offer.overhead_s, "supply": ()})
 
@@ -221,20 +222,16 @@ class Pool(BaseModel):
     @property
     def priced(self) -> bool:
         """Whether a price is known."""
-        return self._price is not None
+        return self.listed is not None
 
     @property
     def usd_per_replica_hour(self) -> float:
         """USD for an hour of one replica; 0 when no price is known (see `priced`)."""
-        return self.gpus_per_replica * self._price.on_demand if self._price is not None else 0.0
+        return self.gpus_per_replica * self.listed.on_demand if self.listed is not None else 0.0
 
     @property
     def listed(self) -> Price | None:
         """What its GPUs cost, as it is listed; None if that is not known."""
-        return self._price
-
-    @property
-    def _price(self) -> Price | None:
         return self.price or (self.gpu.price if self.gpu is not None else None)
 
     def _law_or_why(self) -> IterationLaw | str:
@@ -294,7 +291,11 @@ class Pool(BaseModel):
 
     @model_validator(mode="after")
     def _resolves(self) -> Self:
-        problems = self._problems() or [*self._version_problems(), *self._supply_problems(), *self._zone_problems()]
+        problems = self._problems() or [
+            *self._version_problems(),
+            *self._supply_problems(),
+            *unknown_zones(self.offers, self.faults),
+        ]
         if problems:
             raise said_all(problems)
         return self
@@ -340,30 +341,12 @@ class Pool(BaseModel):
                 place = ("supply", index)
                 offered = version._changed(offer)
                 found = _under(place, offer, stale(version._values, offer) or offered._problems())
-                price = market_price(offer, offered._price)
+                price = market_price(offer, offered.listed)
                 if isinstance(price, str):
                     found.append(((*place, "price"), price))
                 problems += found
                 if found:
                     break
-        return problems
-
-    def _zone_problems(self) -> Problems:
-        """Outages of zones that there are none of."""
-        zones: dict[str, int] = {}
-        for offer in self.offers:
-            zones[offer.region] = max(zones.get(offer.region, 0), offer.zones)
-        problems: Problems = []
-        for index, fault in enumerate(self.faults):
-            if not isinstance(fault, ZoneOutage):
-                continue
-            if fault.region not in zones:
-                there = ", ".join(f"'{region}'" for region in zones)
-                problems.append((("faults", index, "region"), f"no offer is in '{fault.region}'; there are: {there}"))
-            elif fault.zone >= zones[fault.region]:
-                most = zones[fault.region] - 1
-                told = f"must be at most {most}, the last zone of the offers (`zones` in 'supply'); got {fault.zone}"
-                problems.append((("faults", index, "zone"), told))
         return problems
 
     def _unused_by_slots(self) -> Problems:

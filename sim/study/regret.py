@@ -18,7 +18,8 @@ from sim.config.errors import ConfigError, Problem
 from sim.engine import Progress, simulate
 from sim.fleet import setup
 from sim.model.work import work_law
-from sim.result import Result, billing
+from sim.result import Result
+from sim.result.money import billing
 from sim.result.window import measured_window
 from sim.scenario import Pool, Scenario, Slots
 

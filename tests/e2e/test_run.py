@@ -41,6 +41,7 @@ KEYS = [
     "schema_version", "name", "seed", "calendar", "simulated_s", "measured_s", "requests", "latency", "time_average",
     "throughput", "prefix_cache", "slo", "attempts",
     "utilization", "replicas", "cost", "ledger", "lives", "faults", "recovery",
+    "invoice", "commitments", "energy",
     "pools", "run",
 ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from sim.model.work import WorkLaw
 from sim.report.client_tables import attempts_table
 from sim.result import Result, RunLog
 from sim.result.attempts import ended_s, logical_rows
-from sim.result.ledger import changes, worth_telling
+from sim.result.money.ledger import changes, worth_telling
 from tests.fleet_invariants import ledger as check_ledger
 from tests.made_logs import calls, log, requests, scenario, target
 

@@ -99,7 +99,8 @@ def test_the_cheapest_that_misses_nothing_is_told_too() -> None:
     assert best is not None
     assert best.within_slo is not None
     assert (best.cost.within_slo, best.cost.values, best.within_slo.values) == (False, {KEY: "6"}, {KEY: "8"})
-    none = cheapest(axes(KEY), [missed, missed])
+    also = Run({KEY: "5"}, missed.summary)
+    none = cheapest(axes(KEY), [missed, also])
     assert none is not None
     assert none.within_slo is None
 

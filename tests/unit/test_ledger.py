@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.result import DecisionRow, Result, billing
-from sim.result.billing import Terms
-from sim.result.ledger import ENTRIES, changes, waste
+from sim.result import DecisionRow, Result
+from sim.result.money import billing
+from sim.result.money.billing import Terms
+from sim.result.money.ledger import ENTRIES, changes, waste
 from tests.fleet_invariants import ledger as check_ledger
 from tests.made_logs import downs, lives, log, requests, scenario
 

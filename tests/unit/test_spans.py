@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.result import Result, billing
-from sim.result.billing import Terms, billed_s
+from sim.result import Result
 from sim.result.lives import Stretches
+from sim.result.money import billing
+from sim.result.money.billing import Terms, billed_s
 from tests.fleet_invariants import lives as check_lives
 from tests.made_logs import downs, lives, log, requests, scenario
 

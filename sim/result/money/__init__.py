@@ -1,1 +1,1 @@
-"""From what a run used to what it costs: usage, contracts, the bill, commitments."""
+"""What a run costs and earns: usage, contracts, the bill and what is derived from it."""

@@ -106,7 +106,7 @@ def allocate(
     all attempts at the requests of the window; `sent`: which they are, as `sim.result.attempts.attempts_of` has them.
     `pools`: the blocks of the pools, in their order; `total_usd`: the whole bill.
     """
-    work_s = _work_s(log, window, sent)
+    work_s = work_by_stream_s(log, window, sent)
     used = work_s.sum(axis=(1, 2))
     priced = all(pool["cost"]["total_usd"] is not None for pool in pools)
     paid = np.array([pool["cost"]["total_usd"] if priced else pool["replicas"]["gpu_hours"] for pool in pools], float)
@@ -125,7 +125,7 @@ def allocate(
     )
 
 
-def _work_s(log: RunLog, window: Window, sent: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+def work_by_stream_s(log: RunLog, window: Window, sent: NDArray[np.bool_] | None) -> NDArray[np.float64]:
     """Replica-seconds of work of the attempts that count, shape (pools, streams, 2): in prefill, in decoding."""
     work_s = np.zeros((len(log.pools), len(log.streams), 2))
     rows_from, rows_to = (window.first, window.last) if sent is None else (0, len(log.requests))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.pricing.hourly import HOUR_S
-from sim.result import billing
-from sim.result.billing import Terms
+from sim.result.money import billing
+from sim.result.money.billing import Terms
 from sim.result.money.flow import Array
 from sim.workload.randomness import named_rng
 

@@ -18,4 +18,5 @@ def test_priority_for_paid_users_takes_little_from_the_others() -> None:
     assert before["paid"]["p99"] > 5 * paid["p99"]
     assert free["mean"] < 1.15 * before["free"]["mean"]
     assert first["classes"]["free"]["attempts"]["rejected"] > 0 == first["classes"]["paid"]["attempts"]["rejected"]
-    assert first["cost"]["usd_per_month"] / 20 == pytest.approx(2592)
+    assert first["economics"]["break_even_users"] == pytest.approx(3 * 8 * 3 * 720 / 20) == pytest.approx(2592)
+    assert first["economics"]["users"] == pytest.approx(first["classes"]["paid"]["requests"]["arrived"] / 10)

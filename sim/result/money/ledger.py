@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.result import billing
 from sim.result.lives import Stages, Stretches, stages
+from sim.result.money import billing
 from sim.result.work import work_done_s, work_wasted_s
 
 if TYPE_CHECKING:
