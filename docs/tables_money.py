@@ -12,15 +12,16 @@ MONEY: dict[str, tuple[str, str, str]] = {
         "hardware), `egress`, `discount` (negative) or `shortfall` (of committed spending); `contract`, null where "
         "the price is that of the market; `offer`, `market`, `region` and `gpu` of the replicas, null where the line "
         "is of the whole pool; `gpu_hours`; `usd`; and `list_usd`, what the GPU-hours would cost without a contract "
-        "(on spot: what they cost).",
+        "(on spot: what they cost; null where no price is given).",
     ),
     "commitments": (
         "",
         TIME,
-        "Null where a pool has no price. `contracts`, by name: `kind`, `pools` that it covers, `gpus`, "
-        "`usd_per_gpu_h`; `used_gpu_hours` and `unused_gpu_hours`; `usd`, all that it cost, and `unused_usd` of that "
-        "for nothing; `used_share`, of what was paid for, in money, and `break_even_share`, from which on it is worth "
-        "it (null where nothing was used); `saved_usd`: list price of what it covered, less `usd`; `upfront_usd`, paid "
+        "Null where a pool has no price and there is no contract. `contracts`, by name: `kind`, `pools` that it "
+        "covers, `gpus`, `usd_per_gpu_h`; `used_gpu_hours` and `unused_gpu_hours`; `usd`, all that it cost, and "
+        "`unused_usd` of that for nothing; `used_share`, of what was paid for, in money, and `break_even_share`, from "
+        "which on it is worth it (null where nothing was used); `saved_usd`: list price of what it covered, less "
+        "`usd` (null where that is not known); `upfront_usd`, paid "
         "on signing, and after the run's end `remaining_s` and `remaining_usd` (of owned hardware: what is not written "
         "off). `ladder`, by pool with a price: `usd_per_gpu_h` on demand; `load_duration`, points [GPUs, share of the "
         "time with at least so many]; and `layers`, one a reserved price that is known (`name`: `reserved_1y`, "
