@@ -1,17 +1,6 @@
-"""Tables of money: the price books that ship, the kinds of contracts, the blocks of a result that tell of the bill."""
+"""The blocks of a result that tell of money: what each number of them is."""
 
 from __future__ import annotations
-
-import inspect
-from collections.abc import Iterator
-from typing import get_args
-
-from sim.config import catalogue
-from sim.config.loader import read_file
-from sim.pricing.book import BookRate, PriceBook
-
-_WHAT = ("on_demand", "spot", "reserved 1y", "reserved 3y", "capacity_block")
-
 
 TIME = "time of the window"
 MONEY: dict[str, tuple[str, str, str]] = {
@@ -50,86 +39,26 @@ MONEY: dict[str, tuple[str, str, str]] = {
 }
 """The blocks of a summary that tell of the bill: unit, over what, what it is."""
 
-
-def contract_kinds() -> str:
-    """One row a kind of contract, from the union, in the order in which they cover usage."""
-    from sim.pricing.contracts import AnyContract
-
-    lines = ["| kind | what it is | keys |", "| --- | --- | --- |"]
-    for kind in get_args(get_args(AnyContract)[0]):
-        fields = {info.alias or name for name, info in kind.model_fields.items()} - {"kind", "pools", "from"}
-        own = [info.alias or name for name, info in kind.model_fields.items() if (info.alias or name) in fields]
-        cells = (f"`{get_args(kind.model_fields['kind'].annotation)[0]}`", _first_line(kind))
-        lines.append(f"| {' | '.join(cells)} | {', '.join(f'`{name}`' for name in own)} |")
-    return "\n".join(lines)
-
-
-def spot_processes() -> str:
-    """One row a way in which the price of spot moves, from the union."""
-    from sim.pricing.spot import SpotProcess
-
-    lines = ["| kind | what it is | keys |", "| --- | --- | --- |"]
-    for kind in get_args(get_args(SpotProcess)[0]):
-        keys = [f"`{info.alias or name}`" for name, info in kind.model_fields.items() if name != "kind"]
-        tag = get_args(kind.model_fields["kind"].annotation)[0]
-        lines.append(f"| `{tag}` | {_first_line(kind)} | {', '.join(keys)} |")
-    return "\n".join(lines)
-
-
-def _first_line(thing: object) -> str:
-    return (inspect.getdoc(thing) or "").partition("\n")[0]
-
-
-def _books() -> list[PriceBook]:
-    folder = catalogue.root() / catalogue.PRICES
-    return [PriceBook.model_validate(read_file(path).plain()) for path in sorted(folder.glob("*.yaml"))]
-
-
-def price_books() -> str:
-    """The books: whose prices, of which day, what is in them and how time is billed."""
-    lines = ["| book | what it is | as of | regions | billed | egress |", "| --- | --- | --- | --- | --- | --- |"]
-    for book in _books():
-        billing = book.billing
-        billed = "" if billing is None else f"by {_time(billing.granularity_s)}"
-        billed += f", {_time(billing.minimum_s)} at least" if billing is not None and billing.minimum_s else ""
-        egress = "" if book.egress is None else f"${book.egress.usd_per_gb:g} per GB"
-        cells = (f"`{book.name}`", book.description, book.as_of, ", ".join(book.regions), billed, egress)
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
-
-
-def book_prices() -> str:
-    """USD per GPU-hour by book and GPU, in the region that the book means; rules of thumb are marked."""
-    lines = ["| GPU | book | on demand | spot | reserved, 1 year | 3 years | capacity block |"]
-    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
-    rows = [(gpu, book) for book in _books() for gpu in dict.fromkeys(rate.gpu for rate in book.rates)]
-    for gpu, book in sorted(rows, key=lambda row: (row[0], row[1].name)):
-        shown = [" / ".join(_figures(book, gpu, what)) for what in _WHAT]
-        lines.append(f"| `{gpu}` | `{book.name}` | {' | '.join(shown)} |")
-    return "\n".join(lines)
-
-
-def _figures(book: PriceBook, gpu: str, what: str) -> Iterator[str]:
-    """What is listed, with the region where it is not the book's own; else what is assumed, with a tilde."""
-    listed = [rate for rate in book.rates if (rate.gpu, rate.what) == (gpu, what)]
-    yield from (_listed(book, rate) for rate in listed)
-    if not listed:
-        base = next(rate for rate in book.rates if (rate.gpu, rate.what) == (gpu, "on_demand"))
-        shares = [rule.of_on_demand_share for rule in book.assumed if rule.what == what]
-        yield from (f"~${book.usd(base) * share:.2f}" for share in shares)
-
-
-def _listed(book: PriceBook, rate: BookRate) -> str:
-    where = "" if rate.region in ("", book.region) else f" ({rate.region})"
-    return f"${book.usd(rate):g}{where}"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
-
-
-def book_range(gpu: str) -> str:
-    """The least and the most that a GPU is listed for on demand, as in `$2.40 to $13.70`; models of cost left out."""
-    books = [book for book in _books() if not book.name.startswith("semianalysis-")]
-    listed = [book.usd(rate) for book in books for rate in book.rates if (rate.gpu, rate.what) == (gpu, "on_demand")]
-    return f"${min(listed):.2f} to ${max(listed):.2f}"
+WHERE_PRICED = {
+    "slowness": "What slow and missing answers cost, of a scenario that gives them prices (`slowness`). `entries`, "
+    "one a price, in its order: `kind`, `metric`, `beyond_s`, `under_s`, `class`, `tenant` where it has "
+    "them; the `requests` it is about; `usd` and `usd_per_day`; and what these rest on: `slow_requests`, "
+    "`waited_beyond_hours` and `unanswered_free` (requests that left without an answer before a wait "
+    "costs anything) of `linear`; `slow_requests`, `attained` and `credit_share` of `sla_credits`; "
+    "`slow_requests`, `users` and `lost_users` of `lost_users`; `lost_requests` of `lost_requests`. "
+    "`total_usd` and `usd_per_day` of all of them; `fleet_usd`, the fleet's cost in the same time; "
+    "`fleet_plus_slowness_usd` and `fleet_plus_slowness_usd_per_day`, null where the fleet has no price.",
+    "economics": "What the service earns and what is left, of a scenario with `revenue`. `revenue`, one an entry, in "
+    "its order: `kind`, `class`, `tenant` where it has them; the `requests` completed; `usd` and `usd_per_month`; "
+    "`prices`, and `break_even_prices`, at which nothing is left, all else as it is; of a subscription also `users`, "
+    "`requests_per_user_per_day` and `measured_requests_per_user_per_day`. `revenue_usd`, `cost_usd`, "
+    "`gross_margin_usd` and `gross_margin_share` of the window; the first three a month (30 days of the measured pace) "
+    "as `..._usd_per_month`, with `fixed_usd_per_month` and `variable_usd_per_month` (egress) of the cost. `users`, "
+    "`usd_per_user_month` (`revenue`, `cost`, `variable_cost`) and `break_even_users`, null without a subscription. "
+    "`break_even_price_share`: cost over revenue. `usd_per_gpu_hour`, `tokens_per_gpu_s_at_full`, "
+    "`revenue_usd_per_million_output_tokens`, `utilization_share` (useful of the paid GPU-hours) and "
+    "`break_even_utilization_share` (above 1: none is enough). `payback` of hardware that is owned, null without any: "
+    "`capex_usd`, `saved_usd_per_month` against renting, `kept_usd_per_month` of the margin, "
+    "`against_renting_months` and `by_margin_months`.",
+}
+"""Those that a summary has only where the scenario has `slowness` or `revenue`."""
