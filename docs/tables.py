@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
+import tables_money
+
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 
@@ -74,6 +76,8 @@ def _default(about: dict[str, Any]) -> str:
         return ""
     if isinstance(default, dict):
         return f"`{{kind: {default['kind']}}}`" if "kind" in default else ""
+    if next(iter(about.get("examples", ())), None) == "90s" and default and default % 86_400 == 0:
+        return f"`{default / 86_400:g}d`"
     text = json.dumps(default).strip('"') if not isinstance(default, float) else f"{default:g}"
     return f"`{text}`"
 
@@ -409,6 +413,7 @@ RESULTS: dict[str, tuple[str, str, str]] = {
         "more than 1.1 times the load that was carried before; `unknown`: watched for less than three times the "
         "burst's length; or `metastable`: none of these, the failure keeps itself going. `metastable`: true or false.",
     ),
+    **tables_money.MONEY,
     "pools": (
         "",
         "",

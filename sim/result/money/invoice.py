@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.result.money.bill import Bill
+from sim.result.money.bill import Bill, Line
 
 
 def invoice_block(bill: Bill) -> list[dict[str, Any]] | None:
     """The lines that are not empty, pool by pool; their USD add up to `cost.total_usd`. None if a price is not known.
 
-    `list_usd`: what the GPU-hours would cost on demand (on spot: at the spot price).
+    `list_usd`: what the GPU-hours would cost on demand (on spot: at the spot price); None where that is not known, of
+    GPUs that a contract covers and no price is given for.
     """
     if bill.unknown:
         return None
@@ -30,10 +31,16 @@ def invoice_block(bill: Bill) -> list[dict[str, Any]] | None:
                 "gpu": line.gpu or None,
                 "gpu_hours": gpu_hours,
                 "usd": usd,
-                "list_usd": float(line.list_usd(bill.window_s)[0]),
+                "list_usd": _list_usd(bill, line),
             }
         )
     return sorted(found, key=lambda entry: bill.pools.index(entry["pool"]))
+
+
+def _list_usd(bill: Bill, line: Line) -> float | None:
+    if line.what == "usage" and line.make is not None and not line.make.terms.priced:
+        return None
+    return float(line.list_usd(bill.window_s)[0])
 
 
 def energy_block(bill: Bill) -> dict[str, Any] | None:
