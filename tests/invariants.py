@@ -309,6 +309,7 @@ def little(part: Part) -> None:
         seated_s = float(np.maximum(np.minimum(left_s, at_s) - began["start_s"], 0).sum())
         surely_s = float(np.maximum(np.minimum(least_s, at_s) - began["start_s"], 0)[sat].sum())
         error_s = TINY * (1 + seated_s + part.overheads_s.max() * len(began))
+        error_s += 4 * len(began) * float(np.spacing(at_s))  # each time in it is rounded, short as its part may be
         # who was preempted is counted here all the while, by the engine only when in its seat
         assert sample["running_s"] <= seated_s + error_s, f"Little at {at_s}: {sample['running_s']} > {seated_s}"
         assert part.preempted or sample["running_s"] >= surely_s - error_s, f"Little at {at_s}"
