@@ -74,7 +74,8 @@ def loads_table() -> str:
             )
         )
     heads = (
-        "requests | power a GPU, with cooling: | electricity a day: | of the bill: | bill for 1M tokens written: | electricity for them: | CO2 for them:"
+        "requests | power a GPU, with cooling: | electricity a day: | of the bill: "
+        "| bill for 1M tokens written: | electricity for them: | CO2 for them:"
     )
     return table(heads, *rows)
 
@@ -109,7 +110,14 @@ def the_picture() -> tuple[Any, Callable[[Any], None]]:
     """Power and its price over the day; what a million tokens costs by load."""
     usd_h, kw, written = (day().kept[name] for name in ("usd", "kwh", "tokens"))
     per_million = [cost / tokens_h for cost, tokens_h in zip(usd_h, written, strict=True)]
-    bars = [(f"{rate:g}/s", day(rate)["cost.usd_per_million_output_tokens"] * (1 - energy_share(day(rate))), day(rate)["cost.usd_per_million_output_tokens"] * energy_share(day(rate))) for rate in RATES[1:]]
+    bars = [
+        (
+            f"{rate:g}/s",
+            day(rate)["cost.usd_per_million_output_tokens"] * (1 - energy_share(day(rate))),
+            day(rate)["cost.usd_per_million_output_tokens"] * energy_share(day(rate)),
+        )
+        for rate in RATES[1:]
+    ]
 
     def paint(figure: Any) -> None:
         figure.set_size_inches(8.2, 3.5)
@@ -119,7 +127,12 @@ def the_picture() -> tuple[Any, Callable[[Any], None]]:
         left.text(23.8, GPUS * 0.5 * 1.25 + 0.15, "idle", ha="right", fontsize=9)
         left.set_ylim(0, 15)
         left.stairs(
-            [10 * cost for cost in per_million], range(25), baseline=None, color=RED, linewidth=1.6, label="10 x $ for a million tokens"
+            [10 * cost for cost in per_million],
+            range(25),
+            baseline=None,
+            color=RED,
+            linewidth=1.6,
+            label="10 x $ for a million tokens",
         )
         left.set_xlim(0, 24)
         left.set_xticks(range(0, 25, 6))
@@ -128,13 +141,23 @@ def the_picture() -> tuple[Any, Callable[[Any], None]]:
         left.legend(loc="upper left", fontsize=8.5)
         names = [name for name, _, _ in bars]
         right.bar(names, [one for _, one, _ in bars], color=BLUE, alpha=0.75, label="hardware and capital", width=0.6)
-        right.bar(names, [one for _, _, one in bars], bottom=[one for _, one, _ in bars], color=AMBER, label="electricity", width=0.6)
+        right.bar(
+            names,
+            [one for _, _, one in bars],
+            bottom=[one for _, one, _ in bars],
+            color=AMBER,
+            label="electricity",
+            width=0.6,
+        )
         right.set_title("Dollars for a million tokens written, by load")
         right.set_xlabel("requests a second")
         right.legend(loc="upper right", fontsize=8.5)
         figure.tight_layout()
 
-    return [[round(one, 5) for one in (*kw, *per_million)], [[name, round(one, 5), round(other, 5)] for name, one, other in bars]], paint
+    return [
+        [round(one, 5) for one in (*kw, *per_million)],
+        [[name, round(one, 5), round(other, 5)] for name, one, other in bars],
+    ], paint
 
 
 PICTURES = {"energy-bill.png": the_picture}

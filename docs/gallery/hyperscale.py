@@ -1,4 +1,4 @@
-"""What `hyperscale.md` quotes: sixteen weeks of 20,000 replicas, ordered ahead of the growth or for the load of the day."""
+"""What `hyperscale.md` quotes: sixteen weeks of 20,000 replicas, ordered ahead of growth or for the load of the day."""
 
 from __future__ import annotations
 
@@ -110,8 +110,25 @@ def the_picture() -> tuple[Any, Callable[[Any], None]]:
         titles = ("Ordered ahead of the growth", "Ordered for the load of the day")
         for axes, (paid, up, need), title in zip(figure.subplots(1, 2, sharey=True), shown, titles, strict=True):
             axes.fill_between(weeks, up, paid, color=INK, alpha=0.5, linewidth=0, label="broken")
-            axes.fill_between(weeks, need, up, color=FAINT, linewidth=0, where=[u >= n for u, n in zip(up, need, strict=True)], label="spare")
-            axes.fill_between(weeks, need, up, color=RED, alpha=0.35, linewidth=0, where=[u < n for u, n in zip(up, need, strict=True)], label="short")
+            axes.fill_between(
+                weeks,
+                need,
+                up,
+                color=FAINT,
+                linewidth=0,
+                where=[u >= n for u, n in zip(up, need, strict=True)],
+                label="spare",
+            )
+            axes.fill_between(
+                weeks,
+                need,
+                up,
+                color=RED,
+                alpha=0.35,
+                linewidth=0,
+                where=[u < n for u, n in zip(up, need, strict=True)],
+                label="short",
+            )
             axes.plot(weeks, need, color=BLUE, linewidth=1.6, label="needed: at work and waiting")
             axes.set_title(title)
             axes.set_xlabel("week")

@@ -1,7 +1,8 @@
-"""What `restricted-chips.md` quotes: the same requests on H20s and H100s, in fleets that just meet the SLO or do not."""
+"""What `restricted-chips.md` quotes: the same requests on H20s and H100s, in fleets that meet the SLO and not."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -70,7 +71,8 @@ def fleets_table() -> str:
         waits = [duration(run[f"classes.{kind}.latency.ttft_s.p99"]) for kind in ("chat", "documents")]
         rows.append((name, replicas * gpus, *cells, *waits))
     heads = (
-        "replicas x GPUs | GPUs: | chat, TTFT ≤ 2 s: | documents, TTFT ≤ 5 s: | all, TPOT ≤ 60 ms: | chat, p99: | documents, p99:"
+        "replicas x GPUs | GPUs: | chat, TTFT ≤ 2 s: | documents, TTFT ≤ 5 s: | all, TPOT ≤ 60 ms: "
+        "| chat, p99: | documents, p99:"
     )
     return table(heads, *rows)
 
@@ -97,7 +99,7 @@ def _by_length(result: Any) -> list[list[float]]:
     ttft_s = metric_s(rows, "ttft")
     edges = [0, 250, 500, 1000, 2000, 4000, 6000, 8000, 12000, 16001]
     found = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         inside = ttft_s[(rows["prompt_tokens"] >= low) & (rows["prompt_tokens"] < high)]
         found.append([(low + high) / 2, *(float(value) for value in np.quantile(inside, (0.5, 0.99)))])
     return found
@@ -121,7 +123,11 @@ def by_length(name: str) -> list[list[float]]:
 
 def the_picture() -> tuple[Any, Callable[[Any], None]]:
     """TTFT by length of the prompt: H100s, H20s in twos (as many as you like) and in eights."""
-    cases = (("H100, 4 x 2", "8 H100 in twos", BLUE), ("H20, 40 x 2", "80 H20 in twos", RED), ("H20, 5 x 8", "40 H20 in eights", "#d9a441"))
+    cases = (
+        ("H100, 4 x 2", "8 H100 in twos", BLUE),
+        ("H20, 40 x 2", "80 H20 in twos", RED),
+        ("H20, 5 x 8", "40 H20 in eights", "#d9a441"),
+    )
     shown = {name: [[round(one, 5) for one in row] for row in by_length(name)] for name, _, _ in cases}
 
     def paint(figure: Any) -> None:

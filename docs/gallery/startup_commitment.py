@@ -1,4 +1,4 @@
-"""What `startup-commitment.md` quotes: a year of each growth with the commitment, and the break-even from both sides."""
+"""What `startup-commitment.md` quotes: a year of each growth with the commitment, and both sides of the break-even."""
 
 from __future__ import annotations
 
@@ -102,7 +102,9 @@ def the_picture() -> tuple[Any, Callable[[Any], None]]:
         )
         for used, saved, last in points:
             if last != BELOW:
-                left.annotate(f"{FIRST} to {last}", (100 * used, saved), (7, -11), textcoords="offset points", fontsize=8)
+                left.annotate(
+                    f"{FIRST} to {last}", (100 * used, saved), (7, -11), textcoords="offset points", fontsize=8
+                )
         left.axhline(0, color=INK, linewidth=1)
         left.axvline(62, color=RED, linewidth=1, linestyle="--")
         left.text(61, max(saved for _, saved, _ in points), "62 %", color=RED, ha="right", va="top")

@@ -71,8 +71,8 @@ def test_the_good_one_is_good() -> None:
         ),
         (
             "base: {kind: reserved, gpus: 2, price: $1/h, from: 2d}",
-            "s.yaml:18:54: contracts.base.from: begins at 172800 s, and the run ends at 172800 s: nothing of it is "
-            "ever used; remove it",
+            "s.yaml:18:54: contracts.base.from: begins at 2d, and the run ends at 2d: nothing of it is ever used; "
+            "remove it",
         ),
         (
             "base: {kind: reserved, gpus: 2, price: $1/h, discount: 40%}",
@@ -94,8 +94,8 @@ def test_committed_spending_that_overlaps() -> None:
     spend = "{kind: committed_spend, commit: $1M, discount: 10%, "
     (told,) = complaints(f"old: {spend}term: 10h}}", f"new: {spend}from: 6h}}")
     assert told == (
-        "s.yaml:19:3: contracts.new: overlaps with 'old': from 21600 s to 36000 s the same spend counts for both; give "
-        "them different 'pools', or let one begin when the other ends"
+        "s.yaml:19:3: contracts.new: overlaps with 'old': from 6h to 10h each dollar counts for both; give them "
+        "different 'pools', or let one begin when the other ends"
     )
     # one after the other, or for other pools, they may be
     for other in ("from: 10h}", "pools: [b]}"):
