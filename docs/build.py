@@ -9,7 +9,7 @@
 What a page may hold:
 
 - `<!--= EXPRESSION -->text<!--/-->`: the text is the value of a Python expression over the names of `facts_*.py` and
-  `tables.py`, in the gallery over those of `gallery_pages.names_of`. On one line it is a value in a sentence; over
+  `tables_*.py`, in the gallery over those of `gallery_pages.names_of`. On one line it is a value in a sentence; over
   several lines it is a block. A value in a sentence must not begin a line: Markdown takes such a line for HTML.
 - A fenced `console` block: each line that starts with `$ ` is run by a shell in the page's own scratch folder, together
   with the lines after it that start with `> `, and what it prints follows. A comment on the line before may say
@@ -25,6 +25,7 @@ import argparse
 import ast
 import contextlib
 import difflib
+import importlib
 import io
 import itertools
 import os
@@ -108,6 +109,8 @@ class Page:
 
     def _value(self, found: re.Match[str]) -> str:
         expression = found["expression"].strip()
+        if "<!--=" in found["text"]:
+            raise PageError(f"{self.path.name}: {expression}: is not closed by <!--/-->")  # else what follows is lost
         try:
             value = str(eval(expression, dict(self.names)))
         except Exception as error:
@@ -248,28 +251,12 @@ def pages(part: str) -> list[Path]:
 def _names(path: Path) -> Mapping[str, Any]:
     """What a page may quote."""
     import gallery_pages
+    import gallery_runs
 
     if path == gallery_pages.INDEX or gallery_pages.is_row(path):
         return gallery_pages.names_of(path)
-    import facts_clients
-    import facts_elastic
-    import facts_fidelity
-    import facts_overload
-    import facts_proof
-    import gallery_runs
-    import tables
-    import tables_money
-
-    modules = (
-        tables,
-        tables_money,
-        gallery_runs,
-        facts_clients,
-        facts_fidelity,
-        facts_elastic,
-        facts_overload,
-        facts_proof,
-    )
+    stems = sorted(path.stem for kind in ("tables", "facts") for path in DOCS.glob(f"{kind}_*.py"))
+    modules = (gallery_runs, *map(importlib.import_module, stems))
     return {name: value for module in modules for name, value in vars(module).items()}
 
 
@@ -302,18 +289,19 @@ def main() -> int:
     asked = parser.parse_args()
     import gallery_pages
     import pictures
-    import tables
+    import tables_scenario
+    import tables_speed
 
     os.environ.update(COLUMNS=str(WIDTH), NO_COLOR="1")
     if asked.bench:
-        tables.measure()
+        tables_speed.measure()
     parts = asked.part or ([] if asked.pages else list(PARTS))
     chosen = [path.resolve() for path in asked.pages] + [path for part in parts for path in pages(part)]
     try:
         stale, not_run = build(chosen, asked.check)
         stale += gallery_pages.draw(chosen, asked.check)
         if "manual" in parts:
-            stale += tables.schema_file(asked.check)
+            stale += tables_scenario.schema_file(asked.check)
             stale += pictures.draw(asked.check)
     except PageError as error:
         print(error, file=sys.stderr)

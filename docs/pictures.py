@@ -10,6 +10,7 @@ from pathlib import Path
 import facts_fidelity
 import house
 import pictures_elastic
+import pictures_money
 import pictures_overload
 from draw import drawn, written
 
@@ -23,4 +24,4 @@ def draw(check: bool) -> list[str]:
     return stale + written(IMAGES / "architecture.svg", house.svg(), check)
 
 
-PICTURES = {**pictures_elastic.PICTURES, **pictures_overload.PICTURES}
+PICTURES = {**pictures_elastic.PICTURES, **pictures_overload.PICTURES, **pictures_money.PICTURES}

@@ -13,6 +13,22 @@ from sim.hardware import EngineSheet, GpuSheet, ModelSheet, Pair
 SHARED = Path(__file__).parents[1].parent / "shared"
 """The optional data folder beside the checkout."""
 
+CSV_NAMES = {
+    "A10G": "a10g",
+    "L4": "l4",
+    "L40S": "l40s",
+    "A100-40GB-SXM": "a100-40gb",
+    "A100-80GB-SXM": "a100-80gb",
+    "H100-PCIe": "h100-pcie",
+    "H100-SXM": "h100-sxm",
+    "H200-SXM": "h200",
+    "B200-SXM": "b200",
+    "GB200-NVL72": "gb200",
+    "MI300X": "mi300x",
+    "RTX-PRO-6000-Server": "rtx-pro-6000",
+}
+"""What the tables there call the GPUs of `configs/gpus`."""
+
 
 def plain(folder: str, name: str) -> dict[str, Any]:
     """A shipped sheet as it is written."""

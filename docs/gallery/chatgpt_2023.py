@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from gallery.chatgpt_2023_curve import DAY, REPLICAS, cheapest, curve, curve_block, the_curve, worth_table
+from gallery.chatgpt_2023_curve import DAY, REPLICAS, cheapest, curve, curve_block, in_time, the_curve, worth_table
 from gallery_runs import Told, count, duration, run_block, share, table, told, usd
 from palette import BLUE, FAINT, GREEN, INK, RED
 
-__all__ = ["cheapest", "curve", "curve_block", "worth_table"]
+__all__ = ["cheapest", "curve", "curve_block", "in_time", "worth_table"]
 
 BATCHED = "chatgpt-2023-batched"
 SHORT = "workload.prompt_tokens={kind: lognormal, mean: 40, cv: 1}"

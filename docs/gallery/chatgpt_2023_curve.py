@@ -30,6 +30,12 @@ def cheapest(worth_usd: float = WORTH_USD) -> tuple[int, float, float]:
     return min(points, key=lambda point: point[1] + point[2])
 
 
+def in_time() -> int:
+    """Replicas of the smallest fleet of the curve that keeps the promise."""
+    runs = swept(DAY, OVER, TENTH).runs
+    return 10 * next(int(run.values[REPLICAS]) for run in runs if run.summary["slo"][0]["met"])
+
+
 def worth_table() -> str:
     """The cheapest fleet by what a lost user is worth."""
     least = curve()[0][0]

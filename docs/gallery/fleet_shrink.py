@@ -14,7 +14,8 @@ MONTH_S = 30 * 86_400
 STAGGERED = (
     "contracts={"
     + ", ".join(
-        f"months_{months}: {{kind: reserved, gpus: 12, discount: 30%, term: {months * 30}d}}" for months in (2, 4, 8, 12)
+        f"months_{months}: {{kind: reserved, gpus: 12, discount: 30%, term: {months * 30}d}}"
+        for months in (2, 4, 8, 12)
     )
     + "}"
 )
@@ -79,7 +80,9 @@ def months_table() -> str:
         reserved, on_demand, unused = (float(np.mean(kept[name][days])) for name in ("reserved", "on_demand", "unused"))
         paid = sum(kept[f"{name}_usd"][month] for name in ("reserved", "on_demand", "unused"))
         need = reserved + on_demand
-        rows.append((month + 1, f"{need:.1f}", f"{on_demand:.1f}", f"{unused:.1f}", usd(paid), f"${paid / need / 720:.2f}"))
+        rows.append(
+            (month + 1, f"{need:.1f}", f"{on_demand:.1f}", f"{unused:.1f}", usd(paid), f"${paid / need / 720:.2f}")
+        )
     heads = "month | GPUs in use: | of them on demand: | paid, not used: | bill: | a GPU-hour used:"
     return table(heads, *rows)
 
@@ -118,7 +121,10 @@ def used_less_share() -> float:
 def the_picture() -> tuple[Any, Callable[[Any], None]]:
     """GPUs by day, by how they are paid, for a year's contract and for staggered ones."""
     cases = list(CASES)[:2]
-    shown = {case: {name: [round(one, 3) for one in run(case).kept[name]] for name in ("reserved", "on_demand", "unused")} for case in cases}
+    shown = {
+        case: {name: [round(one, 3) for one in run(case).kept[name]] for name in ("reserved", "on_demand", "unused")}
+        for case in cases
+    }
 
     def paint(figure: Any) -> None:
         figure.set_size_inches(8.2, 3.4)

@@ -49,6 +49,15 @@ def best() -> int:
     return max(ORDERS, key=mean_usd)
 
 
+def even_price() -> float:
+    """What an hour of work must earn for the middle order to be as good as the small one, on average."""
+    earns, costs = (
+        [fmean(float(run(order, demand)[path]) for demand in DEMANDS) for order in ORDERS[:2]]
+        for path in ("requests.completed", "cost.total_usd")
+    )
+    return (costs[1] - costs[0]) / (earns[1] - earns[0])
+
+
 def orders_table() -> str:
     """Margin by first order and demand."""
     rows = [
@@ -93,10 +102,21 @@ def the_picture() -> tuple[Any, Callable[[Any], None]]:
 
     def paint(figure: Any) -> None:
         figure.set_size_inches(8.2, 3.3)
-        for axes, (_, demand, title), (there, used) in zip(figure.subplots(1, 3, sharey=True), cases, shown, strict=True):
+        for axes, (_, demand, title), (there, used) in zip(
+            figure.subplots(1, 3, sharey=True), cases, shown, strict=True
+        ):
             axes.fill_between(days, used, there, color=AMBER, alpha=0.5, linewidth=0, label="paid, idle")
             axes.fill_between(days, used, color=GREEN, alpha=0.6, linewidth=0, label="at work")
-            axes.fill_between(days, used, asked[demand], where=[a > u + 2 for a, u in zip(asked[demand], used, strict=True)], color=RED, alpha=0.25, linewidth=0, label="lost")
+            axes.fill_between(
+                days,
+                used,
+                asked[demand],
+                where=[a > u + 2 for a, u in zip(asked[demand], used, strict=True)],
+                color=RED,
+                alpha=0.25,
+                linewidth=0,
+                label="lost",
+            )
             axes.plot(days, there, color=BLUE, linewidth=1.2, label="GPUs there")
             axes.axvline(120, color=INK, linewidth=1, linestyle="--")
             axes.set_title(title)

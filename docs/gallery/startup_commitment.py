@@ -1,4 +1,4 @@
-"""What `startup-commitment.md` quotes: a year of each growth with the commitment, and the break-even from both sides."""
+"""What `startup-commitment.md` quotes: a year of each growth with the commitment, and both sides of the break-even."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ SIXTY = "contracts.a_year.gpus=60"
 
 def year(last: int = 60, *sets: str) -> Told:
     """A year in which the load goes evenly to so many GPUs."""
-    grown = () if last == OUTCOMES["threefold, as planned"] else (f"workload.arrivals.points=[[0d,{FIRST}/h],[365d,{last}/h]]",)
+    grown = (
+        ()
+        if last == OUTCOMES["threefold, as planned"]
+        else (f"workload.arrivals.points=[[0d,{FIRST}/h],[365d,{last}/h]]",)
+    )
     return told(NAME, *grown, *sets)
 
 
@@ -93,17 +97,26 @@ def the_picture() -> tuple[Any, Callable[[Any], None]]:
     def paint(figure: Any) -> None:
         figure.set_size_inches(8.2, 3.4)
         left, right = figure.subplots(1, 2)
-        left.plot([100 * used for used, _, _ in points], [saved for _, saved, _ in points], "o-", color=BLUE, linewidth=1.4)
+        left.plot(
+            [100 * used for used, _, _ in points], [saved for _, saved, _ in points], "o-", color=BLUE, linewidth=1.4
+        )
         for used, saved, last in points:
-            left.annotate(f"{FIRST} to {last}", (100 * used, saved), (6, -11), textcoords="offset points", fontsize=8)
+            if last != BELOW:
+                left.annotate(
+                    f"{FIRST} to {last}", (100 * used, saved), (7, -11), textcoords="offset points", fontsize=8
+                )
         left.axhline(0, color=INK, linewidth=1)
         left.axvline(62, color=RED, linewidth=1, linestyle="--")
         left.text(61, max(saved for _, saved, _ in points), "62 %", color=RED, ha="right", va="top")
         left.set_xlim(0, 108)
         left.set_title("Saved in the year, $ thousand")
         left.set_xlabel("% of the 40 reserved GPUs used")
-        right.fill_between(months, [min(one, 40) for one in gpus], 40, color=RED, alpha=0.2, linewidth=0, label="paid, not used")
-        right.fill_between(months, [min(one, 40) for one in gpus], color=BLUE, alpha=0.6, linewidth=0, label="reserved, used")
+        right.fill_between(
+            months, [min(one, 40) for one in gpus], 40, color=RED, alpha=0.2, linewidth=0, label="paid, not used"
+        )
+        right.fill_between(
+            months, [min(one, 40) for one in gpus], color=BLUE, alpha=0.6, linewidth=0, label="reserved, used"
+        )
         right.fill_between(months, [max(one, 40) for one in gpus], 40, color=FAINT, linewidth=0, label="on demand")
         right.set_title("GPUs in the year as planned")
         right.set_xlabel("month")

@@ -8,6 +8,7 @@ from typing import Any
 
 from sim.model.specs import ClassLimit
 from sim.scenario import Scenario
+from sim.scenario.classes import DEFAULT
 from sim.scenario.queueing import longest_wait_s
 from sim.scenario.waiting import ShedByDelay, ShedByLoad, ShedByWait, Waiting
 
@@ -48,8 +49,8 @@ def _limits(scenario: Scenario, queue: Waiting) -> tuple[ClassLimit, ...]:
 def _shed_at(scenario: Scenario, queue: Waiting, name: str | None) -> float:
     """From which load, or which estimated wait on, a class is refused."""
     if isinstance(queue.shed, ShedByLoad):
-        return math.inf if name is None else queue.shed.at.get(name, math.inf)
+        return queue.shed.at.get(name or DEFAULT, math.inf)
     if not isinstance(queue.shed, ShedByWait):
         return math.inf
-    own = None if name is None else queue.shed.limit.get(name)
+    own = queue.shed.limit.get(name or DEFAULT)
     return longest_wait_s(scenario, name) if own is None else own

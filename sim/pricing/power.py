@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Tag, model_validator
 
+from sim.config.curves import once_each
 from sim.config.said import said
 from sim.config.units import AMOUNT, Share, UsdPerKwh
 from sim.pricing.hourly import of_a_day, several_or
@@ -44,6 +45,7 @@ class Watts(BaseModel):
     busy: Annotated[_PositiveWatts, Field(description="Watts with a full batch.")]
     at: Annotated[
         dict[Share, _PositiveWatts],
+        once_each("load"),
         Field(description="Watts by batch load, as {10%: 600, 50%: 900}; straight lines between, `busy` at 100%."),
     ] = {}
     off: Annotated[_Watts | None, Field(description="Watts of a GPU that no replica has; left out: as idle.")] = None

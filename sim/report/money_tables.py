@@ -73,7 +73,7 @@ def commitments_table(summary: dict[str, Any]) -> Table:
     rows = [
         (
             name,
-            KINDS[told["kind"]],
+            KINDS.get(told["kind"], told["kind"].replace("_", " ")),
             words.count(told["gpus"]) if told["gpus"] else "",
             words.share(told["used_share"]),
             break_even(told["break_even_share"]),

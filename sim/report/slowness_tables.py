@@ -24,7 +24,7 @@ def slowness_table(summary: dict[str, Any]) -> Table:
     rows = []
     if found is not None:
         rows = [
-            (_name(entry), _RESTS_ON[entry["kind"]](entry), words.usd(entry["usd"]), words.usd(entry["usd_per_day"]))
+            (_name(entry), _rests_on(entry), words.usd(entry["usd"]), words.usd(entry["usd_per_day"]))
             for entry in found["entries"]
         ]
         together_usd, a_day_usd = found["fleet_plus_slowness_usd"], found["fleet_plus_slowness_usd_per_day"]
@@ -55,7 +55,12 @@ def _name(entry: dict[str, Any]) -> str:
         metric += f" {'≤' if 'under_s' in entry else '>'} {words.duration(limit_s)}"
     about = whose(entry)
     told = [part for part in (metric, "" if about == "requests" else about) if part]
-    return ", ".join([_NAMES[entry["kind"]], *told])
+    return ", ".join([_NAMES.get(entry["kind"], entry["kind"].replace("_", " ")), *told])
+
+
+def _rests_on(entry: dict[str, Any]) -> str:
+    told = _RESTS_ON.get(entry["kind"])
+    return words.plural(entry["requests"], "request") if told is None else told(entry)
 
 
 def _part(entry: dict[str, Any], name: str) -> str:
@@ -74,4 +79,4 @@ _RESTS_ON: dict[str, Callable[[dict[str, Any]], str]] = {
     "lost_users": _lost_users,
     "lost_requests": lambda entry: f"{_part(entry, 'lost_requests')} requests",
 }
-"""By kind: what an entry rests on."""
+"""By kind: what an entry rests on; others are told by the requests that they are about."""

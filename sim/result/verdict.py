@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,7 +150,8 @@ def ledger_sentence(summary: dict[str, Any]) -> str:
         return ""
     shares = sorted(waste(summary).items(), key=lambda entry: (entry[0] != "useful", -entry[1]))
     parts = [f"{words.share(part)} {name.replace('_', ' ')}" for name, part in shares if part >= LEAST_SHARE]
-    return f"Of {words.count(summary['replicas']['gpu_hours'])} GPU-hours paid: {', '.join(parts)}."
+    paid = math.fsum(summary["ledger"]["gpu_hours"].values())  # those of commitments that nobody used included
+    return f"Of {words.count(paid)} GPU-hours paid: {', '.join(parts)}."
 
 
 def regret_sentence(summary: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sim.config import catalogue
 from sim.config.said import Problems
+from sim.scenario.classes import DEFAULT
 from sim.scenario.replica import Slots
 from sim.scenario.waiting import ShedByLoad, ShedByWait, Waiting
 
@@ -53,10 +54,11 @@ def _in_queue(scenario: Scenario, pool: str, queue: Waiting) -> Iterator[tuple[t
     yield from _unknown(("classes",), queue.classes, classes)
     if queue.max_waiting_tokens is not None and _without_tokens(scenario, pool):
         yield ("max_waiting_tokens",), "the requests of slots have no tokens; give 'max_waiting', in requests"
+    sheddable = [*classes] or [DEFAULT]  # without classes all requests are of one
     if isinstance(queue.shed, ShedByLoad):
-        yield from _unknown(("shed", "at"), queue.shed.at, classes)
+        yield from _unknown(("shed", "at"), queue.shed.at, sheddable)
     if isinstance(queue.shed, ShedByWait):
-        yield from _unknown(("shed", "limit"), queue.shed.limit, classes)
+        yield from _unknown(("shed", "limit"), queue.shed.limit, sheddable)
         yield from _without_limit(scenario, pool, queue.shed)
     if queue.reject == "at_deadline":
         yield from _without_deadline(scenario, pool)
@@ -83,9 +85,9 @@ def _without_tokens(scenario: Scenario, pool: str) -> bool:
 def _without_limit(scenario: Scenario, pool: str, shed: ShedByWait) -> Iterator[tuple[tuple[str, ...], str]]:
     classes = dict(zip(scenario.workload.stream_names, scenario.stream_classes, strict=True))
     for name in dict.fromkeys(classes[stream] for stream in _streams(scenario, pool)):
-        if name not in shed.limit and longest_wait_s(scenario, name) == math.inf:
+        if (name or DEFAULT) not in shed.limit and longest_wait_s(scenario, name) == math.inf:
             whose = f"class '{name}' has" if name else "there is"
-            remedy = f", or 'limit: {{{name}: 1s}}' here" if name else ""
+            remedy = f", or 'limit: {{{name or DEFAULT}: 1s}}' here"
             yield ("shed",), f"{whose} no SLO on ttft or queue_wait, so no wait is too long; give 'slo'{remedy}"
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeAlias, U
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidatorFunctionWrapHandler, field_validator
+from pydantic import Field
 
+from sim.config.curves import once_each
 from sim.config.said import said
 from sim.config.units import AMOUNT, Amount, Duration, PositiveAmount, PositiveBandwidth, PositiveCount, Share
 from sim.workload.law import Distribution, Floats, Q
@@ -259,15 +260,7 @@ class Quantiles(Distribution[Q], Generic[Q]):
     """A measured law by its quantiles: value at each share, linear in between. Starts at share 0, ends at 1."""
 
     kind: Literal["quantiles"] = "quantiles"
-    at: Annotated[dict[Share, Q], Field(description="Share of draws at or below, to value.")]
-
-    @field_validator("at", mode="wrap")
-    @classmethod
-    def _no_share_twice(cls, raw: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        table = handler(raw)
-        if isinstance(raw, dict) and len(table) != len(raw):
-            raise said("names the same share twice")
-        return table
+    at: Annotated[dict[Share, Q], once_each("share"), Field(description="Share of draws at or below, to value.")]
 
     def _check_parameters(self) -> None:
         shares, values = list(self.at), list(self.at.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -71,6 +72,8 @@ def test_a_value_is_put_in_place_and_a_wrong_one_replaced(builder: ModuleType, t
     assert built(builder, tmp_path, "It is <!--= answer -->41<!--/-->.") == "It is <!--= answer -->42<!--/-->."
     with pytest.raises(builder.PageError, match="must not begin a line"):
         built(builder, tmp_path, "It is\n<!--= answer -->42<!--/-->.")
+    with pytest.raises(builder.PageError, match="answer: is not closed"):
+        built(builder, tmp_path, "It is <!--= answer -->, and <!--= answer -->42<!--/-->.")
     with pytest.raises(builder.PageError, match="no_such_name"):
         built(builder, tmp_path, "It is <!--= no_such_name --><!--/-->.")
 
@@ -164,6 +167,9 @@ pools:
     kv_capacity_tokens: 100k
     autoscaler: {kind: headroom, per_replica: 1, spare: 100%, start_replicas: 3}
     boot: 20s
+    book: next-door
+slowness:
+  - {kind: late_fee, metric: ttft, beyond: 0s, usd: $0.01}
 """
 
 LOG = "ms,tokens_in,tokens_out\n500,100,20\n1500,200,3\n"
@@ -184,7 +190,7 @@ def replaced(file: Path, old: str, new: str) -> None:
 def test_the_recipes_work(tmp_path: Path) -> None:
     for part in ("sim", "configs", "workloads"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
-    law, form, policy, gpu = recipes()
+    law, form, policy, gpu, slowness, book = recipes()
     sim = tmp_path / "sim"
     replaced(sim / "workload/arrivals.py", "\n# The union is the registry", f"\n{law}\n\n# The union is the registry")
     replaced(sim / "workload/arrivals.py", "| Spike | Cox", "| Spike | Cox | Evenly")
@@ -206,6 +212,14 @@ def test_the_recipes_work(tmp_path: Path) -> None:
         '    | Annotated[Headroom, Tag("headroom")]\n    | Annotated[External, Tag(EXTERNAL)],',
     )
     (tmp_path / "configs/gpus/rtx-pro-6000.yaml").write_text(gpu)
+    (sim / "pricing/slowness/late_fee.py").write_text(slowness)
+    replaced(
+        sim / "pricing/slowness/__init__.py",
+        "\n# The union is the registry",
+        "\nfrom sim.pricing.slowness.late_fee import LateFee\n\n# The union is the registry",
+    )
+    replaced(sim / "pricing/slowness/__init__.py", "Annotated[Linear |", "Annotated[LateFee | Linear |")
+    (tmp_path / "configs/prices/next-door.yaml").write_text(book)
     (tmp_path / "recipes.yaml").write_text(SCENARIO)
     (tmp_path / "log.csv").write_text(LOG)
     done = subprocess.run(
@@ -221,4 +235,7 @@ def test_the_recipes_work(tmp_path: Path) -> None:
     assert decisions[1] == "0.0,chat,3,1,0 requests and 100% to spare / 1 wants 0"
     assert len(decisions) > 3
     # 199 at a half second's distance, two logged
-    assert '"arrived": 201' in (tmp_path / "out/summary.json").read_text()
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["requests"]["arrived"] == 201
+    assert summary["slowness"]["total_usd"] == pytest.approx(2.01)
+    assert summary["cost"]["total_usd"] == pytest.approx(summary["replicas"]["gpu_hours"] * 1.50 * 1.08)

@@ -15,7 +15,7 @@ from sim.pricing.book import PriceBook
 from sim.pricing.lookup import chosen
 from sim.scenario import Pool, Scenario, load
 from tests.laws import complaint
-from tests.sheets import SHARED, plain
+from tests.sheets import CSV_NAMES, SHARED, plain
 
 BOOKS = catalogue.names(catalogue.PRICES)
 
@@ -257,20 +257,6 @@ def test_every_shipped_book_prices_its_gpus_with_source_and_day(name: str) -> No
         assert not [rate for rate in found.rates if rate.what == rule.what], "a rule of thumb beside list prices"
 
 
-SHEETS = {
-    "A10G": "a10g",
-    "L4": "l4",
-    "L40S": "l40s",
-    "A100-40GB-SXM": "a100-40gb",
-    "A100-80GB-SXM": "a100-80gb",
-    "H100-PCIe": "h100-pcie",
-    "H100-SXM": "h100-sxm",
-    "H200-SXM": "h200",
-    "B200-SXM": "b200",
-    "GB200-NVL72": "gb200",
-    "MI300X": "mi300x",
-    "RTX-PRO-6000-Server": "rtx-pro-6000",
-}
 SELLERS = {
     ("AWS", "on_demand"): ("aws", "on_demand"),
     ("AWS", "capacity_block"): ("aws", "capacity_block"),
@@ -299,7 +285,7 @@ def test_the_shipped_books_say_what_the_reference_says() -> None:
     if not reference.exists():
         pytest.skip("../shared/reference/gpu_prices.csv is not there")
     with reference.open(encoding="utf-8") as text:
-        rows = [row for row in csv.DictReader(text) if row["gpu"] in SHEETS]
+        rows = [row for row in csv.DictReader(text) if row["gpu"] in CSV_NAMES]
     expected: dict[tuple[str, str, str, str], tuple[float, str]] = {}
     for row in rows:
         if (row["provider"], row["tier"]) in NOWHERE:
@@ -308,7 +294,7 @@ def test_the_shipped_books_say_what_the_reference_says() -> None:
         region = row["region"].partition("/")[0]
         region = "" if region in ("any", "all", "-") else region
         read = {"2024-Q4": "2024-12-31"}.get(row["as_of"], row["as_of"])
-        key = (name, SHEETS[row["gpu"]], what, region)
+        key = (name, CSV_NAMES[row["gpu"]], what, region)
         # of several machines, the one on which a GPU costs least
         expected[key] = min(expected.get(key, (1e9, "")), (float(row["usd_per_gpu_h"]), read))
     shipped: dict[tuple[str, str, str, str], tuple[float, str]] = {}

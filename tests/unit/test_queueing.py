@@ -76,6 +76,11 @@ def test_the_longest_wait_is_what_the_slo_says() -> None:
     assert nobody["class_limits"] == (ClassLimit(shed_at=3.0),)
 
 
+def test_without_classes_all_requests_are_of_the_default_one() -> None:
+    for shed in ({"kind": "estimated_wait", "limit": {"default": "1s"}}, {"kind": "load", "at": {"default": 1}}):
+        assert queueing.told(scenario({"shed": shed}, {"a": {}}), "p")["class_limits"] == (ClassLimit(shed_at=1.0),)
+
+
 PATIENT = {"a": {"class": "paid"}, "b": {"class": "free", "clients": {"total_timeout": "9s"}}}
 
 

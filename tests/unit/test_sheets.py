@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sim.config import catalogue
 from sim.hardware import ModelSheet, kv_bytes_per_token, weights_bytes
 from tests.laws import complaint
-from tests.sheets import SHARED, engine, gpu, model, plain
+from tests.sheets import CSV_NAMES, SHARED, engine, gpu, model, plain
 
 MODELS = catalogue.names(catalogue.MODELS)
 GPUS = catalogue.names(catalogue.GPUS)
@@ -148,22 +148,6 @@ def test_every_gpu_can_be_computed_with(name: str) -> None:
     if price.spot is not None:
         assert 0 < price.spot < price.on_demand
         assert len(price.spot_as_of) == len("2026-08-26")
-
-
-CSV_NAMES = {
-    "A10G": "a10g",
-    "L4": "l4",
-    "L40S": "l40s",
-    "A100-40GB-SXM": "a100-40gb",
-    "A100-80GB-SXM": "a100-80gb",
-    "H100-PCIe": "h100-pcie",
-    "H100-SXM": "h100-sxm",
-    "H200-SXM": "h200",
-    "B200-SXM": "b200",
-    "GB200-NVL72": "gb200",
-    "MI300X": "mi300x",
-    "RTX-PRO-6000-Server": "rtx-pro-6000",
-}
 
 
 def test_gpus_are_those_of_the_data_sheets() -> None:

@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from sim.config.units import Duration
+from sim.pricing.scope import Scoped
 
 Floats = NDArray[np.float64]
 
@@ -64,15 +65,8 @@ class Charge:
     """What it rests on, by key of the summary."""
 
 
-class Slowness(BaseModel):
+class Slowness(Scoped):
     """A price of slow or missing answers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    class_name: Annotated[
-        str | None, Field(alias="class", description="Whose requests are meant: of this class. Left out: of any.")
-    ] = None
-    tenant: Annotated[str | None, Field(description="The same: of this tenant.")] = None
 
     @property
     def metrics(self) -> tuple[str, ...]:

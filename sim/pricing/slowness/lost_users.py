@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from sim.config.curves import once_each
 from sim.config.said import said
 from sim.config.units import Duration, PositiveCount, PositiveShare, Share, Usd
 from sim.pricing.scope import PerUserAndDay
@@ -42,6 +43,7 @@ class LostUsers(Slowness):
     share: Annotated[PositiveShare | None, Field(description="Of the users of slow answers, those who stop.")] = None
     curve: Annotated[
         dict[Duration, Share] | None,
+        once_each("wait"),
         Field(description="Instead of both: wait, to the share who stop; linear in between, as {2s: 0%, 10s: 5%}."),
     ] = None
     lifetime_usd: Annotated[Usd, Field(description="What a user would still have paid.")]
@@ -51,14 +53,6 @@ class LostUsers(Slowness):
     requests_per_user_per_day: Annotated[
         PerUserAndDay | None, Field(description="Instead of their number: what each sends.")
     ] = None
-
-    @field_validator("curve", mode="wrap")
-    @classmethod
-    def _no_wait_twice(cls, raw: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        table = handler(raw)
-        if isinstance(raw, dict) and len(table) != len(raw):
-            raise said("names the same wait twice")
-        return table
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> Self:

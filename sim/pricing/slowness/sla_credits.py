@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from sim.config.curves import once_each
 from sim.config.said import said
 from sim.config.units import PositiveDuration, PositiveShare, Usd
 from sim.pricing.slowness.base import MONTH_S, Charge, Measured, Seen, Slowness
@@ -30,16 +31,9 @@ class SlaCredits(Slowness):
     monthly_usd: Annotated[Usd, Field(description="What the customers pay a month (30 days) for all of this.")]
     tiers: Annotated[
         dict[PositiveShare, PositiveShare],
+        once_each("share"),
         Field(description="Share of requests in time, to the share of the fee given back below it."),
     ]
-
-    @field_validator("tiers", mode="wrap")
-    @classmethod
-    def _no_share_twice(cls, raw: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        table = handler(raw)
-        if isinstance(raw, dict) and len(table) != len(raw):
-            raise said("names the same share twice")
-        return table
 
     @model_validator(mode="after")
     def _tiers_make_sense(self) -> Self:

@@ -10,8 +10,8 @@ from sim.result.money.bill import Bill, Line
 def invoice_block(bill: Bill) -> list[dict[str, Any]] | None:
     """The lines that are not empty, pool by pool; their USD add up to `cost.total_usd`. None if a price is not known.
 
-    `list_usd`: what the GPU-hours would cost on demand (on spot: at the spot price); None for GPUs that a
-    contract covers and that have no other price.
+    `list_usd`: what the GPU-hours would cost on demand (on spot: at the spot price); None where that is not known, of
+    GPUs that a contract covers and no price is given for.
     """
     if bill.unknown:
         return None
@@ -38,8 +38,9 @@ def invoice_block(bill: Bill) -> list[dict[str, Any]] | None:
 
 
 def _list_usd(bill: Bill, line: Line) -> float | None:
-    unknown = line.what == "usage" and line.make is not None and not line.make.terms.priced
-    return None if unknown else float(line.list_usd(bill.window_s)[0])
+    if line.what == "usage" and line.make is not None and not line.make.terms.priced:
+        return None
+    return float(line.list_usd(bill.window_s)[0])
 
 
 def energy_block(bill: Bill) -> dict[str, Any] | None:
