@@ -93,3 +93,19 @@ def test_nothing_is_left_of_a_bill_that_fails(scenario: Path, tmp_path: Path) ->
     assert short.exit_code == 2
     assert "pools.servers.price: is missing: a bill needs it" in short.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
+
+
+def test_a_bill_that_cannot_be_made_has_no_header_either(scenario: Path) -> None:
+    # one of two GPUs is reserved, and the other has no price
+    done = export(
+        scenario,
+        "--starts",
+        "2026-09-30",
+        "--quiet",
+        "--set",
+        "contracts.year.gpus=1",
+        "--set",
+        "pools.servers.price=null",
+    )
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "pools.servers.price: is missing: a bill needs it" in done.stderr
