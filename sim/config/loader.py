@@ -82,7 +82,9 @@ def parse(text: str, file: str = "") -> Node:
     """The tree of a YAML text that holds one mapping; `file` names it in errors."""
     root = _Builder(file).build(text)
     if root is None or root.value is None:
-        raise ConfigError(Place(file, 1, 1).problem("is empty; a scenario is a mapping of keys (try `fleetcast init`)"))
+        raise ConfigError(
+            Place(file, 1, 1).problem("is empty; it must hold a mapping of keys (`fleetcast init` writes a scenario)")
+        )
     if not isinstance(root.value, dict):
         found = "a list" if isinstance(root.value, list) else "a single value"
         raise ConfigError(root.place.problem(f"must be a mapping (key: value) at the top, got {found}"))

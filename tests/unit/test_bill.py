@@ -197,3 +197,10 @@ def test_the_published_cost_of_an_owned_h100() -> None:
     assert summary["cost"]["total_usd"] / summary["replicas"]["gpu_hours"] == pytest.approx(1.30, rel=0.03)
     price = Owned.model_validate(iron | power).usd_per_gpu_h()
     assert price == pytest.approx(0.799 + 0.365, abs=0.001)
+
+
+@pytest.mark.parametrize(("spot", "gpu_hours"), [(1, 40), (3, 0), (4, 0)])
+def test_the_ladder_has_spot_only_where_it_is_cheaper(spot: float, gpu_hours: float) -> None:
+    price = {"on_demand": 3, "spot": spot, "reserved_1y": 2.9}
+    layers = run(pool={"price": price, "interruptible": "50%"})["commitments"]["ladder"]["a"]["layers"]
+    assert layers[0]["spot_gpu_hours"] == pytest.approx(gpu_hours)

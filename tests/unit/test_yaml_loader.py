@@ -84,8 +84,11 @@ def test_aliases_may_be_used() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "a.yaml:1:1: is empty; a scenario is a mapping of keys (try `fleetcast init`)"),
-        ("# only a comment\n", "a.yaml:1:1: is empty; a scenario is a mapping of keys (try `fleetcast init`)"),
+        ("", "a.yaml:1:1: is empty; it must hold a mapping of keys (`fleetcast init` writes a scenario)"),
+        (
+            "# only a comment\n",
+            "a.yaml:1:1: is empty; it must hold a mapping of keys (`fleetcast init` writes a scenario)",
+        ),
         ("- 1\n", "a.yaml:1:1: must be a mapping (key: value) at the top, got a list"),
         ("word", "a.yaml:1:1: must be a mapping (key: value) at the top, got a single value"),
         ("a: 1\n\tb: 2\n", "a.yaml:2:1: not valid YAML: a tab; indent with spaces"),

@@ -152,7 +152,10 @@ def _reserved_prices(scenario: Scenario, pool: str, listed: Price) -> dict[str, 
 
 
 def _layer(load: Load, rate: float, listed: Price, interruptible_share: float) -> dict[str, Any]:
-    prices = Prices(rate, listed.on_demand, listed.spot_usd, interruptible_share)
+    spot_usd = listed.spot_usd
+    if spot_usd is not None and spot_usd >= listed.on_demand:
+        spot_usd = None  # nobody would
+    prices = Prices(rate, listed.on_demand, spot_usd, interruptible_share)
     gpus = best(load, prices)
     layers = load.layers(gpus, interruptible_share if prices.spot is not None else 0.0)
     usd, without_usd = usd_of(load, gpus, prices), usd_of(load, 0.0, Prices(rate, listed.on_demand))
