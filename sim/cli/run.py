@@ -151,13 +151,18 @@ def _fitting(sheet: Table, console: Console) -> Grid:
     return grid
 
 
+_LEAST_NAME = 10
+"""Characters that the names of rows have at least, however narrow the terminal is."""
+
+
 def _grid(sheet: Table, brief: bool, gap: int) -> Grid:
     """A table for the terminal; `brief` says TTFT for `first token (TTFT)`, `gap` is the space between columns."""
     from rich import table
 
     grid = table.Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
     title = sheet.caption if brief else f"{sheet.caption} {sheet.heading[0]}".strip()
-    grid.add_column(title)
+    longest = max(map(len, (title, *(row[0] for row in sheet.rows))))
+    grid.add_column(title, min_width=min(longest, _LEAST_NAME))  # what a row is about is not to be cut to a letter
     for head in sheet.heading[1:]:
         grid.add_column(head, justify="right", no_wrap=True)
     for name, *values in sheet.rows:

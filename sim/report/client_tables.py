@@ -46,7 +46,6 @@ def _party_table(caption: str, blocks: dict[str, dict[str, Any]]) -> Table:
         "E2E p99": lambda block: words.duration(block["latency"]["e2e_s"]["p99"]),
         "SLO": lambda block: _met(block["slo"]),
         "of the cost": lambda block: words.share(block["cost_share"]),
-        "cost": lambda block: words.usd(block["cost"]["total_usd"]),
         "a request": lambda block: words.usd(block["cost"]["usd_per_request"]),
     }
     cells = {name: [say(block) for block in blocks.values()] for name, say in columns.items()}

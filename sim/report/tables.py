@@ -29,9 +29,9 @@ METRIC_NAMES = {
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
 LAW_SOURCES = {
     "given": "given",
-    "calibrated": "calibrated on measured runs",
-    "operators": "from operator times",
-    "roofline": "from data sheets",
+    "calibrated": "measured runs",
+    "operators": "operator times",
+    "roofline": "data sheets",
     None: words.MISSING,
 }
 LEDGER_NAMES = {
@@ -202,7 +202,7 @@ def fleet_table(summary: dict[str, Any]) -> Table:
         "useful time only, a million output tokens": lambda block: _by_token(
             block, "marginal_usd_per_million_output_tokens"
         ),
-        "iteration times": lambda block: LAW_SOURCES[(block.get("law") or {}).get("source")],
+        "iteration times from": lambda block: LAW_SOURCES[(block.get("law") or {}).get("source")],
     }
     rows = [(name, *(say(block) for block in columns.values())) for name, say in lines.items()]
     said = tuple(row for row in rows if any(value != words.MISSING for value in row[1:]))
