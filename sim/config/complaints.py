@@ -272,10 +272,6 @@ _SHAPES = {
     **dict.fromkeys(("list_type", "tuple_type", "set_type", "iterable_type"), "a list"),
     **dict.fromkeys(("model_type", "model_attributes_type", "dict_type", "mapping_type"), "a mapping (key: value)"),
     "none_required": "left out",
-    **dict.fromkeys(
-        ("date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"),
-        "a day, such as 2026-09-01",
-    ),
 }
 
 

@@ -379,12 +379,6 @@ def test_a_key_in_the_wrong_place_is_told_where_it_belongs() -> None:
     assert complaints(GOOD + "book: aws\n") == ["s.yaml:12:1: book: no such key here; 'book' is a key of pools.NAME"]
 
 
-def test_a_day_is_asked_for_by_an_example() -> None:
-    assert complaints(GOOD, "starts=01/09/2026") == [
-        "--set: starts: must be a day, such as 2026-09-01; got '01/09/2026'"
-    ]
-
-
 def test_the_entry_of_a_list_without_a_kind_is_told_which_there_are() -> None:
     assert complaints(GOOD, "slowness=[{metric: ttft}]") == [
         "--set: slowness.0: needs a 'kind', one of linear, sla_credits, lost_users, lost_requests"
