@@ -24,6 +24,7 @@ QUANTITIES = {
     "25%": "whole number or share",
     "$40k": "USD",
     "$20/month": "USD a month",
+    "$150/kW-month": "USD a kW and month",
     "$1200/year": "USD a year",
     "$0.08/kWh": "USD a kWh",
     "$0.50/Mtok": "USD a million tokens",

@@ -45,11 +45,13 @@ def focus(
     A FOLDER that `fleetcast run` has written is simulated again, from the scenario in it. Every row says x_Simulated,
     so that it is never taken for money that was spent.
     """
-    from sim.config.errors import ConfigError
+    from sim.config.errors import ConfigError, Problem
     from sim.exchange.focus import focus_lines
     from sim.scenario import load, located
 
     if out is not None:
+        if out.suffix not in ("", ".csv"):
+            raise ConfigError(Problem(f"--out: rows are written as CSV; name a file .csv, not {out.suffix}"))
         check_free(out, force)
     file, sets = _file_of(scenario), (*sets, *([f"starts={starts}"] if starts else []))
     wanted = load(file, sets)

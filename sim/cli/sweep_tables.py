@@ -45,7 +45,7 @@ _Say = Callable[[dict[str, Any]], str]
 
 
 def _columns(runs: Sequence[Run]) -> dict[str, _Say]:
-    """The numbers of each run, by their heading; with a price of slowness, fewer of the others."""
+    """The numbers of each run, by their heading: retries, bursts and slowness only where a run has some."""
     targets: list[dict[str, Any]] = next((run.summary["slo"] for run in runs if run.summary is not None), [])
     made: dict[str, _Say] = {}
     for place, target in enumerate(targets):
@@ -56,17 +56,17 @@ def _columns(runs: Sequence[Run]) -> dict[str, _Say]:
         "goodput": _goodput,
         "attempts": lambda found: words.count(found["attempts_per_request"]),
     }
-    if not priced(runs):
-        return made | {"a day": lambda found: words.usd(found["usd_per_day"]), "after the burst": _recovery}
     metrics = [run.metrics for run in runs if run.summary is not None]
     if all(found["attempts_per_request"] in (None, 1) for found in metrics):
         del made["attempts"]
-    made |= {
-        "fleet a day": lambda found: words.usd(found["usd_per_day"]),
-        "slowness": lambda found: words.usd(found["slowness_usd_per_day"]),
-        "together": lambda found: words.usd(found["fleet_plus_slowness_usd_per_day"]),
-    }
-    back = all(found["recovery"] in (None, RECOVERED) for found in metrics)
+    made["fleet a day" if priced(runs) else "a day"] = lambda found: words.usd(found["usd_per_day"])
+    if priced(runs):
+        made |= {
+            "slowness": lambda found: words.usd(found["slowness_usd_per_day"]),
+            "together": lambda found: words.usd(found["fleet_plus_slowness_usd_per_day"]),
+        }
+    dull = (None, RECOVERED) if priced(runs) else (None,)
+    back = all(found["recovery"] in dull for found in metrics)
     return made if back else made | {"after the burst": _recovery}
 
 

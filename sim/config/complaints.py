@@ -82,7 +82,8 @@ def _spots(detail: ErrorDetails, root: Node, model: type[BaseModel]) -> Iterator
     if detail["type"] == "extra_forbidden":
         known, unused = _keys(where)
         guess = nearest(str(where.path[-1]), known)
-        rest = f"; did you mean '{guess}'?" if guess else f"; there are: {', '.join(unused)}" if unused else ""
+        rest = _elsewhere(where, model) or (f"; there are: {', '.join(unused)}" if unused else "")
+        rest = f"; did you mean '{guess}'?" if guess else rest
         yield _Spot(where.path, _place(where, root, of_key=True), f"no such key{rest}", guess=guess or "")
     elif detail["type"] == "missing":
         yield _Spot(where.path, _place(where, root), f"is missing{_about(where)}", missing=True)
@@ -99,6 +100,22 @@ def _keys(where: _Walked) -> tuple[list[str], list[str]]:
     used = where.parents[len(where.path) - 1].value if len(where.parents) >= len(where.path) else {}
     known = [info.alias or name for name, info in where.owner.model_fields.items()]
     return known, [key for key in known if not isinstance(used, dict) or key not in used]
+
+
+def _elsewhere(where: _Walked, model: type[BaseModel]) -> str:
+    """Where a key that is unknown would be known: at the top of the file, or one step below it (pools.NAME)."""
+    key = where.path[-1]
+    if len(where.path) > 1:
+        return f" here; '{key}' is a key at the top of the file" if _knows(model, key) else ""
+    for name, info in model.model_fields.items():
+        below = _bare(_below(_bare(info.annotation), "NAME")[1])
+        if get_origin(_bare(info.annotation)) is dict and _is_class(below, BaseModel) and _knows(below, key):
+            return f" here; '{key}' is a key of {info.alias or name}.NAME"
+    return ""
+
+
+def _knows(model: type[BaseModel], key: str | int) -> bool:
+    return any(key == (info.alias or name) for name, info in model.model_fields.items())
 
 
 def _about(where: _Walked) -> str:
@@ -282,18 +299,15 @@ def _not_one_of(context: Mapping[str, Any], value: object) -> str:
 
 def _kinds(where: _Walked) -> str:
     """The kinds to choose from, for a mapping that names none."""
-    kind = where.owner.model_fields if where.owner is not None else {}
-    for name, info in kind.items():
-        if where.path and where.path[-1] in (name, info.alias):
-            found = [
-                str(word)
-                for member in _leaves(info.annotation)
-                for field in [getattr(member, "model_fields", {}).get("kind")]
-                if field is not None
-                for word in get_args(field.annotation)
-            ]
-            return f", one of {', '.join(found)}" if found else ""
-    return ""
+    kind = _below(where.owner, where.path[-1])[1] if where.owner is not None and where.path else where.kind
+    found = [
+        str(word)
+        for member in _leaves(kind)
+        for field in [getattr(member, "model_fields", {}).get("kind")]
+        if field is not None
+        for word in get_args(field.annotation)
+    ]
+    return f", one of {', '.join(found)}" if found else ""
 
 
 def _leaves(kind: Any) -> Iterator[Any]:

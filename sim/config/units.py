@@ -32,6 +32,7 @@ __all__ = [
     "USD_PER_GB",
     "USD_PER_HOUR",
     "USD_PER_KWH",
+    "USD_PER_KW_MONTH",
     "USD_PER_MONTH",
     "USD_PER_MTOK",
     "USD_PER_YEAR",
@@ -55,8 +56,8 @@ __all__ = [
     "Usd",
     "UsdPerGb",
     "UsdPerHour",
+    "UsdPerKwMonth",
     "UsdPerKwh",
-    "UsdPerMonth",
     "UsdPerMtok",
     "UsdPerYear",
     "said",
@@ -251,6 +252,12 @@ USD_PER_MONTH = Quantity(
     prefix="$",
     most=MOST_USD,
 )
+USD_PER_KW_MONTH = Quantity(
+    "a price per kW and month",
+    {"": Fraction(1), "/kW-month": Fraction(1), "/kW/month": Fraction(1), "/month": Fraction(1)},
+    ("$150/kW-month", "150"),
+    prefix="$",
+)
 USD_PER_MTOK = Quantity(
     "a price per million tokens",
     {"": Fraction(1), "/Mtok": Fraction(1), "/ktok": Fraction(1000), "/tok": Fraction(10**6)},
@@ -290,9 +297,9 @@ Usd = Annotated[float, USD]
 PositiveUsd = Annotated[float, USD.positive()]
 UsdPerKwh = Annotated[float, USD_PER_KWH]
 UsdPerGb = Annotated[float, USD_PER_GB]
-UsdPerMonth = Annotated[float, USD_PER_MONTH]
-"""A month of a bill has 30 days."""
 PositiveUsdPerMonth = Annotated[float, USD_PER_MONTH.positive()]
+"""A month of a bill has 30 days."""
+UsdPerKwMonth = Annotated[float, USD_PER_KW_MONTH]
 UsdPerMtok = Annotated[float, USD_PER_MTOK]
 """USD per million tokens."""
 UsdPerYear = Annotated[float, USD_PER_YEAR]

@@ -6,6 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from sim.config.tree import dotted
+from sim.pricing.contracts import Reserved
+from sim.report.ladder_tables import ladders
 from sim.report.money_tables import long_time
 from sim.result import words
 from sim.scenario.contracts import price_ages
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
 
 MOST_PLACES = 3
 """Of old prices that a note names; of the others it tells the number."""
-_SPENDING = ("savings_plan", "committed_spend")
+ASSUMED = "assumed"
+"""How the source of a price begins that a book has no list for."""
 
 
 def contract_notes(scenario: Scenario, summary: dict[str, Any]) -> list[str]:
@@ -26,6 +29,7 @@ def contract_notes(scenario: Scenario, summary: dict[str, Any]) -> list[str]:
         *_unused(contracts),
         *(_beyond(name, told) for name, told in contracts.items() if told["remaining_s"] > 0),
         *_old_prices(scenario),
+        *_assumed_prices(scenario, summary),
     ]
 
 
@@ -84,3 +88,39 @@ def _old_prices(scenario: Scenario) -> list[str]:
             f"{', '.join(places[:MOST_PLACES])}{more}."
         )
     return notes
+
+
+def _assumed_prices(scenario: Scenario, summary: dict[str, Any]) -> list[str]:
+    """Prices that a book has no list for, where the bill or the ladder rests on them."""
+    notes = []
+    for name, pool in scenario.pools.items():
+        if pool.listed is None:
+            continue
+        used = {
+            "reserved": pool.listed.reserved_source if _is_reserved(scenario, summary, name) else "",
+            "spot": pool.listed.spot_source if _is_on_spot(scenario, summary, name) else "",
+        }
+        told = [what for what, source in used.items() if source.startswith(ASSUMED)]
+        if told:
+            notes.append(
+                f"{' and '.join(told).capitalize()} prices of pool {name} are a rule of thumb, no list prices: give "
+                f"your own in pools.{name}.price."
+            )
+    return notes
+
+
+def _is_reserved(scenario: Scenario, summary: dict[str, Any], pool: str) -> bool:
+    """Whether something that is told rests on the pool's listed prices of reserved GPUs."""
+    by_list = (
+        contract.covers(pool) and contract.price_usd_per_gpu_h is None and contract.discount_share is None
+        for contract in scenario.contracts.values()
+        if isinstance(contract, Reserved)
+    )
+    return pool in ladders(summary) or any(by_list)
+
+
+def _is_on_spot(scenario: Scenario, summary: dict[str, Any], pool: str) -> bool:
+    """The same of its price of spot; an offer with a price of its own does not."""
+    offers = scenario.pools[pool].supply
+    by_list = any(offer.market == "spot" and offer.price is None for offer in offers)
+    return by_list or (pool in ladders(summary) and scenario.pools[pool].interruptible_share > 0)

@@ -8,15 +8,15 @@ from sim.report.money_tables import break_even
 from sim.report.table import Table
 from sim.result import words
 
-LEAST_S = 86_400.0
-"""Of a shorter run the hours of use say nothing of a year: no ladder."""
+LEAST_S = 0.9 * 86_400.0
+"""A day, less its warm-up. Of a shorter run the hours of use say nothing of a year: no ladder."""
 TIERS = {"reserved_1y": "reserved 1 year", "reserved_3y": "reserved 3 years"}
 
 
 def ladders(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The ladders that are worth showing, by pool: those of a day and more where a reserved price is known."""
     found = (summary.get("commitments") or {}).get("ladder", {})
-    if summary["measured_s"] < LEAST_S:
+    if not found or summary["measured_s"] < LEAST_S:
         return {}
     return {pool: told for pool, told in found.items() if told["layers"]}
 

@@ -72,7 +72,10 @@ def test_what_is_wrong_is_said_with_its_place(scenario: Path, tmp_path: Path) ->
     assert "starts: is missing: bills have dates" in without.stderr
     wrong = export(scenario, "--starts", "yesterday")
     assert wrong.exit_code == 2
-    assert "starts" in wrong.stderr
+    assert "starts: must be a day, such as 2026-08-26" in wrong.stderr
+    other = export(scenario, "--starts", "2026-09-30", "--out", tmp_path / "bill.parquet")
+    assert (other.exit_code, (tmp_path / "bill.parquet").exists()) == (2, False)
+    assert "rows are written as CSV" in other.stderr
     out = tmp_path / "bill.csv"
     out.write_text("mine")
     taken = export(scenario, "--starts", "2026-09-30", "--out", out)

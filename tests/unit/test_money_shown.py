@@ -149,7 +149,7 @@ def test_old_prices_of_one_day_are_one_note() -> None:
     scenario = load(
         {"name": "old", "horizon": "1h", "starts": "2026-09-01", "workload": streams, "pools": own, "contracts": {}}
     )
-    assert contract_notes(scenario, {"commitments": None}) == [
+    assert contract_notes(scenario, {"commitments": None, "pools": {}}) == [
         "Prices of 2026-08-20, 12 days before the run's first day 2026-09-01: pools.a.price.as_of, "
         "pools.b.price.as_of, pools.c.price.as_of and 2 more."
     ]
@@ -240,3 +240,23 @@ def test_the_picture_of_what_paid() -> None:
     page = render(result)
     assert "Load duration" in page
     assert "beyond the run" in page
+
+
+def test_prices_by_rule_of_thumb_are_noted_where_something_rests_on_them() -> None:
+    source = "assumed, 0.6 of the price on demand"
+    pool = {"price": {**PRICE, "reserved_1y": "$1.80/h", "reserved_source": source}}
+    told = "Reserved prices of pool a are a rule of thumb, no list prices: give your own in pools.a.price."
+    for contracts, hours, is_told in (
+        ({}, "1d", True),  # the ladder
+        ({}, "1h", False),  # none of so short a run
+        ({"year": {"kind": "reserved", "gpus": 2}}, "1h", True),
+        ({"year": {"kind": "reserved", "gpus": 2, "price": "$1.70/h"}}, "1h", False),
+    ):
+        result = run(contracts, pool, horizon=hours)
+        assert (told in contract_notes(result.scenario, result.summary())) == is_told
+
+
+def test_a_day_with_a_warm_up_has_a_ladder() -> None:
+    pool = {"price": {**PRICE, "reserved_1y": "$1.80/h"}}
+    assert ladder_table(run(None, pool, warmup="10m").summary()).rows
+    assert not ladder_table(run(None, pool, warmup="4h").summary()).rows

@@ -369,3 +369,17 @@ def test_a_flood_of_problems_is_counted_not_shown() -> None:
     said = complaints(text)
     assert len(said) == 51
     assert said[-1] == "... and 30 more"
+
+
+def test_a_key_in_the_wrong_place_is_told_where_it_belongs() -> None:
+    inside = GOOD + "    contracts: {base: {kind: reserved, gpus: 2}}\n"
+    assert complaints(inside) == [
+        "s.yaml:12:5: pools.chat.contracts: no such key here; 'contracts' is a key at the top of the file"
+    ]
+    assert complaints(GOOD + "book: aws\n") == ["s.yaml:12:1: book: no such key here; 'book' is a key of pools.NAME"]
+
+
+def test_the_entry_of_a_list_without_a_kind_is_told_which_there_are() -> None:
+    assert complaints(GOOD, "slowness=[{metric: ttft}]") == [
+        "--set: slowness.0: needs a 'kind', one of linear, sla_credits, lost_users, lost_requests"
+    ]

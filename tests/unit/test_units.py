@@ -60,6 +60,7 @@ def complaint(kind: object, text: object) -> str:
         (units.UsdPerHour, "$2.99/h", 2.99),
         (units.UsdPerHour, "$ 3 /hour", 3.0),
         (units.UsdPerHour, 2.99, 2.99),
+        (units.UsdPerKwMonth, "$150/kW-month", 150.0),
         (units.Share, "95%", 0.95),
         (units.Share, "99.9%", 0.999),
         (units.Share, 1, 1.0),

@@ -12,7 +12,7 @@ from sim.config.units import (
     PositiveCount,
     PositiveUsd,
     Share,
-    UsdPerMonth,
+    UsdPerKwMonth,
     UsdPerYear,
 )
 from sim.pricing.contracts.base import HOURS_PER_YEAR, YEAR_S, Contract
@@ -52,7 +52,7 @@ class Owned(Contract, Electricity):
         UsdPerYear, Field(alias="staff", description="USD a GPU and year: people who run it.")
     ] = 0.0
     colocation_usd_per_kw_month: Annotated[
-        UsdPerMonth, Field(alias="colocation", description="USD a kW and month for space, of the busy draw.")
+        UsdPerKwMonth, Field(alias="colocation", description="USD a kW and month for space, of the busy draw.")
     ] = 0.0
     availability: Annotated[
         _Availability, Field(description="Share of the time that a GPU works; the others pay for the rest.")
