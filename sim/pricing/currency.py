@@ -21,7 +21,8 @@ def _code(text: str) -> str:
     return text
 
 
-def _day(text: str) -> str:
+def day(text: str) -> str:
+    """A day as ISO 8601 writes it with hyphens. Raises a complaint otherwise."""
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text) is not None:
             datetime.date.fromisoformat(text)
@@ -33,7 +34,7 @@ def _day(text: str) -> str:
 
 Currency = Annotated[str, AfterValidator(_code)]
 """A currency's code (ISO 4217)."""
-Day = Annotated[str, AfterValidator(_day)]
+Day = Annotated[str, AfterValidator(day)]
 """A day as ISO 8601 writes it, so that days compare as text."""
 
 

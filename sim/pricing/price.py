@@ -7,22 +7,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from sim.config.said import said
-from sim.config.units import UsdPerHour, shown
+from sim.config.units import UsdPerHour
+from sim.pricing.currency import day
 from sim.pricing.spot import AnySpot
 
-
-def _day(text: str) -> str:
-    """A day as ISO 8601 writes it, or nothing."""
-    try:
-        if text:
-            date.fromisoformat(text)
-    except ValueError:
-        raise said(f"must be a day, such as 2026-08-26; got {shown(text)}") from None
-    return text
-
-
-Day = Annotated[str, AfterValidator(_day)]
+Day = Annotated[str, AfterValidator(lambda text: text and day(text))]
+"""A day, or nothing."""
 
 
 class Price(BaseModel):
