@@ -131,15 +131,14 @@ class Elastic:
 def _run(name: str, sets: Sets) -> Elastic:
     """Run a scenario and keep what the page needs."""
     from sim import load, simulate
-    from sim.result.money.cost import spent_usd
+    from sim.result.money.bill import bill_of
 
     result = simulate(load(name, sets))
     log = result.log
     decided = [(row.at_s, row.wanted) for row in log.decisions]
     spans = log.spans
-    pools = dict(enumerate(result.scenario.pools[pool] for pool in log.pools))
     edges_s = log.edges_s
-    usd = spent_usd(spans[spans["spot"] == 1], pools, edges_s)
+    spot = [line.usd(edges_s) for line in bill_of(result.scenario, log).lines if line.market == "spot"]
     new = spans[spans["version"] > 0]
     old_s = spans["gone_s"][spans["version"] == 0]
     return Elastic(
@@ -147,7 +146,7 @@ def _run(name: str, sets: Sets) -> Elastic:
         verdict=result.verdict(),
         timeline={column: values.tolist() for column, values in result.columns.items()},
         wanted=[row for row, before in zip(decided, [(0.0, -1), *decided], strict=False) if row[1] != before[1]],
-        spot_usd_per_hour=[] if usd is None else (np.diff(usd) * 3600 / np.diff(edges_s)).tolist(),
+        spot_usd_per_hour=(sum(spot, np.zeros(len(edges_s) - 1)) * 3600 / np.diff(edges_s)).tolist(),
         mornings=_mornings(log.requests),
         rolled_s=float(old_s.max() - new["ordered_s"].min()) if len(new) else 0.0,
     )

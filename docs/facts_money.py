@@ -26,14 +26,14 @@ EARNS = (
 )
 
 
-def elastic() -> Told:
+def priced() -> Told:
     """A day of the fleet that follows its load, at the listed prices."""
     return gallery_runs.told(ELASTIC, LISTED)
 
 
 def rung(name: str) -> dict[str, Any]:
     """What the ladder says of one reserved price."""
-    (found,) = (layer for layer in elastic()["commitments.ladder.chat.layers"] if layer["name"] == name)
+    (found,) = (layer for layer in priced()["commitments.ladder.chat.layers"] if layer["name"] == name)
     return dict(found)
 
 
@@ -55,7 +55,7 @@ def reserved_table() -> str:
 
 def ladder_block() -> str:
     """The command and the ladder that it prints."""
-    return _part(f"run {ELASTIC} --set '{LISTED}'", elastic().printed, "Ladder of each")
+    return _part(f"run {ELASTIC} --set '{LISTED}'", priced().printed, "Ladder of each")
 
 
 def buffer() -> Swept:

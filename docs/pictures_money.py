@@ -12,7 +12,7 @@ from palette import AMBER, BLUE, GREEN, INK, RED
 def commit_and_buffer() -> tuple[Any, Callable[[Any], None]]:
     """The load-duration curve with its reserved layer; the cost of a fleet by its size with a price of waiting."""
     rung = facts_money.rung("reserved_3y")
-    curve = facts_money.elastic()["commitments.ladder.chat.load_duration"]
+    curve = facts_money.priced()["commitments.ladder.chat.load_duration"]
     costs = facts_money.buffer().best.curve.costs
     sizes = [int(cost.values[facts_money.REPLICAS.partition("=")[0]]) for cost in costs]
     fleet = [round(cost.fleet_usd, 2) for cost in costs]
@@ -39,7 +39,7 @@ def _load_duration(axes: Any, curve: list[list[float]], rung: dict[str, Any]) ->
     axes.axvline(rung["break_even_share"] * 100, color=INK, linewidth=1, linestyle="--")
     axes.axhline(rung["gpus"], color=INK, linewidth=1)
     at = rung["break_even_share"] * 100
-    axes.text(at + 2, rung["gpus"] + 0.5, f"{rung['gpus']:g} GPUs worth reserving", va="bottom")
+    axes.text(at + 2, rung["gpus"] + 0.5, f"{rung['gpus']:g} worth reserving", va="bottom")
     axes.text(at + 2, below - 1, f"worth it from {at:g} % on", va="top")
     axes.set(xlabel="% of the day with at least so many", ylabel="GPUs paid for", xlim=(0, 100), ylim=(0, below))
     axes.set_title("What is needed often enough", loc="left")

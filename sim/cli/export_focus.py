@@ -74,7 +74,7 @@ def _file_of(scenario: str) -> str:
     inside = folder / "scenario.yaml"
     if not inside.is_file():
         told = "is a folder without a scenario.yaml; name a scenario, or a folder that `fleetcast run` wrote"
-        raise ConfigError(Problem(told, file=scenario))
+        raise ConfigError(Problem(told, file=str(folder)))
     return str(inside)
 
 

@@ -130,12 +130,13 @@ class Quantity:
             raise said(f"must be {'above' if self.above_zero else 'at least'} 0, got {shown(value)}")
         if self.whole and exact.denominator != 1:
             raise said(f"must be a whole number, got {shown(value)}")
-        if not self.least <= exact <= self.most:
-            raise said(f"must be {self._limits()}, got {shown(value)}{self._hint(exact, value)}")
         try:
             number = float(exact)
         except OverflowError:
             raise said(f"must be a finite number, got {shown(value)}") from None
+        # limits are floats, and so is what is compared: 99% is 0.99, whose float is a little less than 99/100
+        if not self.least <= number <= self.most:
+            raise said(f"must be {self._limits()}, got {shown(value)}{self._hint(exact, value)}")
         if self.above_zero and number == 0.0:
             raise said(f"must be above 0, got {shown(value)}")
         return int(exact) if self.whole else number
@@ -222,32 +223,47 @@ BANDWIDTH = Quantity(
     {"": Fraction(1)} | {f"{unit}/s": scale for unit, scale in _BYTES.items() if unit},
     ("3.35TB/s", "900GB/s"),
 )
+MOST_USD = 1e15
+"""Of any price or amount: more is a slip, and sums of it would not be finite."""
 USD_PER_HOUR = Quantity(
-    "a price per hour", {"": Fraction(1), "/h": Fraction(1), "/hour": Fraction(1)}, ("$2.99/h", "2.99"), prefix="$"
+    "a price per hour",
+    {"": Fraction(1), "/h": Fraction(1), "/hour": Fraction(1)},
+    ("$2.99/h", "2.99"),
+    prefix="$",
+    most=MOST_USD,
 )
 _USD = {"": Fraction(1), "k": Fraction(10**3), "M": Fraction(10**6), "B": Fraction(10**9)}
-USD = Quantity("an amount of USD", _USD, ("$40k", "$1.5M", "250"), prefix="$")
-USD_PER_KWH = Quantity("a price per kWh", {"": Fraction(1), "/kWh": Fraction(1)}, ("$0.08/kWh", "0.08"), prefix="$")
+USD = Quantity("an amount of USD", _USD, ("$40k", "$1.5M", "250"), prefix="$", most=MOST_USD)
+USD_PER_KWH = Quantity(
+    "a price per kWh", {"": Fraction(1), "/kWh": Fraction(1)}, ("$0.08/kWh", "0.08"), prefix="$", most=MOST_USD
+)
 USD_PER_GB = Quantity(
-    "a price per GB", {"": Fraction(1), "/GB": Fraction(1), "/TB": Fraction(1, 1000)}, ("$0.09/GB", "0.09"), prefix="$"
+    "a price per GB",
+    {"": Fraction(1), "/GB": Fraction(1), "/TB": Fraction(1, 1000)},
+    ("$0.09/GB", "0.09"),
+    prefix="$",
+    most=MOST_USD,
 )
 USD_PER_MONTH = Quantity(
     "a price per month",
     {"": Fraction(1), **{f"{many}/month": scale for many, scale in _USD.items()}, "/year": Fraction(1, 12)},
     ("$20/month", "$240/year", "20"),
     prefix="$",
+    most=MOST_USD,
 )
 USD_PER_MTOK = Quantity(
     "a price per million tokens",
     {"": Fraction(1), "/Mtok": Fraction(1), "/ktok": Fraction(1000), "/tok": Fraction(10**6)},
     ("$0.50/Mtok", "$0.002/ktok", "0.5"),
     prefix="$",
+    most=MOST_USD,
 )
 USD_PER_YEAR = Quantity(
     "a price per year",
     {"": Fraction(1), **{f"{many}/year": scale for many, scale in _USD.items()}, "/month": Fraction(12)},
     ("$1200/year", "$100/month", "1200"),
     prefix="$",
+    most=MOST_USD,
 )
 SHARE = Quantity("a share", {"": Fraction(1), "%": Fraction(1, 100)}, ("95%", "0.95"), most=1.0)
 

@@ -21,7 +21,9 @@ _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 Market = Literal["on_demand", "spot", "reserved", "capacity_block"]
 Term = Literal["1y", "3y"]
 
-_PER_GPU_HOUR = Quantity("a price per GPU-hour", _PER_HOUR.units, ("$2.99/h", "2.79/h", "2.99"), prefix="$")
+_PER_GPU_HOUR = Quantity(
+    "a price per GPU-hour", _PER_HOUR.units, ("$2.99/h", "2.79/h", "2.99"), prefix="$", most=_PER_HOUR.most
+)
 _Price = Annotated[float, _PER_GPU_HOUR.positive()]
 
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from sim.config.said import said
-from sim.config.units import PositiveAmount, shown
+from sim.config.units import AMOUNT, shown
 
 USD = "USD"
 
@@ -21,8 +21,8 @@ def _code(text: str) -> str:
     return text
 
 
-def day(text: str) -> str:
-    """A day as ISO 8601 writes it with hyphens. Raises a complaint otherwise."""
+def iso_day(text: str) -> str:
+    """A day as ISO 8601 writes it. Raises a complaint for anything else."""
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text) is not None:
             datetime.date.fromisoformat(text)
@@ -34,8 +34,25 @@ def day(text: str) -> str:
 
 Currency = Annotated[str, AfterValidator(_code)]
 """A currency's code (ISO 4217)."""
-Day = Annotated[str, AfterValidator(day)]
+Day = Annotated[str, AfterValidator(iso_day)]
 """A day as ISO 8601 writes it, so that days compare as text."""
+
+
+_EARLIEST, _LATEST = 1970, 2999
+
+
+def _first_day(value: object) -> object:
+    """A day that a run may begin on; what is no text is left to pydantic, but for numbers, which it takes for times."""
+    if isinstance(value, str | int | float):
+        value = datetime.date.fromisoformat(iso_day(str(value)))
+    if isinstance(value, datetime.date) and not _EARLIEST <= value.year <= _LATEST:
+        raise said(f"must be a day of the years {_EARLIEST} to {_LATEST}; got {value}")
+    return value
+
+
+FirstDay = Annotated[datetime.date, BeforeValidator(_first_day)]
+"""A run's first day."""
+_Rate = Annotated[float, AMOUNT.between(1e-9, 1e9)]
 
 
 class ExchangeRate(BaseModel):
@@ -43,7 +60,7 @@ class ExchangeRate(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    usd: Annotated[PositiveAmount, Field(description="USD for one unit.")]
+    usd: Annotated[_Rate, Field(description="USD for one unit.")]
     as_of: Annotated[Day, Field(description="The day of the rate, as in 2026-08-26.")]
     source: Annotated[str, Field(min_length=1, description="Who says so.")]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sim.config.units import Amount, Size, UsdPerGb
+from sim.config.units import AMOUNT, SIZE, Size, UsdPerGb
 
 GB = 1e9
 
@@ -19,5 +19,6 @@ class Egress(BaseModel):
     usd_per_gb: Annotated[UsdPerGb, Field(alias="price", description="USD per GB (10^9 bytes) sent.")]
     answer_bytes: Annotated[Size, Field(alias="per_answer", description="Bytes of an answer, whatever its length.")] = 0
     token_bytes: Annotated[
-        Amount, Field(alias="per_output_token", description="Bytes of an output token, with what is around it.")
+        Annotated[float, AMOUNT.between(0, SIZE.most)],
+        Field(alias="per_output_token", description="Bytes of an output token, with what is around it."),
     ] = 0.0

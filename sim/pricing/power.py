@@ -10,10 +10,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Tag, model_va
 
 from sim.config.curves import once_each
 from sim.config.said import said
-from sim.config.units import AMOUNT, Amount, PositiveAmount, Share, UsdPerKwh
+from sim.config.units import AMOUNT, Share, UsdPerKwh
 from sim.pricing.hourly import of_a_day, several_or
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+_Watts = Annotated[float, AMOUNT.between(0, 1e6)]
+_PositiveWatts = Annotated[float, AMOUNT.between(0, 1e6).positive()]
+_Grams = Annotated[float, AMOUNT.between(0, 1e6)]
 
 if TYPE_CHECKING:
     HourlyUsdPerKwh: TypeAlias = float | tuple[float, ...]
@@ -24,7 +27,7 @@ else:
         several_or("usd"),
     ]
     HourlyAmount = Annotated[
-        Annotated[Amount, Tag("amount")] | Annotated[tuple[Amount, ...], AfterValidator(of_a_day), Tag("by_hour")],
+        Annotated[_Grams, Tag("amount")] | Annotated[tuple[_Grams, ...], AfterValidator(of_a_day), Tag("by_hour")],
         several_or("amount"),
     ]
 
@@ -38,14 +41,14 @@ class Watts(BaseModel):
 
     model_config = _CLOSED
 
-    idle: Annotated[PositiveAmount, Field(description="Watts with the engine up and nothing to do.")]
-    busy: Annotated[PositiveAmount, Field(description="Watts with a full batch.")]
+    idle: Annotated[_PositiveWatts, Field(description="Watts with the engine up and nothing to do.")]
+    busy: Annotated[_PositiveWatts, Field(description="Watts with a full batch.")]
     at: Annotated[
-        dict[Share, Annotated[float, AMOUNT.positive()]],
+        dict[Share, _PositiveWatts],
         once_each("load"),
         Field(description="Watts by batch load, as {10%: 600, 50%: 900}; straight lines between, `busy` at 100%."),
     ] = {}
-    off: Annotated[Amount | None, Field(description="Watts of a GPU that no replica has; left out: as idle.")] = None
+    off: Annotated[_Watts | None, Field(description="Watts of a GPU that no replica has; left out: as idle.")] = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -8,11 +8,16 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sim.config.units import UsdPerHour
-from sim.pricing.currency import day
+from sim.pricing.currency import iso_day
 from sim.pricing.spot import AnySpot
 
-Day = Annotated[str, AfterValidator(lambda text: text and day(text))]
-"""A day, or nothing."""
+
+def _day(text: str) -> str:
+    """A day as ISO 8601 writes it, or nothing."""
+    return iso_day(text) if text else text
+
+
+Day = Annotated[str, AfterValidator(_day)]
 
 
 class Price(BaseModel):

@@ -6,6 +6,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sim.config.units import AMOUNT
+
+PerUserAndDay = Annotated[float, AMOUNT.between(1e-6, 1e6)]
+"""Requests that a user sends a day."""
+
 
 class Scoped(BaseModel):
     """What is said of some requests only."""

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from sim.config.said import said
-from sim.config.units import USD_PER_HOUR, PositiveAmount, PositiveDuration, UsdPerHour
+from sim.config.units import AMOUNT, USD_PER_HOUR, PositiveDuration, UsdPerHour
 from sim.pricing.hourly import HOUR_S, HOURS, of_a_day
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 _PositiveUsdPerHour = Annotated[float, USD_PER_HOUR.positive()]
+_Cv = Annotated[float, AMOUNT.between(0.001, 1000)]
 
 
 class ByHour(BaseModel):
@@ -49,7 +50,7 @@ class MeanReverting(BaseModel):
 
     kind: Literal["mean_reverting"]
     mean_usd: Annotated[_PositiveUsdPerHour, Field(alias="mean", description="USD per GPU-hour in the long run.")]
-    cv: Annotated[PositiveAmount, Field(description="Standard deviation over the mean.")]
+    cv: Annotated[_Cv, Field(description="Standard deviation over the mean.")]
     reverts_s: Annotated[
         PositiveDuration, Field(alias="reverts", description="Time in which a deviation falls to 1/e.")
     ] = 6 * HOUR_S

@@ -1,4 +1,4 @@
-"""What to know of contracts and prices before believing a bill: what is still owed, was for nothing, or is old."""
+"""What to know of contracts and prices before believing a bill: what has no price, is still owed, or is old."""
 
 from __future__ import annotations
 
@@ -19,12 +19,27 @@ _SPENDING = ("savings_plan", "committed_spend")
 
 
 def contract_notes(scenario: Scenario, summary: dict[str, Any]) -> list[str]:
-    """Contracts of which nothing was used, those that go on beyond the run, prices older than its first day."""
+    """Pools without a price, contracts of which nothing was used, those that go on beyond the run, old prices."""
     contracts = (summary.get("commitments") or {}).get("contracts", {})
     return [
+        *_no_bill(scenario, summary),
         *_unused(contracts),
         *(_beyond(name, told) for name, told in contracts.items() if told["remaining_s"] > 0),
         *_old_prices(scenario),
+    ]
+
+
+def _no_bill(scenario: Scenario, summary: dict[str, Any]) -> list[str]:
+    """Why there is no total where money was asked for: which pools have no price, or not for all of their GPUs."""
+    unknown = [name for name, block in summary["pools"].items() if block["cost"]["total_usd"] is None]
+    asked = scenario.contracts or scenario.slowness or scenario.revenue or len(unknown) < len(scenario.pools)
+    if not unknown or not asked:
+        return []
+    pools = f"pool {unknown[0]}" if len(unknown) == 1 else f"pools {', '.join(unknown)}"
+    beyond = " that no contract covers" if scenario.contracts else ""
+    return [
+        f"There is no bill: the GPUs of {pools}{beyond} have no price. Give one, such as "
+        f"pools.{unknown[0]}.price: {{on_demand: $2.99/h}}."
     ]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -27,6 +26,7 @@ from sim.config.said import Problems, said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
 from sim.pricing.contracts import AnyContract
 from sim.pricing.contracts.base import YEAR_S
+from sim.pricing.currency import FirstDay
 from sim.pricing.revenue import AnyRevenue
 from sim.pricing.slowness import AnySlowness
 from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
@@ -176,7 +176,7 @@ class Scenario(BaseModel):
         Field(description="What is paid for capacity whether it is used or not, by name."),
     ] = {}
     starts: Annotated[
-        date | None, Field(description="The day of the run's hour 0 (UTC), as in 2026-09-01; for prices and bills.")
+        FirstDay | None, Field(description="The day of the run's hour 0 (UTC), as in 2026-09-01; for prices and bills.")
     ] = None
     max_price_age_s: Annotated[
         Duration, Field(alias="max_price_age", description="How long before that day a price may have been read.")

@@ -117,4 +117,5 @@ def _time(seconds: float) -> str:
 
 
 def _days(seconds: float, unit: str = " days") -> str:
-    return f"{seconds / DAY_S:.0f}{unit}"
+    days = f"{seconds / DAY_S:.0f}"
+    return f"{days}{unit if days != '1' else unit.removesuffix('s')}"

@@ -10,8 +10,8 @@ from sim.config.errors import ConfigError, Problem
 _NUMBER = r"[+-]?\d+(?:\.\d+)?"
 _UNIT = r"[^\d.:,\s][^.:,\s]*"
 _RANGE = re.compile(
-    rf"(?P<first>{_NUMBER})\s*(?P<unit>{_UNIT})?\s*\.\.\s*(?P<last>{_NUMBER})\s*(?P<last_unit>{_UNIT})?"
-    rf"(?:\s*:\s*(?P<step>{_NUMBER})\s*(?P<step_unit>{_UNIT})?)?"
+    rf"(?P<sign>\$)?(?P<first>{_NUMBER})\s*(?P<unit>{_UNIT})?\s*\.\.\s*\$?(?P<last>{_NUMBER})\s*(?P<last_unit>{_UNIT})?"
+    rf"(?:\s*:\s*\$?(?P<step>{_NUMBER})\s*(?P<step_unit>{_UNIT})?)?"
 )
 
 
@@ -19,8 +19,8 @@ def expanded(text: str, option: str, most: int) -> tuple[str, ...]:
     """The values of a range, each as it would stand in the file; a text that is no range alone, as it is.
 
     The last end is one of them if a step comes to it. Exact for decimals; downwards if the last end is the smaller.
-    Without a step whole numbers go by 1. Raises `ConfigError` (naming the option) for a range that makes no sense, or
-    has more than `most` values.
+    Without a step whole numbers go by 1. A `$` before the first is before all of them. Raises `ConfigError` (naming
+    the option) for a range that makes no sense, or has more than `most` values.
     """
     found = _RANGE.fullmatch(text.strip())
     if found is None:
@@ -33,8 +33,9 @@ def expanded(text: str, option: str, most: int) -> tuple[str, ...]:
     number = int(abs(last - first) / step) + 1
     if number > most:
         raise ConfigError(Problem(f"'{text}' has {number:,} values; a sweep makes at most {most:,} runs", option))
+    sign = found["sign"] or ""
     signed = step if last >= first else -step
-    return tuple(f"{_plain(first + place * signed)}{unit}" for place in range(number))
+    return tuple(f"{sign}{_plain(first + place * signed)}{unit}" for place in range(number))
 
 
 def _step(found: re.Match[str], whole: bool, text: str, option: str) -> Decimal:

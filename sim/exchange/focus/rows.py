@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sim.config.errors import ConfigError, Problem
@@ -29,9 +29,14 @@ def focus_lines(result: Result, by: str = "hour") -> Iterator[str]:
 
     See `focus_rows`. Text that would start a formula in a spreadsheet has an apostrophe before it.
     """
+    rows = focus_rows(result, by)  # first: what cannot be billed has no header either
+    return _lines(itertools.chain([(*COLUMNS, *OWN)], map(written, rows)))
+
+
+def _lines(table: Iterable[Sequence[str]]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    for cells in itertools.chain([(*COLUMNS, *OWN)], map(written, focus_rows(result, by))):
+    for cells in table:
         writer.writerow(cells)
         yield buffer.getvalue()
         buffer.seek(0)
@@ -50,7 +55,7 @@ def focus_rows(result: Result, by: str = "hour") -> Iterator[Row]:
     _check_covered(bill)
     from_s, to_s = bill.window_s.tolist()
     if to_s <= from_s:
-        return
+        return iter(())
     periods = Periods(scenario.starts, from_s, to_s, by)
     shares = dict(zip(scenario.pools, shares_of(scenario, result.log), strict=True))
     found = [
@@ -58,9 +63,9 @@ def focus_rows(result: Result, by: str = "hour") -> Iterator[Row]:
         *usage.charges(scenario, bill, periods.edges_s, shares),
     ]
     common = about.of_run(scenario)
-    yield from _rows(found, periods, periods.edges_s, common)
-    yield from _rows(
-        list(purchases.shortfalls(scenario, bill, periods.month_edges_s)), periods, periods.month_edges_s, common
+    missing = list(purchases.shortfalls(scenario, bill, periods.month_edges_s))
+    return itertools.chain(
+        _rows(found, periods, periods.edges_s, common), _rows(missing, periods, periods.month_edges_s, common)
     )
 
 

@@ -7,10 +7,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sim.config.units import Duration, PositiveDuration, Share
+from sim.config.units import DURATION, Duration, Share
 
 YEAR_S = 365 * 86_400.0
 HOURS_PER_YEAR = 8760.0
+Term = Annotated[float, DURATION.between(1, 1000 * YEAR_S)]
+"""How long a contract may hold."""
 
 
 class Contract(BaseModel):
@@ -50,7 +52,7 @@ class Contract(BaseModel):
 class Termed(Contract):
     """A contract with a term, some of which is paid on signing."""
 
-    term_s: Annotated[PositiveDuration, Field(alias="term", description="How long it holds, such as 1y.")] = YEAR_S
+    term_s: Annotated[Term, Field(alias="term", description="How long it holds, such as 1y.")] = YEAR_S
     upfront_share: Annotated[
         Share, Field(alias="upfront", description="Share of the whole that is paid on signing; the rest by the hour.")
     ] = 0.0

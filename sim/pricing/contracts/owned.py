@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sim.config.units import (
-    PositiveAmount,
+    AMOUNT,
+    SHARE,
     PositiveCount,
-    PositiveShare,
     PositiveUsd,
     Share,
     UsdPerMonth,
@@ -20,6 +20,8 @@ from sim.pricing.power import Electricity
 from sim.pricing.price import Price
 
 MONTHS_PER_YEAR = 12
+_Years = Annotated[float, AMOUNT.between(0.0001, 1000)]
+_Availability = Annotated[float, SHARE.between(0.01, 1)]
 
 
 class Owned(Contract, Electricity):
@@ -41,7 +43,7 @@ class Owned(Contract, Electricity):
     residual_share: Annotated[
         Share, Field(alias="residual", description="What it is still worth in the end, of what it cost.")
     ] = 0.0
-    years: Annotated[PositiveAmount, Field(description="How long it serves.")] = 5.0
+    years: Annotated[_Years, Field(description="How long it serves.")] = 5.0
     cost_of_capital: Annotated[Share, Field(description="A year, of what it cost.")] = 0.08
     maintenance_usd_per_gpu_year: Annotated[
         UsdPerYear, Field(alias="maintenance", description="USD a GPU and year: repairs, support contracts.")
@@ -53,7 +55,7 @@ class Owned(Contract, Electricity):
         UsdPerMonth, Field(alias="colocation", description="USD a kW and month for space, of the busy draw.")
     ] = 0.0
     availability: Annotated[
-        PositiveShare, Field(description="Share of the time that a GPU works; the others pay for the rest.")
+        _Availability, Field(description="Share of the time that a GPU works; the others pay for the rest.")
     ] = 1.0
 
     @property

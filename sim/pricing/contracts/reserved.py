@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from sim.config.said import said
-from sim.config.units import SHARE, Duration, PositiveCount, PositiveDuration, UsdPerHour
-from sim.pricing.contracts.base import YEAR_S, Contract, Termed
+from sim.config.units import SHARE, Duration, PositiveCount, UsdPerHour
+from sim.pricing.contracts.base import YEAR_S, Contract, Term, Termed
 from sim.pricing.price import Price
 
 TERMS = {YEAR_S: "reserved_1y", 3 * YEAR_S: "reserved_3y"}
@@ -60,7 +60,7 @@ class CapacityBlock(Contract):
     gpus: Annotated[PositiveCount, Field(description="How many GPUs.")]
     price_usd_per_gpu_h: Annotated[UsdPerHour, Field(alias="price", description="USD per GPU-hour.")]
     begins_s: Annotated[Duration, Field(alias="from", description="When the block begins, from the run's start.")]
-    term_s: Annotated[PositiveDuration, Field(alias="term", description="How long it is, such as 7d.")]
+    term_s: Annotated[Term, Field(alias="term", description="How long it is, such as 7d.")]
 
     @property
     def upfront_share(self) -> float:

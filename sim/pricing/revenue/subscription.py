@@ -9,8 +9,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from sim.config.said import said
-from sim.config.units import PositiveAmount, PositiveCount, PositiveUsdPerMonth
+from sim.config.units import PositiveCount, PositiveUsdPerMonth
 from sim.pricing.revenue.base import MONTH_S, Revenue, Use, together
+from sim.pricing.scope import PerUserAndDay
 
 
 class Subscription(Revenue):
@@ -23,7 +24,7 @@ class Subscription(Revenue):
     ] = None
     usd_per_user_month: Annotated[PositiveUsdPerMonth, Field(alias="price", description="What each pays.")]
     requests_per_user_per_day: Annotated[
-        PositiveAmount | None,
+        PerUserAndDay | None,
         Field(description="What each sends a day. Left out: as measured."),
     ] = None
 

@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field, model_validator
 
 from sim.config.curves import once_each
 from sim.config.said import said
-from sim.config.units import Duration, PositiveAmount, PositiveCount, PositiveShare, Share, Usd
+from sim.config.units import Duration, PositiveCount, PositiveShare, Share, Usd
+from sim.pricing.scope import PerUserAndDay
 from sim.pricing.slowness.base import COMPLETED, Charge, Floats, Measured, Seen, Slowness
 
 _DAY_S = 86_400.0
@@ -50,7 +51,7 @@ class LostUsers(Slowness):
         PositiveCount | None, Field(description="How many users there are. Left out: no limit to who is lost.")
     ] = None
     requests_per_user_per_day: Annotated[
-        PositiveAmount | None, Field(description="Instead of their number: what each sends.")
+        PerUserAndDay | None, Field(description="Instead of their number: what each sends.")
     ] = None
 
     @model_validator(mode="after")

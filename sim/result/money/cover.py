@@ -97,8 +97,9 @@ def _capacity(
 def _plan(
     name: str, plan: SavingsPlan, mask: NDArray[np.bool_], wanted: Array, is_active: NDArray[np.bool_], usage: Usage
 ) -> Covered:
-    price = np.nan_to_num(usage.usd_per_gpu_h) * (1 - plan.discount_share)
-    worth = wanted * price
+    # what has no price has none at a discount either: it is not covered, so that the bill says that it is not known
+    wanted = np.where(np.isnan(usage.usd_per_gpu_h), 0.0, wanted)
+    worth = wanted * np.nan_to_num(usage.usd_per_gpu_h) * (1 - plan.discount_share)
     asked = worth.sum(axis=0)
     commit = np.where(is_active, plan.commit_usd_per_h, 0.0)
     used = np.minimum(asked, commit)

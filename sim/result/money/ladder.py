@@ -89,12 +89,13 @@ def best(load: Load, prices: Prices) -> float:
     """The number of GPUs to reserve at which the demand costs least.
 
     Without spot it is that of the rule. With it, cost is still linear between the levels of demand and what spot leaves
-    of them, so it is least at one of these.
+    of them, so it is least at one of these, or at the whole number of GPUs below or above.
     """
     share = 0.0 if prices.spot is None else prices.interruptible_share
     if share == 0:
         return load.worth_reserving(prices.reserved / prices.on_demand)
-    candidates = np.unique(np.concatenate(([0.0], load.gpus, np.floor(load.gpus * (1 - share)))))
+    beside_spot = load.gpus * (1 - share)
+    candidates = np.unique(np.concatenate(([0.0], load.gpus, np.floor(beside_spot), np.ceil(beside_spot))))
     return float(min(candidates.tolist(), key=lambda gpus: usd_of(load, gpus, prices)))
 
 
