@@ -51,7 +51,7 @@ def problem(**changes: Any) -> str:
         ({"contracts": {"c": {**RESERVED, "price": 1e308}}}, "contracts.c.price: must be between 0 and 1e+15"),
         ({"contracts": {"c": {**SPEND, "commit": 1e308}}}, "contracts.c.commit: must be between 0 and 1e+15"),
         ({"contracts": {"c": {**PLAN, "commit": 1e308}}}, "contracts.c.commit: must be between 0 and 1e+15"),
-        ({"contracts": {"c": {**RESERVED, "term": 1e300}}}, "contracts.c.term: must be between 0 and"),
+        ({"contracts": {"c": {**RESERVED, "term": 1e300}}}, "contracts.c.term: must be between 1 and"),
         ({"contracts": {"c": {**OWNED, "years": 1e-300}}}, "contracts.c.years: must be between 0.0001 and 1000"),
         ({"contracts": {"c": {**OWNED, "tariff": 1e308}}}, "contracts.c.tariff: must be between 0 and 1e+15"),
         ({"contracts": {"c": {**OWNED, "availability": 1e-300}}}, "contracts.c.availability: must be between 0.01"),

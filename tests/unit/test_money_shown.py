@@ -149,7 +149,7 @@ def test_old_prices_of_one_day_are_one_note() -> None:
     scenario = load(
         {"name": "old", "horizon": "1h", "starts": "2026-09-01", "workload": streams, "pools": own, "contracts": {}}
     )
-    assert contract_notes(scenario, {"commitments": None}) == [
+    assert contract_notes(scenario, {"commitments": None, "pools": {}}) == [
         "Prices of 2026-08-20, 12 days before the run's first day 2026-09-01: pools.a.price.as_of, "
         "pools.b.price.as_of, pools.c.price.as_of and 2 more."
     ]
