@@ -46,7 +46,6 @@ def billed_usd(scenario: Scenario, log: RunLog) -> dict[str, float]:
     usd: dict[str, float] = defaultdict(float)
     spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     waste: dict[str, float] = defaultdict(float)
-    shares: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     owned: dict[tuple[str, int], list[tuple[float, float, float]]] = defaultdict(list)
     level = [0.0] * len(makes)
     for from_s, to_s in itertools.pairwise(times):
@@ -68,7 +67,6 @@ def billed_usd(scenario: Scenario, log: RunLog) -> dict[str, float]:
             part = min(1.0, there / asked) if asked > 0 else 0.0
             for i in own:
                 usd[makes[i][0]] += worth[i] * part * rate * hours
-                shares[name][makes[i][0]] += worth[i] * part * hours
                 if isinstance(contract, Owned):
                     owned[name, i].append((from_s, to_s, left[i] * part))
                 left[i] -= left[i] * part

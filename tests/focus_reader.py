@@ -91,6 +91,12 @@ ALLOWED: dict[str, set[str | None]] = {
 }
 """Of the categories of services only those that a fleet has."""
 
+SKU_PRICE_DETAILS = {
+    *("CoreCount", "DiskMaxIops", "DiskSpace", "DiskType", "GpuCount", "InstanceSeries", "InstanceType", "MemorySize"),
+    *("NetworkMaxIops", "NetworkMaxThroughput", "OperatingSystem", "Redundancy", "StorageClass"),
+}
+"""Keys of `SkuPriceDetails` that the specification defines."""
+
 DECIMAL = re.compile(r"-?\d+(\.\d+)?(E-?\d+)?")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 FORMULA = ("=", "+", "@", "\t", "\r")
@@ -175,8 +181,8 @@ RULES: dict[str, Callable[[Row], bool]] = {
     "sub-accounts are whole": _together("SubAccountId", "SubAccountName", "SubAccountType"),
     "meters are of SKUs": _together("SkuId", "SkuMeter"),
     "details are of prices": lambda row: row["SkuPriceDetails"] is None or row["SkuPriceId"] is not None,
-    "keys of others are not FOCUS's": lambda row: all(
-        not key.startswith("F_") or key == "F_GpuCount" for key in row["SkuPriceDetails"] or ()
+    "details are FOCUS's or begin with x_": lambda row: all(
+        key in SKU_PRICE_DETAILS or key.startswith("x_") for key in row["SkuPriceDetails"] or ()
     ),
     "unused is of no resource": lambda row: row["CommitmentDiscountStatus"] != "Unused" or row["ResourceId"] is None,
 }

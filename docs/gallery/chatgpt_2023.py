@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -153,19 +154,30 @@ def hours_table() -> str:
     return table(heads, *rows)
 
 
-def bill_table() -> str:
-    """The run's bill against the published figures."""
+def _published() -> list[tuple[str, str, str, float, float]]:
+    """The published figures: what each is of, as told, of this run, and both as numbers."""
     cost = day()["cost"]
     word, reply = cost["usd_per_million_output_tokens"] / 1e6, cost["usd_per_request"]
     a_day, month = cost["usd_per_day"], cost["usd_per_month"]
-    rows = [
+    return [
         ("a word", "$0.0003", f"${word:.7f}", word, 0.0003),
         ("a reply", "about 1 cent (30 words: $0.009)", f"${reply:.5f}", reply, 0.009),
         ("a day", "at least $100,000", usd(a_day), a_day, 1e5),
         ("a month", "$3 million", usd(month), month, 3e6),
     ]
+
+
+def bill_table() -> str:
+    """The run's bill against the published figures."""
+    rows = _published()
     lines = [(name, published, ours, f"{value / wanted - 1:+.2%}") for name, published, ours, value, wanted in rows]
     return table(" | published: | this run: | off by:", *lines)
+
+
+def most_off() -> str:
+    """By how much the worst of these differs, in tenths of a percent, rounded up."""
+    off = max(abs(value / wanted - 1) for *_, value, wanted in _published())
+    return f"{math.ceil(1000 * off) / 10:.1f} %"
 
 
 def fleets_table() -> str:

@@ -10,18 +10,16 @@ from palette import BLUE, GREEN, INK, RED
 
 DAY = "chatgpt-2023"
 REPLICAS = "pools.chatgpt.autoscaler.replicas"
-TENTH = "workload.arrivals.rate=12.86/s"
-"""Runs of eleven million requests are long: those of the curve are of a tenth of the service."""
-OVER = f"{REPLICAS}=17,20,23,26,29,31,32,33,34,35,37,40"
+OVER = f"{REPLICAS}=170,200,240,280,310,320,323,324,325,326,330,400"
 WORTH_USD = 6.0
 """Of a lost user, as the scenario says."""
 WORTHS_USD = (0.6, 2, 6, 20, 60)
 
 
 def curve() -> list[tuple[int, float, float]]:
-    """Replicas, USD a day of the fleet and of lost users, of the whole service (the runs are a tenth of it)."""
-    costs = swept(DAY, OVER, TENTH).best.curve.costs
-    return [(10 * int(cost.values[REPLICAS]), 10 * cost.fleet_usd, 10 * cost.slowness_usd) for cost in costs]
+    """Replicas, USD a day of the fleet and of lost users."""
+    costs = swept(DAY, OVER).best.curve.costs
+    return [(int(cost.values[REPLICAS]), cost.fleet_usd, cost.slowness_usd) for cost in costs]
 
 
 def cheapest(worth_usd: float = WORTH_USD) -> tuple[int, float, float]:
@@ -32,8 +30,8 @@ def cheapest(worth_usd: float = WORTH_USD) -> tuple[int, float, float]:
 
 def in_time() -> int:
     """Replicas of the smallest fleet of the curve that keeps the promise."""
-    runs = swept(DAY, OVER, TENTH).runs
-    return 10 * next(int(run.values[REPLICAS]) for run in runs if run.summary["slo"][0]["met"])
+    runs = swept(DAY, OVER).runs
+    return next(int(run.values[REPLICAS]) for run in runs if run.summary["slo"][0]["met"])
 
 
 def worth_table() -> str:
@@ -49,7 +47,7 @@ def worth_table() -> str:
 
 def curve_block() -> str:
     """The sweep as a command."""
-    return sweep_block(DAY, OVER, TENTH)
+    return sweep_block(DAY, OVER)
 
 
 def the_curve() -> tuple[Any, Callable[[Any], None]]:

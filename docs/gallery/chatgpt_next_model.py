@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gallery.chatgpt_2023 import LEAST as ALL_OF_IT
 from gallery_runs import Told, duration, run_block, share, table, told, usd
 from palette import BLUE, GREEN, INK, RED
 
 NAME = "chatgpt-next-model"
 LEAST = {1: 34, 2: 67, 4: 134, 8: 266}
 """By k: the fewest replicas with which 99 % wait at most two seconds."""
+WHOLE = ALL_OF_IT
+"""The fewest for the whole service, k = 1."""
 SCALE = 10
 """The scenario is a tenth of the service."""
 SHIPPED = 4

@@ -47,14 +47,19 @@ def down_mean() -> float:
     return fmean(run().timeline["down"])
 
 
-def expected_down_share() -> float:
-    """Three days of repair, every 50,677 GPU-hours of eight GPUs."""
-    up_h = 50_677 / 8
-    return 72 / (72 + up_h)
+def expected_down_share(repair_h: float = 72) -> float:
+    """So many hours of repair (three days as shipped), every 50,677 GPU-hours of eight GPUs."""
+    return repair_h / (repair_h + 50_677 / 8)
 
 
-def lost_share(of: Told) -> float:
-    return float(of["requests.abandoned"] / of["requests.arrived"])
+def quicker_share() -> float:
+    """Of all machines, those that a repair within a day gives back."""
+    return expected_down_share() - expected_down_share(24)
+
+
+def growth(weeks: float) -> float:
+    """By what factor the load grows in so many weeks: threefold in 52."""
+    return float(3 ** (weeks / 52))
 
 
 def weeks_table() -> str:

@@ -75,11 +75,6 @@ def policy(name: str, *more: str) -> Told:
     return told(NAME, *POLICIES[name], *more, keep=monday)
 
 
-def met(run: Told) -> bool:
-    """Whether the promise is kept."""
-    return all(target["met"] for target in run["slo"])
-
-
 def week(name: str, *more: str) -> float:
     """What a week costs, in USD."""
     return float(policy(name, *more)["cost.usd_per_day"] * 7)

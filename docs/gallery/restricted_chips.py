@@ -50,10 +50,13 @@ def of(name: str) -> Told:
     return fleet(replicas, gpus, *sets)
 
 
-def met(name: str, *targets: int) -> bool:
-    """Whether a fleet meets the SLO; or these targets of it."""
-    slo = of(name)["slo"]
-    return all(slo[place]["met"] for place in targets or range(len(slo)))
+def least(chip: str, each: int) -> int:
+    """GPUs of the smallest of these fleets that meets the SLO, of this chip in replicas of so many."""
+    return min(
+        replicas * gpus
+        for name, (replicas, gpus, _) in FLEETS.items()
+        if name.startswith(f"{chip},") and gpus == each and all(target["met"] for target in of(name)["slo"])
+    )
 
 
 def par_usd(name: str, against: str) -> float:

@@ -194,10 +194,12 @@ def test_owned_hardware_pays_for_itself() -> None:
         "watts": {"idle": 300, "busy": 1300},
     }
     owned = Owned.model_validate({"kind": "owned", "gpus": 2, **said})
-    # a year's depreciation 13,500 and interest 3,600: 1,425 a month that are in the cost and not paid
-    line = {"contract": "ours", "usd": 1_925.0, "list_usd": 4_500.0, "what": "usage"}
-    idle = {"contract": "ours", "usd": 500.0, "list_usd": 900.0, "what": "unused"}
-    found = payback_block({"ours": owned}, [line, idle, {**line, "contract": None}], 575.0, 1.0)
+    # a year's depreciation 13,500 and interest 3,600: $17,100 of 17,520 GPU-hours that are in the cost and not paid.
+    # A month of which the GPUs were there for 1460 hours: 1,425
+    line = {"contract": "ours", "usd": 1_925.0, "list_usd": 4_500.0, "what": "usage", "gpu_hours": 1_000.0}
+    idle = {"contract": "ours", "usd": 500.0, "list_usd": 900.0, "what": "unused", "gpu_hours": 460.0}
+    power = {"contract": "ours", "usd": 0.0, "list_usd": 0.0, "what": "energy", "gpu_hours": 0.0}
+    found = payback_block({"ours": owned}, [line, idle, power, {**line, "contract": None}], 575.0, 1.0)
     assert found == {
         "capex_usd": 72_000,
         "saved_usd_per_month": pytest.approx(4_500 - 2_425 + 1_425),
@@ -270,6 +272,6 @@ def test_the_bill_of_a_run_says_what_grows_with_use_and_what_is_owned() -> None:
     energy_usd = 2 * 0.5 * 1.2 * hours * 0.10
     yearly_usd = 72_000 * (0.75 / 4 + 0.05)
     assert told["cost_usd"] == pytest.approx(yearly_usd / 8760 * hours + energy_usd + egress_usd)
-    # a month of rent less energy; capital is in the cost by the hour of a year of 8760, and put back by the month
-    saved = (2 * 3 * 720) - yearly_usd / 8760 * 720 - 0.12 * 720 + yearly_usd / 12
+    # a month of rent less energy: capital is in the cost, and put back
+    saved = (2 * 3 - 0.12) * 720
     assert told["payback"]["against_renting_months"] == pytest.approx(72_000 / saved)

@@ -90,7 +90,7 @@ def of_make(line: Line) -> About:
         "SkuId": gpu,
         "SkuMeter": "GPU time",
         "SkuPriceId": f"{line.pool}/{gpu}/{line.offer}{under}",
-        "SkuPriceDetails": {"GpuModel": gpu, "F_GpuCount": 1},
+        "SkuPriceDetails": {"GpuCount": 1, "x_GpuModel": gpu},
         "RegionId": line.region or None,
         "RegionName": line.region or None,
         "x_Offer": line.offer,

@@ -8,14 +8,16 @@ from typing import Any
 
 from sim.pricing.arithmetic import payback_months
 from sim.pricing.contracts import Owned
+from sim.pricing.contracts.base import HOURS_PER_YEAR
 
-MONTHS_PER_YEAR = 12
 
+def capital_usd(owned: Owned, gpu_hours: float) -> float:
+    """What so many GPU-hours of an invoice hold of the price itself, in USD: depreciation and cost of capital.
 
-def capital_usd_per_month(owned: Owned) -> float:
-    """What a month's cost holds of the price itself: depreciation and cost of capital, which nobody is paid then."""
+    Nobody is paid them then: `capex ((1 - residual) / years + cost_of_capital) / 8760` by the hour.
+    """
     per_year = (1 - owned.residual_share) / owned.years + owned.cost_of_capital
-    return owned.capex_usd * per_year / MONTHS_PER_YEAR
+    return owned.capex_usd * per_year / HOURS_PER_YEAR * gpu_hours / owned.usable_gpus
 
 
 def payback_block(
@@ -34,14 +36,16 @@ def payback_block(
     if not owned or invoice is None or months <= 0:
         return None
     capex_usd = math.fsum(contract.capex_usd for contract in owned.values())
-    capital_usd = math.fsum(capital_usd_per_month(contract) for contract in owned.values())
     lines = [line for line in invoice if line["contract"] in owned]
+    capital = math.fsum(
+        capital_usd(owned[line["contract"]], line["gpu_hours"]) for line in lines if line["what"] in ("usage", "unused")
+    )
     used = [line for line in lines if line["what"] == "usage"]
     saved_usd = None
     if all(line["list_usd"] is not None for line in used):
         rented_usd = math.fsum(line["list_usd"] for line in used)
-        saved_usd = (rented_usd - math.fsum(line["usd"] for line in lines)) / months + capital_usd
-    kept_usd = None if gross_margin_usd is None else gross_margin_usd / months + capital_usd
+        saved_usd = (rented_usd - math.fsum(line["usd"] for line in lines) + capital) / months
+    kept_usd = None if gross_margin_usd is None else (gross_margin_usd + capital) / months
     return {
         "capex_usd": capex_usd,
         "saved_usd_per_month": saved_usd,

@@ -15,7 +15,7 @@ def fleet(k: int, replicas: int) -> dict[str, Any]:
     return told(NAME, f"workload.service.output={45 * k}ms", f"pools.chatgpt.autoscaler.replicas={replicas}")
 
 
-@pytest.mark.parametrize(("k", "least"), [(1, 34), (4, 134)])
+@pytest.mark.parametrize(("k", "least"), [(1, 34), (2, 67), (4, 134), (8, 266)])
 def test_one_replica_less_breaks_the_promise(k: int, least: int) -> None:
     assert fleet(k, least)["slo"][0]["met"]
     assert not fleet(k, least - 1)["slo"][0]["met"]

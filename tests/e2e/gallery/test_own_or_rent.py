@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sim import load
+from sim.pricing.contracts import Owned
 from tests.shipped import told
 
 NAME = "own-or-rent"
@@ -27,9 +29,12 @@ def test_both_sides_of_the_break_even() -> None:
 def test_an_owned_hour_is_what_the_formula_says() -> None:
     """$40,000 less 30 % over four years, and 8 % of it a year: $1.164; with 1.3 kW at work about $1.30."""
     bought = told(NAME)["commitments"]["contracts"]["bought"]
-    fixed = (40_000 * 0.7 / 4 + 40_000 * 0.08) / 8760
-    assert bought["usd_per_gpu_h"] == pytest.approx(fixed)
-    assert fixed + 1.3 * 1.25 * 0.08 == pytest.approx(1.30, rel=0.03)
+    assert bought["usd_per_gpu_h"] == pytest.approx((40_000 * 0.7 / 4 + 40_000 * 0.08) / 8760)
+    owned = load(NAME).contracts["bought"]
+    assert isinstance(owned, Owned)
+    assert isinstance(owned.tariff, float)
+    at_work = owned.usd_per_gpu_h() + owned.watts.busy / 1000 * owned.pue * owned.tariff
+    assert at_work == pytest.approx(1.30, rel=0.03)
 
 
 def test_a_cut_of_the_rent_turns_it_round() -> None:
