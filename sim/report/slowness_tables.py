@@ -35,9 +35,9 @@ def slowness_table(summary: dict[str, Any]) -> Table:
 
 
 def slowness_notes(summary: dict[str, Any]) -> list[str]:
-    """Requests that got no answer and that no price counts; users who would be lost more than once."""
+    """Requests that got no answer and that no price counts."""
     entries = summary.get("slowness", {}).get("entries", [])
-    return [*_uncounted(entries), *_lost_twice(entries, summary["measured_s"])]
+    return _uncounted(entries)
 
 
 def _uncounted(entries: list[dict[str, Any]]) -> list[str]:
@@ -50,20 +50,6 @@ def _uncounted(entries: list[dict[str, Any]]) -> list[str]:
         f"{words.plural(free, 'request')} without an answer left before a wait costs anything: slowness is too cheap. "
         "Give a price to those: slowness {kind: lost_requests, usd: ...}, or 'unanswered' with kind linear."
     ]
-
-
-def _lost_twice(entries: list[dict[str, Any]], measured_s: float) -> list[str]:
-    """A day of a short run multiplies what it lost, also beyond the users there are."""
-    notes = []
-    for entry in entries:
-        users = entry.get("users")
-        a_day = entry.get("lost_users", 0.0) * 86_400.0 / measured_s if measured_s else 0.0
-        if users is not None and a_day > users:
-            notes.append(
-                f"{_name(entry)}: as many a day as in this run would be {words.count(round(a_day))}, and there are "
-                f"{words.count(round(users))}: what slowness costs a day is too high; measure a day."
-            )
-    return notes
 
 
 def _name(entry: dict[str, Any]) -> str:

@@ -63,6 +63,8 @@ class Charge:
     usd: float
     facts: Mapping[str, float | None] = field(default_factory=dict)
     """What it rests on, by key of the summary."""
+    usd_per_day: float | None = None
+    """What a day of this would come to, where that is not the same pace; None: it is."""
 
 
 class Slowness(Scoped):

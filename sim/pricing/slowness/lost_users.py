@@ -27,6 +27,7 @@ class LostUsers(Slowness):
     - with U users: lost = U * (1 - product over requests of (1 - p / U)). Each request is then of one of U users, all
       as likely, and a user is lost once; so lost is at most U.
 
+    Over a day of windows like this one the product goes on, so a day's loss is below that of the same pace.
     U is `users`, or the requests of the window divided by `requests_per_user_per_day` and by the window's days.
     Who is lost goes on sending in this run: the traffic is the scenario's. How many leave is for you to know; that
     waiting makes people use a service less is measured (Brutlag, "Speed matters for Google web search", 2009: 0.2 to
@@ -99,10 +100,15 @@ class LostUsers(Slowness):
         """The lost users at their worth: `slow_requests` (with a chance to lose somebody), `users`, `lost_users`."""
         stop = self.stop_share(seen)
         users = self.users_of(seen)
+        usd_per_day = None
         if users is None:
             lost = float(stop.sum())
         else:
             with np.errstate(divide="ignore"):  # log 0 at a single user who surely stops: all are lost
-                lost = float(-users * np.expm1(np.log1p(-stop / users).sum()))
+                stays = float(np.log1p(-stop / users).sum())
+            lost = float(-users * np.expm1(stays))
+            windows = max(_DAY_S / seen.window_s, 1.0) if seen.window_s > 0 else 1.0
+            if windows > 1:  # a day of them: whoever has stopped cannot stop again
+                usd_per_day = self.lifetime_usd * float(-users * np.expm1(stays * windows))
         facts = {"slow_requests": int(np.count_nonzero(stop)), "users": users, "lost_users": lost}
-        return Charge(self.lifetime_usd * lost, facts)
+        return Charge(self.lifetime_usd * lost, facts, usd_per_day)

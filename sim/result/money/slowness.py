@@ -40,12 +40,15 @@ def slowness_block(
     total_usd = math.fsum(entry["usd"] for entry in entries)
     fleet_usd = cost["total_usd"]
     together_usd = None if fleet_usd is None else fleet_usd + total_usd
-    a_day_usd = None if together_usd is None else _per_day(together_usd, window.length_s)
+    a_day = [entry["usd_per_day"] for entry in entries]
+    slowness_usd = None if None in a_day else math.fsum(a_day)
+    fleet_a_day = cost["usd_per_day"]
+    a_day_usd = None if fleet_a_day is None or slowness_usd is None else fleet_a_day + slowness_usd
     return {
         "slowness": {
             "entries": entries,
             "total_usd": total_usd,
-            "usd_per_day": _per_day(total_usd, window.length_s),
+            "usd_per_day": slowness_usd,
             "fleet_usd": fleet_usd,
             "fleet_plus_slowness_usd": together_usd,
             "fleet_plus_slowness_usd_per_day": a_day_usd,
@@ -62,7 +65,7 @@ def _entry(price: AnySlowness, of: Seen) -> dict[str, Any]:
         **{name: value for name, value in said.items() if value is not None},
         "requests": len(of),
         "usd": charge.usd,
-        "usd_per_day": _per_day(charge.usd, of.window_s),
+        "usd_per_day": _per_day(charge.usd, of.window_s) if charge.usd_per_day is None else charge.usd_per_day,
         **charge.facts,
     }
 
