@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help install check lint test validate bench docs clean
+.PHONY: help install check lint test validate bench gallery docs clean
 
 help:
 	@echo "make install   a virtual environment in .venv with everything for development"
@@ -10,6 +10,7 @@ help:
 	@echo "make test      the test suite alone"
 	@echo "make validate  the slow proofs: every queue with a known answer, by replication (about a quarter of an hour)"
 	@echo "make bench     how fast the engine is, beside yardsticks in the same run"
+	@echo "make gallery   run the seventeen systems of the gallery, two at a time, and say how long they take together"
 	@echo "make docs      run everything the documentation quotes and rebuild its pages and pictures"
 
 install: $(BIN)/pytest
@@ -34,6 +35,11 @@ validate: install
 
 bench: install
 	$(BIN)/pytest -m bench tests/benchmarks
+
+gallery: install
+	time $(BIN)/fleetcast examples --json \
+	  | $(BIN)/python -c "import json, sys; print(*[row['name'] for row in json.load(sys.stdin) if row['gallery']], sep='\n')" \
+	  | xargs -P 2 -I NAME sh -c '$(BIN)/fleetcast run NAME --no-save --quiet > /dev/null && echo NAME'
 
 docs: install
 	$(BIN)/python docs/build.py

@@ -167,7 +167,8 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "pools": (
         "",
         "",
-        "By name of pool: the same blocks, from `requests` to `faults`, of that pool alone; `law`, where its iteration "
+        "By name of pool: the same blocks, from `requests` to `faults`, of that pool alone; `price`, what its GPUs are "
+        "listed at, with source and day; `law`, where its iteration "
         "times come from (`source`, `about`, `engine`, `precision`, `kv_capacity_tokens`; of a calibration that says "
         "so, the range that it `holds` in, and the means of the run that are `outside`); and `kv_transfer`, for a pool "
         "that hands over: `to`, `requests` handed over, `link_busy_share`. A request counts where "

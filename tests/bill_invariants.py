@@ -17,9 +17,7 @@ from sim import Scenario
 from sim.model.tables import COMPLETED
 from sim.pricing.contracts import CapacityBlock, CommittedSpend, Owned, Reserved, SavingsPlan
 from sim.result import RunLog
-from sim.result.money.bill import bill_of
 from sim.result.money.billing import Terms, terms
-from sim.result.money.flow import Flow
 from sim.workload.randomness import named_rng
 
 HOUR_S = 3600.0
@@ -31,27 +29,28 @@ def billed_usd(scenario: Scenario, log: RunLog) -> dict[str, float]:
     makes = [(name, number, term) for name, pool in scenario.pools.items() for number, term in enumerate(terms(pool))]
     pools = list(scenario.pools)
     lives = _paid(scenario, log, pools)
-    parts = _parts(scenario, log)
-    cuts = {start_s, end_s, *(at_s for life in lives for at_s in life[1:3])}
+    cuts = {0.0, start_s, end_s, *(at_s for life in lives for at_s in life[1:3])}
     for contract in scenario.contracts.values():
         cuts |= {contract.begins_s, contract.ends_s}
     if any(term.moves is not None for _, _, term in makes):
         cuts |= {HOUR_S * hour for hour in range(math.ceil(end_s / HOUR_S))}
-    times = sorted(at_s for at_s in cuts if start_s <= at_s <= end_s)
+    times = sorted(at_s for at_s in cuts if 0 <= at_s <= end_s)
     paths = {index: _path(scenario, make, end_s) for index, make in enumerate(makes)}
     steps: dict[float, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     for index, from_s, to_s, gpus in lives:
-        steps[max(from_s, start_s)][index] += gpus
-        steps[max(to_s, start_s)][index] -= gpus
+        steps[from_s][index] += gpus
+        steps[to_s][index] -= gpus
     usd: dict[str, float] = defaultdict(float)
     spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     waste: dict[str, float] = defaultdict(float)
+    used: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     owned: dict[tuple[str, int], list[tuple[float, float, float]]] = defaultdict(list)
     level = [0.0] * len(makes)
     for from_s, to_s in itertools.pairwise(times):
         for index, step in steps[from_s].items():
             level[index] += step
-        hours = (to_s - from_s) / HOUR_S
+        is_measured = from_s >= start_s
+        hours = (to_s - from_s) / HOUR_S if is_measured else 0.0
         left = [max(gpus, 0.0) if abs(gpus) > 1e-9 else 0.0 for gpus in level]
         for name, contract in _by_turn(scenario):
             if not contract.begins_s <= from_s < contract.ends_s:
@@ -67,12 +66,13 @@ def billed_usd(scenario: Scenario, log: RunLog) -> dict[str, float]:
             part = min(1.0, there / asked) if asked > 0 else 0.0
             for i in own:
                 usd[makes[i][0]] += worth[i] * part * rate * hours
-                if isinstance(contract, Owned):
+                used[name][makes[i][0]] += worth[i] * part * rate * (to_s - from_s)
+                if isinstance(contract, Owned) and is_measured:
                     owned[name, i].append((from_s, to_s, left[i] * part))
                 left[i] -= left[i] * part
             idle = there - min(asked, there)
             waste[name] += idle * rate * hours
-            if isinstance(contract, Owned):
+            if isinstance(contract, Owned) and is_measured:
                 owned[name, -1].append((from_s, to_s, idle))
         for i, (pool, _, _) in enumerate(makes):
             paid = left[i] * paths[i](from_s) * hours if left[i] else 0.0
@@ -83,6 +83,7 @@ def billed_usd(scenario: Scenario, log: RunLog) -> dict[str, float]:
                     usd[pool] -= contract.discount_share * paid
                     spent[name][pool] += (1 - contract.discount_share) * paid
     # what was paid for nothing is of the pools that the contract was for, as much as each used it in the whole run
+    parts = _parts(scenario, used)
     for name, missing in waste.items():
         for pool, part in parts[name].items():
             usd[pool] += missing * part
@@ -115,15 +116,13 @@ def _by_turn(scenario: Scenario) -> list[tuple[str, Any]]:
     ]
 
 
-def _parts(scenario: Scenario, log: RunLog) -> dict[str, dict[str, float]]:
-    """Whose each contract is where nobody uses it: told by the bill itself, and only looked at for being a whole."""
-    bill = bill_of(scenario, log)
+def _parts(scenario: Scenario, used: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Whose each contract is where nobody uses it: of its pools, as much as each has used of it in the whole run."""
     found = {}
-    for one in bill.covered:
-        mine = [line for line in bill.lines if line.contract == one.name and line.what == "unused"]
-        whole = Flow.of_rate(bill.usage.edges_s, one.unused_usd_per_h / HOUR_S).total[-1]
-        found[one.name] = {line.pool: float(line.usd_flow.total[-1] / whole) if whole else 0.0 for line in mine}
-        assert not whole or abs(sum(found[one.name].values()) - 1) < 1e-9
+    for name, contract in scenario.contracts.items():
+        mine = [pool for pool in scenario.pools if contract.covers(pool)]
+        total = math.fsum(used[name].values())
+        found[name] = {pool: used[name][pool] / total if total > 0 else 1 / len(mine) for pool in mine}
     return found
 
 

@@ -10,7 +10,7 @@ from palette import BLUE, GREEN, INK, RED
 
 DAY = "chatgpt-2023"
 REPLICAS = "pools.chatgpt.autoscaler.replicas"
-OVER = f"{REPLICAS}=170,200,240,280,310,320,323,324,325,326,330,400"
+OVER = f"{REPLICAS}=170,240,280,310,323,324,325,340,400"
 WORTH_USD = 6.0
 """Of a lost user, as the scenario says."""
 WORTHS_USD = (0.6, 2, 6, 20, 60)

@@ -190,6 +190,7 @@ def fleet_table(summary: dict[str, Any]) -> Table:
             words.share(block["kv_transfer"]["link_busy_share"]) if block.get("kv_transfer") else words.MISSING
         ),
         "GPU-hours": lambda block: words.count(block["replicas"]["gpu_hours"]),
+        "list price a GPU-hour": lambda block: words.usd((block.get("price") or {}).get("on_demand")),
         "cost of the run": lambda block: words.usd(block["cost"]["total_usd"]),
         "cost a day": lambda block: words.usd(block["cost"]["usd_per_day"]),
         "cost a month (30 days)": lambda block: words.usd(block["cost"]["usd_per_month"]),
@@ -223,7 +224,19 @@ def pool_notes(scenario: Scenario, summary: dict[str, Any]) -> list[str]:
         for name, pool in scenario.pools.items()
         if pool.autoscaler.floor_replicas == 0 and any(query.metric == WAITING for query in pool.autoscaler.queries)
     ]
-    return [*_law_notes(summary), *moved, *doors]
+    return [*_law_notes(summary), *_price_notes(summary), *moved, *doors]
+
+
+def _price_notes(summary: dict[str, Any]) -> list[str]:
+    """Who says what the GPUs cost, and when: one note for pools with the same price."""
+    said: dict[str, list[str]] = {}
+    for name, block in summary["pools"].items():
+        price = block.get("price") or {}
+        if price.get("source"):
+            day = f", {price['as_of']}" if price.get("as_of") else ""
+            told = f"{words.usd(price['on_demand'])} a GPU-hour on demand: {price['source']}{day}."
+            said.setdefault(told, []).append(name)
+    return [f"Price of pool {' and '.join(pools)}: {told}" for told, pools in said.items()]
 
 
 def _law_notes(summary: dict[str, Any]) -> list[str]:

@@ -13,6 +13,11 @@ _BELOW = ("context_tokens", "prompt_tokens")
 """Less than was measured is told of these: a lighter load is no risk."""
 
 
+def price_block(pool: Pool) -> dict[str, Any] | None:
+    """The pool's `price` in results: what its GPUs are listed at, per GPU-hour, and who says so; None without one."""
+    return None if pool.listed is None else pool.listed.model_dump(mode="json", exclude_defaults=True)
+
+
 def law_block(pool: Pool, block: dict[str, Any]) -> dict[str, Any] | None:
     """The pool's `law` in results: its facts, and for a calibration that says where it holds, what is outside.
 

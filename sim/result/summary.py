@@ -12,7 +12,7 @@ from sim.result.attempts import attempts_block, attempts_of, outcomes
 from sim.result.fleet import integrals_at, ratio, replicas, utilization
 from sim.result.groups import EVERYBODY, Group
 from sim.result.latency import Served, latency_and_slo
-from sim.result.laws import law_block
+from sim.result.laws import law_block, price_block
 from sim.result.lives import lives_block
 from sim.result.money.allocation import Allocation, allocate
 from sim.result.money.bill import Bill, bill_of
@@ -67,6 +67,7 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
         name: {
             **block,
             "law": law_block(scenario.pools[name], block),
+            "price": price_block(scenario.pools[name]),
             "kv_transfer": transfer_block(
                 scenario.pools[name], place, came, window.length_s, block["replicas"]["mean"]
             ),

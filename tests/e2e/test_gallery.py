@@ -14,9 +14,9 @@ from tests.shipped import told
 
 ROOT = Path(__file__).parents[2]
 ROWS = catalogue.names(catalogue.GALLERY)
-MOST_S = 15.0
-"""In the engine, for a row: drawing its demand and reading its rows take about as long again, and seventeen of those
-are less than five minutes of two cores."""
+MOST_S = 45.0
+"""In the engine, for a row, on a machine that does other things too: alone the longest takes some ten seconds, and the
+seventeen together, drawing and reading included, are far below five minutes of two cores (`make gallery`)."""
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -26,27 +26,33 @@ def run(pool: dict[str, Any], **others: dict[str, Any]) -> Result:
     return simulate(load({"name": "x", "horizon": 5, "workload": workload, "pools": pools}))
 
 
+PRICE = (
+    "Price of pool chat: $3.20 a GPU-hour on demand: Hyperstack list price, on demand (hyperstack.cloud/gpu-pricing), "
+    "2026-08-26."
+)
+
+
 @pytest.mark.parametrize(
     ("pool", "source", "words", "note"),
     [
         (
             {"model": "llama-3-8b"},
             "calibrated",
-            "calibrated on measured runs",
+            "measured runs",
             "Iteration times of pool chat are fitted to 7 runs of vLLM 0.15.1 on H100 "
             "(inference-sim/sim-to-real-accuracy-validation).",
         ),
         (
             {"model": "llama-3-8b", "latency_source": "operators"},
             "operators",
-            "from operator times",
+            "operator times",
             "Iteration times of pool chat come from operator times of vLLM 0.19.0 (ai-dynamo/aiconfigurator), with the "
             "host times of vllm-0.15.",
         ),
         (
             {"model": "qwen3-8b"},
             "roofline",
-            "from data sheets",
+            "data sheets",
             "Iteration times of pool chat come from data sheets of qwen3-8b and h100-sxm, efficiencies of family "
             "'hopper', with the host times of vllm-0.15. They are computed, not measured: up to 20 % off where that "
             "was checked, more on new GPUs.",
@@ -62,8 +68,8 @@ def test_a_pools_law_is_named(pool: dict[str, Any], source: str, words: str, not
     assert law == result.scenario.pools["chat"].law_facts
     assert law["source"] == source
     assert "law" not in summary, "a pool's, not the fleet's"
-    assert pool_notes(result.scenario, summary) == ([note] if note else [])
-    (row,) = [row for table in tables(summary) for row in table.rows if row[0] == "iteration times"]
+    assert pool_notes(result.scenario, summary) == ([note, PRICE] if note else [PRICE])
+    (row,) = [row for table in tables(summary) for row in table.rows if row[0] == "iteration times from"]
     assert row[1] == words
     page = render(result)
     assert (note is None) == ("Iteration times of pool" not in page)
@@ -74,16 +80,18 @@ def test_each_of_several_pools_has_its_own() -> None:
     result = run({"model": "llama-3-8b"}, pictures=slots)
     summary = result.summary()
     assert summary["pools"]["pictures"]["law"] is None
-    (row,) = [row for table in tables(summary) for row in table.rows if row[0] == "iteration times"]
-    assert row == ("iteration times", "n/a", "calibrated on measured runs", "n/a")
-    assert len(pool_notes(result.scenario, summary)) == 1
+    (row,) = [row for table in tables(summary) for row in table.rows if row[0] == "iteration times from"]
+    assert row == ("iteration times from", "n/a", "measured runs", "n/a")
+    of_law, of_price = pool_notes(result.scenario, summary)
+    assert of_law.startswith("Iteration times of pool chat")
+    assert of_price == PRICE
 
 
 def test_slots_alone_say_nothing_of_iterations() -> None:
     result = simulate(load("mmc", ["horizon=100", "warmup=0"]))
     summary = result.summary()
     assert pool_notes(result.scenario, summary) == []
-    assert not [row for table in tables(summary) for row in table.rows if row[0] == "iteration times"]
+    assert not [row for table in tables(summary) for row in table.rows if row[0] == "iteration times from"]
 
 
 HOLDS = {"seqs": [1, 64], "prompt_tokens": [400, 600], "context_tokens": [450, 700], "rate_per_s": [1, 20]}

@@ -129,7 +129,7 @@ def test_pools_have_the_same_blocks_and_add_up() -> None:
     assert found["cost"]["total_usd"] == pytest.approx(3.0 * 10 / 3600)
     assert set(found["pools"]["a"]) == {
         "requests", "latency", "time_average", "throughput", "prefix_cache", "slo", "attempts", "utilization",
-        "replicas", "cost", "ledger", "lives", "faults", "law", "kv_transfer",
+        "replicas", "cost", "ledger", "lives", "faults", "law", "price", "kv_transfer",
     }  # fmt: skip
 
 

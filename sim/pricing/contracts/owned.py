@@ -9,7 +9,7 @@ from pydantic import Field
 from sim.config.units import (
     AMOUNT,
     SHARE,
-    PositiveCount,
+    Count,
     PositiveUsd,
     Share,
     UsdPerKwMonth,
@@ -36,7 +36,7 @@ class Owned(Contract, Electricity):
     """
 
     kind: Literal["owned"]
-    gpus: Annotated[PositiveCount, Field(description="How many GPUs.")]
+    gpus: Annotated[Count, Field(description="How many GPUs.")]
     capex_usd_per_gpu: Annotated[
         PositiveUsd, Field(alias="capex", description="USD a GPU, installed: server, network and rack included.")
     ]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from sim.config.said import said
-from sim.config.units import SHARE, Duration, PositiveCount, UsdPerHour
+from sim.config.units import SHARE, Count, Duration, UsdPerHour
 from sim.pricing.contracts.base import YEAR_S, Contract, Term, Termed
 from sim.pricing.price import Price
 
@@ -19,7 +19,7 @@ class Reserved(Termed):
     """So many GPUs at a lower price, for a year or three (reserved instances, committed use)."""
 
     kind: Literal["reserved"]
-    gpus: Annotated[PositiveCount, Field(description="How many GPUs.")]
+    gpus: Annotated[Count, Field(description="How many GPUs.")]
     price_usd_per_gpu_h: Annotated[
         UsdPerHour | None,
         Field(alias="price", description="USD per GPU-hour, upfront payment included; left out: by `discount`."),
@@ -57,7 +57,7 @@ class CapacityBlock(Contract):
     """GPUs for some days, all paid on signing (such as EC2 Capacity Blocks)."""
 
     kind: Literal["capacity_block"]
-    gpus: Annotated[PositiveCount, Field(description="How many GPUs.")]
+    gpus: Annotated[Count, Field(description="How many GPUs.")]
     price_usd_per_gpu_h: Annotated[UsdPerHour, Field(alias="price", description="USD per GPU-hour.")]
     begins_s: Annotated[Duration, Field(alias="from", description="When the block begins, from the run's start.")]
     term_s: Annotated[Term, Field(alias="term", description="How long it is, such as 7d.")]
