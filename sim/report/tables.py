@@ -292,7 +292,7 @@ def _by_token(block: dict[str, Any], key: str) -> str:
 def _columns(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
     if len(summary["pools"]) == 1:
         (only,) = summary["pools"].values()
-        return {"": {**summary, "law": only.get("law")}}
+        return {"": {**summary, "law": only.get("law"), "price": only.get("price")}}
     return {"all": summary} | {f"pool {name}": block for name, block in summary["pools"].items()}
 
 
