@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Discriminator
 
 from sim.config.said import said
-
-HOUR_S = 3600.0
-HOURS = 24
-DAY_S = HOUR_S * HOURS
+from sim.pricing.spans import DAY_S, HOUR_S, HOURS
 
 
 def several_or(plain: str) -> Discriminator:

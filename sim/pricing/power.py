@@ -70,6 +70,7 @@ class Watts(BaseModel):
 
     @property
     def off_w(self) -> float:
+        """Watts of a GPU that no replica has."""
         return self.idle if self.off is None else self.off
 
 

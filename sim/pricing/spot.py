@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 
 from sim.config.said import said
 from sim.config.units import AMOUNT, USD_PER_HOUR, PositiveDuration, UsdPerHour
-from sim.pricing.hourly import HOUR_S, HOURS, of_a_day
+from sim.pricing.hourly import of_a_day
+from sim.pricing.spans import HOUR_S, HOURS
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 _PositiveUsdPerHour = Annotated[float, USD_PER_HOUR.positive()]
@@ -32,6 +33,7 @@ class ByHour(BaseModel):
 
     @property
     def mean_usd(self) -> float:
+        """USD per GPU-hour, on average."""
         return sum(self.usd) / HOURS
 
     def hours(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
@@ -89,6 +91,7 @@ class Listed(BaseModel):
 
     @property
     def mean_usd(self) -> float:
+        """USD per GPU-hour, on average."""
         return sum(self.usd) / len(self.usd)
 
     def hours(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:

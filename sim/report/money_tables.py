@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from sim.pricing.spans import YEAR_S
 from sim.report.table import Table
 from sim.result import words
 
@@ -23,7 +24,6 @@ KINDS = {
     "savings_plan": "savings plan",
     "committed_spend": "spend",
 }
-YEAR_S = 365 * 86_400.0
 MONTH_H = 720.0
 
 

@@ -25,10 +25,10 @@ from sim.config.references import Foreign, Reference
 from sim.config.said import Problems, said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
 from sim.pricing.contracts import AnyContract
-from sim.pricing.contracts.base import YEAR_S
 from sim.pricing.currency import FirstDay
 from sim.pricing.revenue import AnyRevenue
 from sim.pricing.slowness import AnySlowness
+from sim.pricing.spans import YEAR_S
 from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
 from sim.scenario.contracts import contract_problems, stale_prices
 from sim.scenario.pool import Pool

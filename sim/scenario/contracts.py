@@ -10,11 +10,11 @@ from sim.config import catalogue
 from sim.config.said import Problems
 from sim.pricing import Price
 from sim.pricing.contracts import AnyContract, CommittedSpend, Reserved
+from sim.pricing.spans import DAY_S
 
 if TYPE_CHECKING:
     from sim.scenario import Scenario
 
-DAY_S = 86_400.0
 _UNITS = ((DAY_S, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import AfterValidator, Tag
 
 from sim.config.units import RATE, PositiveBandwidth, Share
-from sim.pricing.hourly import HOUR_S, HOURS, of_a_day, several_or
+from sim.pricing.hourly import of_a_day, several_or
+from sim.pricing.spans import HOUR_S, HOURS
 from sim.workload.distributions import bandwidths
 from sim.workload.durations import law_or
 from sim.workload.law import Distribution

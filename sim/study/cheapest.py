@@ -32,6 +32,7 @@ class Cost:
 
     @property
     def together_usd(self) -> float:
+        """Fleet and slowness."""
         return self.fleet_usd + self.slowness_usd
 
     def plain(self) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Point:
 
     @property
     def told(self) -> str:
+        """The values in words, as errors and progress name the run."""
         return ", ".join(f"{key}={value}" for key, value in self.values.items())
 
 

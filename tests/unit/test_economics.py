@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 from sim import load, simulate
 from sim.model.work import WorkLaw
 from sim.pricing.contracts import Owned
-from sim.pricing.revenue import MONTH_S, AnyRevenue, Use
+from sim.pricing.revenue import AnyRevenue, Use
+from sim.pricing.spans import MONTH_S
 from sim.report import render
 from sim.report.economics_tables import break_even_table, economics_sentence, economics_table, showback_tables
 from sim.report.tables import fleet_table, tables

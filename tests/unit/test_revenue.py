@@ -8,7 +8,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from sim.config.errors import ConfigError
-from sim.pricing.revenue import DAY_S, MONTH_S, AnyRevenue, Subscription, Use, together
+from sim.pricing.revenue import AnyRevenue, Subscription, Use, together
+from sim.pricing.spans import DAY_S, MONTH_S
 from sim.scenario import load
 from tests.laws import chat
 

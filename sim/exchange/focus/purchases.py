@@ -11,13 +11,12 @@ from sim.exchange.focus import about
 from sim.exchange.focus.charge import Charge
 from sim.exchange.focus.periods import Array, Periods
 from sim.pricing.contracts import AnyContract, CommittedSpend, Owned, SavingsPlan
+from sim.pricing.spans import HOUR_S
 from sim.result.money.cover import usd_per_gpu_h
 
 if TYPE_CHECKING:
     from sim.result.money.bill import Bill, Line
     from sim.scenario import Scenario
-
-HOUR_S = 3600.0
 
 
 def charges(scenario: Scenario, bill: Bill, periods: Periods) -> Iterator[Charge]:

@@ -8,9 +8,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from sim.config.units import DURATION, Duration, Share
+from sim.pricing.spans import YEAR_S
 
-YEAR_S = 365 * 86_400.0
-HOURS_PER_YEAR = 8760.0
 Term = Annotated[float, DURATION.between(1, 1000 * YEAR_S)]
 """How long a contract may hold."""
 
@@ -34,6 +33,7 @@ class Contract(BaseModel):
 
     @property
     def ends_s(self) -> float:
+        """When it ends, from the run's start."""
         return self.begins_s + self.lasts_s
 
     def covers(self, pool: str) -> bool:
@@ -59,4 +59,5 @@ class Termed(Contract):
 
     @property
     def lasts_s(self) -> float:
+        """Its term."""
         return self.term_s

@@ -15,11 +15,11 @@ from sim.config.units import (
     UsdPerKwMonth,
     UsdPerYear,
 )
-from sim.pricing.contracts.base import HOURS_PER_YEAR, YEAR_S, Contract
+from sim.pricing.contracts.base import Contract
 from sim.pricing.power import Electricity
 from sim.pricing.price import Price
+from sim.pricing.spans import HOURS_PER_YEAR, MONTHS_PER_YEAR, YEAR_S
 
-MONTHS_PER_YEAR = 12
 _Years = Annotated[float, AMOUNT.between(0.0001, 1000)]
 _Availability = Annotated[float, SHARE.between(0.01, 1)]
 
@@ -60,10 +60,12 @@ class Owned(Contract, Electricity):
 
     @property
     def lasts_s(self) -> float:
+        """How long it holds."""
         return self.years * YEAR_S
 
     @property
     def upfront_share(self) -> float:
+        """All is paid on signing."""
         return 1.0
 
     @property

@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from sim.config.said import said
 from sim.config.units import SHARE, Count, Duration, UsdPerHour
-from sim.pricing.contracts.base import YEAR_S, Contract, Term, Termed
+from sim.pricing.contracts.base import Contract, Term, Termed
 from sim.pricing.price import Price
+from sim.pricing.spans import YEAR_S
 
 TERMS = {YEAR_S: "reserved_1y", 3 * YEAR_S: "reserved_3y"}
 """Terms that prices are listed for."""
@@ -37,6 +38,7 @@ class Reserved(Termed):
 
     @property
     def usable_gpus(self) -> float:
+        """GPUs that it has at any time, on average."""
         return float(self.gpus)
 
     def usd_per_gpu_h(self, listed: Price | None) -> float | str:
@@ -64,14 +66,17 @@ class CapacityBlock(Contract):
 
     @property
     def upfront_share(self) -> float:
+        """All is paid on signing."""
         return 1.0
 
     @property
     def lasts_s(self) -> float:
+        """How long it holds."""
         return self.term_s
 
     @property
     def usable_gpus(self) -> float:
+        """GPUs that it has at any time, on average."""
         return float(self.gpus)
 
     def usd_per_gpu_h(self, listed: Price | None) -> float | str:

@@ -41,4 +41,5 @@ class CommittedSpend(Termed):
 
     @property
     def commit_usd_per_h(self) -> float:
+        """The commitment by the hour."""
         return self.commit_usd / (self.term_s / 3600)

@@ -6,15 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sim.pricing.revenue.base import DAY_S, MONTH_S, Revenue, Use, together
+from sim.pricing.revenue.base import Revenue, Use, together
 from sim.pricing.revenue.free import Free
 from sim.pricing.revenue.per_request import PerRequest
 from sim.pricing.revenue.per_token import PerToken
 from sim.pricing.revenue.subscription import Subscription
 
 __all__ = [
-    "DAY_S",
-    "MONTH_S",
     "AnyRevenue",
     "Free",
     "PerRequest",

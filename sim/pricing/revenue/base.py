@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.pricing.scope import Scoped
-
-DAY_S = 86_400.0
-MONTH_S = 30 * DAY_S
-"""A month of a bill has 30 days."""
+from sim.pricing.spans import DAY_S
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from pydantic import Field, model_validator
 
 from sim.config.said import said
 from sim.config.units import PositiveCount, PositiveUsdPerMonth
-from sim.pricing.revenue.base import MONTH_S, Revenue, Use, together
+from sim.pricing.revenue.base import Revenue, Use, together
 from sim.pricing.scope import PerUserAndDay
+from sim.pricing.spans import MONTH_S
 
 
 class Subscription(Revenue):

@@ -17,8 +17,6 @@ from sim.pricing.scope import Scoped
 Floats = NDArray[np.float64]
 
 COMPLETED = "completed"
-MONTH_S = 30 * 86_400.0
-"""A month of a bill."""
 
 Waited = Annotated[
     Literal["ttft", "e2e", "queue_wait"], Field(description="The wait that is meant: `ttft`, `e2e` or `queue_wait`.")

@@ -13,8 +13,7 @@ from sim.config.said import said
 from sim.config.units import Duration, PositiveCount, PositiveShare, Share, Usd
 from sim.pricing.scope import PerUserAndDay
 from sim.pricing.slowness.base import COMPLETED, Charge, Floats, Measured, Seen, Slowness
-
-_DAY_S = 86_400.0
+from sim.pricing.spans import DAY_S
 
 
 class LostUsers(Slowness):
@@ -93,7 +92,7 @@ class LostUsers(Slowness):
         """How many users there are, at least 1; None if that is not said."""
         if self.users is not None or self.requests_per_user_per_day is None:
             return None if self.users is None else float(self.users)
-        days = seen.window_s / _DAY_S
+        days = seen.window_s / DAY_S
         return max(1.0, len(seen) / (self.requests_per_user_per_day * days)) if days else 1.0
 
     def charge(self, seen: Seen) -> Charge:
@@ -107,7 +106,7 @@ class LostUsers(Slowness):
             with np.errstate(divide="ignore"):  # log 0 at a single user who surely stops: all are lost
                 stays = float(np.log1p(-stop / users).sum())
             lost = float(-users * np.expm1(stays))
-            windows = max(_DAY_S / seen.window_s, 1.0) if seen.window_s > 0 else 1.0
+            windows = max(DAY_S / seen.window_s, 1.0) if seen.window_s > 0 else 1.0
             if windows > 1:  # a day of them: whoever has stopped cannot stop again
                 usd_per_day = self.lifetime_usd * float(-users * np.expm1(stays * windows))
         facts = {"slow_requests": int(np.count_nonzero(stop)), "users": users, "lost_users": lost}

@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field, model_validator
 from sim.config.curves import once_each
 from sim.config.said import said
 from sim.config.units import PositiveDuration, PositiveShare, Usd
-from sim.pricing.slowness.base import MONTH_S, Charge, Measured, Seen, Slowness
+from sim.pricing.slowness.base import Charge, Measured, Seen, Slowness
+from sim.pricing.spans import MONTH_S
 
 
 class SlaCredits(Slowness):

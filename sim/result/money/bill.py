@@ -16,6 +16,7 @@ import numpy as np
 from sim.model.tables import COMPLETED
 from sim.pricing.contracts import CommittedSpend, Owned
 from sim.pricing.egress import GB
+from sim.pricing.spans import HOUR_S
 from sim.result.money import energy
 from sim.result.money.cover import Covered, covered, scope
 from sim.result.money.flow import NOTHING, Array, Flow, added
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from sim.result.log import RunLog
     from sim.scenario import Scenario
 
-HOUR_S = 3600.0
 What = Literal["usage", "unused", "energy", "egress", "discount", "shortfall"]
 
 
@@ -48,18 +48,22 @@ class Line:
 
     @property
     def offer(self) -> str:
+        """The offer that its replicas are from; empty where it is about no make."""
         return "" if self.make is None else self.make.terms.offer
 
     @property
     def market(self) -> str:
+        """The market of that offer, or empty."""
         return "" if self.make is None else self.make.terms.market
 
     @property
     def region(self) -> str:
+        """Its region, or empty."""
         return "" if self.make is None else self.make.terms.region
 
     @property
     def gpu(self) -> str:
+        """The name of its GPU, or empty."""
         return "" if self.make is None else self.make.terms.gpu
 
     def usd(self, edges_s: Array) -> Array:
@@ -90,6 +94,7 @@ class Bill:
 
     @cached_property
     def by_pool(self) -> dict[str, tuple[Line, ...]]:
+        """The lines of each pool."""
         return {pool: tuple(line for line in self.lines if line.pool == pool) for pool in self.pools}
 
     def spent_usd(self, pools: Iterable[str], at_s: Array) -> Array | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sim.pricing.contracts import AnyContract, CommittedSpend, Owned, SavingsPlan
+from sim.pricing.spans import HOUR_S
 from sim.result.fleet import ratio
 from sim.result.money.bill import Bill, Line
 from sim.result.money.cover import usd_per_gpu_h
@@ -12,8 +13,6 @@ from sim.result.money.ladder import ladder_block
 
 if TYPE_CHECKING:
     from sim.scenario import Scenario
-
-HOUR_S = 3600.0
 
 
 def commitments_block(scenario: Scenario, bill: Bill) -> dict[str, Any] | None:

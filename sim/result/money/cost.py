@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from sim.pricing.spans import DAYS_PER_MONTH
 from sim.result.fleet import ratio
-
-DAYS_PER_MONTH = 30
-"""A month of a bill, for `usd_per_month`."""
 
 
 def cost(total_usd: float | None, window_s: float, completed: int, output_tokens: int) -> dict[str, float | None]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.pricing.contracts import AnyContract, CapacityBlock, Owned, Reserved, SavingsPlan
-from sim.result.money.flow import Array
+from sim.result.money.flow import Array, share_of
 from sim.result.money.usage import Usage
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _capacity(
     there = np.where(is_active, contract.usable_gpus, 0.0)
     asked = wanted.sum(axis=0)
     used = np.minimum(asked, there)
-    gpus = wanted * _share(used, asked)
+    gpus = wanted * share_of(used, asked)
     return Covered(name, contract, mask, gpus, gpus * usd, there - used, (there - used) * usd)
 
 
@@ -103,9 +103,5 @@ def _plan(
     asked = worth.sum(axis=0)
     commit = np.where(is_active, plan.commit_usd_per_h, 0.0)
     used = np.minimum(asked, commit)
-    share = _share(used, asked)
+    share = share_of(used, asked)
     return Covered(name, plan, mask, wanted * share, worth * share, np.zeros_like(commit), commit - used)
-
-
-def _share(part: Array, whole: Array) -> Array:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

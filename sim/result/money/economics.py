@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sim.pricing import arithmetic
-from sim.pricing.revenue import MONTH_S, Subscription
+from sim.pricing.revenue import Subscription
+from sim.pricing.spans import DAYS_PER_MONTH, MONTH_S
 from sim.result.fleet import ratio
 from sim.result.money.earned import Earned
 from sim.result.money.payback import payback_block
 
-DAYS_PER_MONTH = 30
 _GROWS = ("egress",)
 """Lines of a bill that grow with use; all other cost is the fleet's, which is paid by the clock."""
 

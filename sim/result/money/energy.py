@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.pricing.hourly import HOUR_S, mean_between
+from sim.pricing.hourly import mean_between
 from sim.pricing.power import Electricity
+from sim.pricing.spans import HOUR_S
 from sim.result.fleet import integrals_at
-from sim.result.money.flow import Array, Flow
+from sim.result.money.flow import Array, Flow, share_of
 
 if TYPE_CHECKING:
     from sim.result.log import RunLog
@@ -39,9 +40,9 @@ def bins_s(log: RunLog) -> Array:
 def running(log: RunLog, place: int, gpus: Flow, power: Electricity, edges_s: Array) -> Drawn:
     """Energy of GPUs that replicas of a pool are on: idle power, and more the more these have to do."""
     used = {name: np.diff(column) for name, column in integrals_at(log.samples, edges_s, [place]).items()}
-    busy = _share(used["busy_s"], used["ready_s"])
+    busy = share_of(used["busy_s"], used["ready_s"])
     # how full the batch is while there is one: seats taken of the seats of busy replicas
-    batch = np.clip(_share(_share(used["running_s"], used["seats_s"]), busy), 0.0, 1.0)
+    batch = np.clip(share_of(share_of(used["running_s"], used["seats_s"]), busy), 0.0, 1.0)
     return _drawn(gpus, power.watts.drawn(busy, batch), power, edges_s)
 
 
@@ -58,7 +59,3 @@ def _drawn(gpu_s: Flow, watts: Array, power: Electricity, edges_s: Array) -> Dra
         usd=Flow.of_parts(edges_s, kwh * mean_between(power.tariff, edges_s)),
         co2_kg=None if co2 is None else Flow.of_parts(edges_s, kwh * mean_between(co2, edges_s) / 1000),
     )
-
-
-def _share(part: Array, whole: Array) -> Array:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -39,6 +39,7 @@ class Flow:
         return np.diff(self.upto(edges_s))
 
     def times(self, factor: float) -> Flow:
+        """So many times the amount."""
         return Flow(self.edges_s, self.total * factor)
 
 
@@ -48,3 +49,8 @@ NOTHING = Flow(np.array((0.0, 1.0)), np.zeros(2))
 def added(flows: Sequence[Flow], at_s: Array) -> Array:
     """The sum of some amounts up to each instant, same shape."""
     return np.sum([flow.upto(at_s) for flow in flows], axis=0) if flows else np.zeros(len(at_s))
+
+
+def share_of(part: Array, whole: Array) -> Array:
+    """part / whole, same shape; 0 where there is nothing to divide by."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

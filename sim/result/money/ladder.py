@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.pricing import Price
 from sim.pricing.contracts import Reserved
-from sim.pricing.contracts.base import HOURS_PER_YEAR
+from sim.pricing.spans import HOURS_PER_YEAR
 from sim.result.money.flow import Array
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Load:
 
     @property
     def total_h(self) -> float:
+        """Hours in all."""
         return float(self.hours.sum())
 
     def share_above(self, gpus: Array) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sim.pricing.arithmetic import payback_months
 from sim.pricing.contracts import Owned
-from sim.pricing.contracts.base import HOURS_PER_YEAR
+from sim.pricing.spans import HOURS_PER_YEAR
 
 
 def capital_usd(owned: Owned, gpu_hours: float) -> float:

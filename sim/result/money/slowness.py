@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sim.model.tables import COMPLETED, OUTCOMES
 from sim.pricing.slowness import AnySlowness, Seen
+from sim.pricing.spans import DAY_S
 from sim.result.attempts import ended_s
 from sim.result.fleet import ratio
 from sim.result.groups import limited_to, meant
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from sim.result.log import RunLog
     from sim.result.window import Window
     from sim.scenario import Scenario
-
-_DAY_S = 86_400
 
 
 def slowness_block(
@@ -71,7 +70,7 @@ def _entry(price: AnySlowness, of: Seen) -> dict[str, Any]:
 
 
 def _per_day(usd: float, window_s: float) -> float | None:
-    return ratio(usd * _DAY_S, window_s)
+    return ratio(usd * DAY_S, window_s)
 
 
 def seen(log: RunLog, window: Window, price: AnySlowness) -> Seen:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.pricing.hourly import HOUR_S
+from sim.pricing.spans import HOUR_S
 from sim.result.money import billing
 from sim.result.money.billing import Terms
 from sim.result.money.flow import Array
