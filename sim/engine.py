@@ -114,6 +114,7 @@ def simulate(
         end_s=max(horizon_s, float(tables.run[0]["last_finish_s"])),
         events=events,
         preemptions=int(tables.replicas["preemptions"].sum()),
+        replication=replication,
         wall_s=time.perf_counter() - began,
         engine_s=engine_s,
         calls=calls,

@@ -35,7 +35,7 @@ def billed_usd(scenario: Scenario, log: RunLog) -> dict[str, float]:
     if any(term.moves is not None for _, _, term in makes):
         cuts |= {HOUR_S * hour for hour in range(math.ceil(end_s / HOUR_S))}
     times = sorted(at_s for at_s in cuts if 0 <= at_s <= end_s)
-    paths = {index: _path(scenario, make, end_s) for index, make in enumerate(makes)}
+    paths = {index: _path(scenario, log.replication, make, end_s) for index, make in enumerate(makes)}
     steps: dict[float, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     for index, from_s, to_s, gpus in lives:
         steps[from_s][index] += gpus
@@ -147,13 +147,13 @@ def _paid(scenario: Scenario, log: RunLog, pools: list[str]) -> list[tuple[int, 
     return found
 
 
-def _path(scenario: Scenario, make: tuple[str, int, Terms], end_s: float) -> Any:
+def _path(scenario: Scenario, replication: int, make: tuple[str, int, Terms], end_s: float) -> Any:
     """The price of a make at an instant."""
     pool, _, term = make
     if term.moves is None:
         usd = term.usd_per_replica_hour / term.gpus_per_replica
         return lambda at_s: usd
-    rng = named_rng(scenario.seed, 0, "spot_price", f"{term.gpu or pool} {term.region}")
+    rng = named_rng(scenario.seed, replication, "spot_price", f"{term.gpu or pool} {term.region}")
     hours = term.moves.hours(rng, max(math.ceil(end_s / HOUR_S), 1)).tolist()
     return lambda at_s: hours[int(at_s // HOUR_S)]
 

@@ -123,6 +123,8 @@ class RunLog:
     wall_s: float
     engine_s: float
     """Seconds inside the calendar; compiling and loading excluded."""
+    replication: int = 0
+    """Which of the independent runs of its scenario and seed it is."""
     calls: NDArray[np.void] | None = None
     """Rows of `sim.model.tables.CALL` beside the requests, whose row numbers are theirs; None: clients just wait."""
     classes: tuple[str, ...] = ()

@@ -204,3 +204,21 @@ def test_the_ladder_has_spot_only_where_it_is_cheaper(spot: float, gpu_hours: fl
     price = {"on_demand": 3, "spot": spot, "reserved_1y": 2.9}
     layers = run(pool={"price": price, "interruptible": "50%"})["commitments"]["ladder"]["a"]["layers"]
     assert layers[0]["spot_gpu_hours"] == pytest.approx(gpu_hours)
+
+
+def test_each_replication_sees_its_own_spot_price_and_all_pools_of_one_the_same() -> None:
+    moves = {"kind": "mean_reverting", "mean": "$1/h", "cv": 0.5}
+    offer = {"name": "s", "market": "spot", "spot": {"hazard": 0}, "price": {"on_demand": 3, "spot": moves}}
+    sheet = {"name": "own", "memory": "1GiB"}
+    pool = {
+        "gpu": sheet,
+        "replica": {"kind": "slots"},
+        "autoscaler": {"kind": "fixed", "replicas": 1},
+        "supply": [offer],
+    }
+    work = {"pool": "a", "arrivals": {"kind": "poisson", "rate": "1/h"}, "service": {"kind": "constant", "value": 1}}
+    said = load({"name": "spot", "horizon": "5h", "workload": work, "pools": {"a": pool, "b": pool}})
+    runs = [simulate(said, replication).summary()["pools"] for replication in (0, 0, 1)]
+    first, again, other = ({name: block["cost"]["total_usd"] for name, block in pools.items()} for pools in runs)
+    assert first == again
+    assert first["a"] == first["b"] != other["a"] == other["b"]

@@ -60,7 +60,7 @@ def usage_of(scenario: Scenario, log: RunLog, also_s: Iterable[float]) -> Usage:
         own = (spans["pool"] == make.place) & (spans["make"] == make.number)
         for times_s, step in ((begins_s[own], 1.0), (ends_s[own], -1.0)):
             np.add.at(gpus[row], np.searchsorted(edges_s, times_s), step * make.terms.gpus_per_replica)
-    prices = [_price(scenario, make, edges_s) for make in makes]
+    prices = [_price(scenario, log.replication, make, edges_s) for make in makes]
     return Usage(makes, edges_s, np.cumsum(gpus, axis=1)[:, :-1], np.array(prices))
 
 
@@ -77,7 +77,7 @@ def _hours_s(end_s: float) -> Array:
     return np.arange(HOUR_S, end_s, HOUR_S)
 
 
-def _price(scenario: Scenario, make: Make, edges_s: Array) -> Array:
+def _price(scenario: Scenario, replication: int, make: Make, edges_s: Array) -> Array:
     """USD per GPU-hour in each bin."""
     term = make.terms
     if not term.priced:
@@ -85,6 +85,6 @@ def _price(scenario: Scenario, make: Make, edges_s: Array) -> Array:
     if term.moves is None:
         return np.full(len(edges_s) - 1, term.usd_per_replica_hour / term.gpus_per_replica)
     # one market: pools and offers that buy the same GPU in the same region see the same price
-    rng = named_rng(scenario.seed, 0, "spot_price", f"{term.gpu or make.pool} {term.region}")
+    rng = named_rng(scenario.seed, replication, "spot_price", f"{term.gpu or make.pool} {term.region}")
     prices = term.moves.hours(rng, max(math.ceil(float(edges_s[-1]) / HOUR_S), 1))
     return np.asarray(prices[(edges_s[:-1] // HOUR_S).astype(np.int64)], np.float64)
