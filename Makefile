@@ -28,10 +28,10 @@ lint: install
 	$(BIN)/mypy
 
 test: install
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 validate: install
-	$(BIN)/pytest -m slow -n auto
+	$(BIN)/pytest -m slow -n auto --dist worksteal
 
 bench: install
 	$(BIN)/pytest -m bench tests/benchmarks

@@ -40,6 +40,14 @@ def checked_runs() -> Iterator[None]:
         yield
 
 
+LONGEST = ("test_every_page_says_what_its_runs_give",)
+"""Tests of minutes: begun first, so that no core waits for the other at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: getattr(item, "originalname", item.name) not in LONGEST)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     # Around the whole test, so that runs made by fixtures are checked too; measurements of speed are left alone.
