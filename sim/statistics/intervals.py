@@ -54,9 +54,11 @@ def student_t(confidence: float, degrees: int) -> float:
 def of_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """The mean of what independent replications gave, one number each; at least one."""
     found = np.asarray(values, np.float64)
-    mean = float(found.mean())
     if len(found) < 2:
-        return Interval(mean, math.inf)
+        return Interval(float(found[0]), math.inf)
+    if (found == found[0]).all():  # what no randomness touches: exact, and no rounding of sums beside it
+        return Interval(float(found[0]), 0.0)
+    mean = float(found.mean())
     error = float(found.std(ddof=1)) / math.sqrt(len(found))
     return Interval(mean, student_t(confidence, len(found) - 1) * error)
 
