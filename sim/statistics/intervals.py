@@ -78,24 +78,20 @@ def of_ratio(parts: Sequence[float], wholes: Sequence[float], confidence: float 
     return Interval(ratio, student_t(confidence, count - 1) * math.sqrt(variance))
 
 
-def of_quantile(pooled: float, each: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
-    """A quantile by sectioning over replications.
+def of_sections(together: float, each: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """A figure of all replications together, such as a quantile of their pooled requests, by sectioning.
 
-    `pooled`: that of the requests of all of them together, the estimate; `each`: those of the single ones. The interval
-    is centred on the pooled one, which is less biased than their mean (sectioning, not batching). The interval by order
-    statistics of the pooled requests would be far too narrow: requests of one run are not independent.
+    `together`: that figure, the estimate; `each`: the same figure of the single replications. The interval is
+    centred on the first, which is less biased than the mean of the others (sectioning, not batching). For a quantile,
+    the interval by order statistics of the pooled requests would be far too narrow: those of one run are not
+    independent.
     """
     found = np.asarray(each, np.float64)
     count = len(found)
     if count < 2:
-        return Interval(pooled, math.inf)
-    spread = math.sqrt(float(((found - pooled) ** 2).sum()) / ((count - 1) * count))
-    return Interval(pooled, student_t(confidence, count - 1) * spread)
-
-
-def of_difference(ones: Sequence[float], others: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
-    """The mean of the differences of pairs: replications of two scenarios on the same random numbers."""
-    return of_mean(np.asarray(ones, np.float64) - np.asarray(others, np.float64), confidence)  # type: ignore[arg-type]
+        return Interval(together, math.inf)
+    spread = math.sqrt(float(((found - together) ** 2).sum()) / ((count - 1) * count))
+    return Interval(together, student_t(confidence, count - 1) * spread)
 
 
 def missing_for_tail(count: int, share: float) -> int:

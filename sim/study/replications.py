@@ -19,7 +19,7 @@ from sim.engine import simulate
 from sim.result.latency import METRICS, QUANTILES, metric_s
 from sim.result.window import measured_window
 from sim.scenario import Scenario, load
-from sim.statistics.intervals import Interval, missing_for_tail, of_mean, of_quantile, of_ratio
+from sim.statistics.intervals import Interval, missing_for_tail, of_mean, of_ratio, of_sections
 from sim.study.executors import in_order
 
 LEAST = 10
@@ -70,6 +70,10 @@ class Replicated:
     def intervals(self) -> dict[str, Interval]:
         """The main numbers of the summary by dotted path, those that every replication has."""
         return _intervals(self.samples)
+
+    def values(self, path: str) -> list[float]:
+        """One number of every replication's own summary."""
+        return [_at(sample.summary, path) for sample in self.samples]
 
     def summary(self) -> dict[str, Any]:
         """The summary of the first replication, its main numbers replaced by the estimates of all of them.
@@ -177,7 +181,7 @@ def _of_latency(metric: str, each_s: Sequence[NDArray[np.float64]]) -> dict[str,
     for name, share in QUANTILES.items():
         if missing_for_tail(len(pooled_s), share) == 0:
             own = [float(np.quantile(values_s, share)) for values_s in each_s]
-            found[name] = of_quantile(float(np.quantile(pooled_s, share)), own)
+            found[name] = of_sections(float(np.quantile(pooled_s, share)), own)
     return {f"latency.{metric}.{name}": interval for name, interval in found.items()}
 
 
@@ -191,7 +195,7 @@ def _counted(summary: dict[str, Any], target: dict[str, Any]) -> float:
 
 def _at(summary: Any, path: str) -> Any:
     for step in path.split("."):
-        summary = summary[step]
+        summary = summary[int(step)] if isinstance(summary, list) else summary[step]
     return summary
 
 

@@ -13,10 +13,9 @@ from sim.statistics.intervals import (
     Interval,
     least_for_bound,
     missing_for_tail,
-    of_difference,
     of_mean,
-    of_quantile,
     of_ratio,
+    of_sections,
     order_statistics,
 )
 from sim.statistics.warmup import mser5
@@ -49,14 +48,9 @@ def test_a_ratio_is_that_of_the_sums() -> None:
 
 
 def test_a_quantile_is_centred_on_the_pooled_one() -> None:
-    found = of_quantile(10.0, [9.0, 10.0, 14.0])
+    found = of_sections(10.0, [9.0, 10.0, 14.0])
     assert found.estimate == 10
     assert found.half_width == pytest.approx(4.302653 * math.sqrt((1 + 0 + 16) / 6), rel=1e-6)
-
-
-def test_pairs_take_away_what_they_share() -> None:
-    ones, others = [10.0, 20.0, 30.0], [9.0, 19.0, 29.0]
-    assert of_difference(ones, others) == Interval(1.0, 0.0)
 
 
 def test_precision_is_relative_to_the_true_value() -> None:
