@@ -25,7 +25,7 @@ LAYERS = [
     {"scenario"},
     {"autoscaling", "workload", "model", "hardware"},
     {"pricing"},
-    {"theory"},
+    {"theory", "statistics"},
     {"config"},
     {"version"},
 ]

@@ -1,0 +1,118 @@
+"""Intervals of figures from independent replications: means, ratios of means, quantiles of pooled requests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+CONFIDENCE = 0.95
+LEAST_BEYOND = 100
+"""Requests that must lie beyond a quantile for it to be told: fewer say little of where it is."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and how far off it may be."""
+
+    estimate: float
+    half_width: float
+    """Infinite from a single replication, which says nothing of chance."""
+
+    @property
+    def low(self) -> float:
+        """The lower end."""
+        return self.estimate - self.half_width
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+        return self.estimate + self.half_width
+
+    def within(self, relative: float) -> bool:
+        """Whether the true value is likely within this share of itself.
+
+        The half width over the estimate must be at most relative / (1 + relative), which keeps the error relative to
+        the true value, not to the estimate (Law, section 9.4.1). An interval of width 0 is precise, at 0 too.
+        """
+        if self.half_width == 0:
+            return True
+        return self.half_width <= abs(self.estimate) * relative / (1 + relative)
+
+
+def student_t(confidence: float, degrees: int) -> float:
+    """The two-sided quantile of Student's t."""
+    from scipy import stats
+
+    return float(stats.t.ppf((1 + confidence) / 2, degrees))
+
+
+def of_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """The mean of what independent replications gave, one number each; at least one."""
+    found = np.asarray(values, np.float64)
+    if len(found) < 2:
+        return Interval(float(found[0]), math.inf)
+    if (found == found[0]).all():  # what no randomness touches: exact, and no rounding of sums beside it
+        return Interval(float(found[0]), 0.0)
+    mean = float(found.mean())
+    error = float(found.std(ddof=1)) / math.sqrt(len(found))
+    return Interval(mean, student_t(confidence, len(found) - 1) * error)
+
+
+def of_ratio(parts: Sequence[float], wholes: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """The ratio of two sums over replications, such as SLO attainment or cost per request; the wholes sum above 0.
+
+    R = sum y / sum x, with the variance of its linearisation, sum (y - R x)^2 / ((n - 1) n mean(x)^2). The mean of the
+    replications' own ratios would be biased where x varies.
+    """
+    y, x = np.asarray(parts, np.float64), np.asarray(wholes, np.float64)
+    ratio = float(y.sum() / x.sum())
+    count = len(y)
+    if count < 2:
+        return Interval(ratio, math.inf)
+    variance = float(((y - ratio * x) ** 2).sum()) / ((count - 1) * count * float(x.mean()) ** 2)
+    return Interval(ratio, student_t(confidence, count - 1) * math.sqrt(variance))
+
+
+def of_sections(together: float, each: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """A figure of all replications together, such as a quantile of their pooled requests, by sectioning.
+
+    `together`: that figure, the estimate; `each`: the same figure of the single replications. The interval is
+    centred on the first, which is less biased than the mean of the others (sectioning, not batching). For a quantile,
+    the interval by order statistics of the pooled requests would be far too narrow: those of one run are not
+    independent.
+    """
+    found = np.asarray(each, np.float64)
+    count = len(found)
+    if count < 2:
+        return Interval(together, math.inf)
+    spread = math.sqrt(float(((found - together) ** 2).sum()) / ((count - 1) * count))
+    return Interval(together, student_t(confidence, count - 1) * spread)
+
+
+def missing_for_tail(count: int, share: float) -> int:
+    """How many more requests it takes before this quantile may be told; 0: there are enough."""
+    return max(math.ceil(LEAST_BEYOND / (1 - share) - 1e-9) - count, 0)
+
+
+def order_statistics(count: int, share: float, confidence: float = CONFIDENCE) -> tuple[int, int]:
+    """Ranks (from 1) between which a quantile of independent values lies; the upper may be count + 1: not known.
+
+    The binomial interval with equal tails. For independent things only, one a replication, such as each day's worst
+    minute; never for requests of one run.
+    """
+    from scipy import stats
+
+    tail = (1 - confidence) / 2
+    low = int(stats.binom.ppf(tail, count, share))
+    high = int(stats.binom.ppf(1 - tail, count, share)) + 1
+    return max(low, 1), high
+
+
+def least_for_bound(share: float, confidence: float = CONFIDENCE) -> int:
+    """The least number of independent values whose largest is above a quantile with this confidence."""
+    return math.ceil(math.log(1 - confidence) / math.log(share) - 1e-12)
