@@ -37,7 +37,7 @@ def test_one_more_replica_costs_its_price_and_takes_waits_away() -> None:
 
 
 def test_pairs_see_more_than_independent_runs() -> None:
-    """A change of 2 % that is there in every pair, and lost between runs of different traffic."""
+    """A service slower by 1 %, which is there in every pair and lost between runs of different traffic."""
     slower = queue(
         workload={"arrivals": {"kind": "poisson", "rate": 1.5}, "service": {"kind": "exponential", "mean": 1.01}}
     )
