@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.validation.queue_cases import EXPONENTIAL, SHAPES, Vector, busy, case, memory_s, poisson, queue, same
+from tests.validation.cases import EXPONENTIAL, SHAPES, Vector, busy, case, memory_s, poisson, queue, same
 from tests.validation.replications import Case
 
 

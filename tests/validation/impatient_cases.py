@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.validation.queue_cases import (
+from tests.validation.cases import (
     EXPONENTIAL,
     SHAPES,
     Vector,
     case,
-    from_empty,
     poisson,
     queue,
     same,
 )
+from tests.validation.changing_cases import from_empty
 from tests.validation.replications import Case
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tests.validation.queue_cases import EXPONENTIAL, Law, Vector, case, memory_s, poisson, queue, same
+from tests.validation.cases import EXPONENTIAL, Law, Vector, case, memory_s, poisson, queue, same
 from tests.validation.replications import Case
 
 

@@ -12,15 +12,30 @@ from collections.abc import Iterator
 import pytest
 from scipy import stats
 
-from tests.validation import closed_cases, impatient_cases, priority_cases, queue_cases
+from tests.validation import (
+    batching_cases,
+    cases,
+    changing_cases,
+    closed_cases,
+    impatient_cases,
+    priority_cases,
+    queue_cases,
+)
 from tests.validation.reference import ABSENT, vectors
 from tests.validation.replications import Case, Verdict, judge, workers
 
-BUILDERS = queue_cases.BUILDERS | impatient_cases.BUILDERS | closed_cases.BUILDERS | priority_cases.BUILDERS
+BUILDERS = (
+    queue_cases.BUILDERS
+    | batching_cases.BUILDERS
+    | changing_cases.BUILDERS
+    | impatient_cases.BUILDERS
+    | closed_cases.BUILDERS
+    | priority_cases.BUILDERS
+)
 
 
-def cases_of(vector: queue_cases.Vector) -> list[Case]:
-    return queue_cases.cases_of(vector, BUILDERS)
+def cases_of(vector: cases.Vector) -> list[Case]:
+    return cases.cases_of(vector, BUILDERS)
 
 
 CASES = {case.name: case for vector in vectors() for case in cases_of(vector)}

@@ -10,7 +10,8 @@ import pytest
 
 from sim import theory
 from sim.theory import MG1, MMc
-from tests.validation.queue_cases import EXPONENTIAL, LENGTHS, NO_PROMPT, engine, poisson, queue
+from tests.validation.batching_cases import LENGTHS, NO_PROMPT
+from tests.validation.cases import EXPONENTIAL, engine, poisson, queue
 from tests.validation.replications import Case, judge, workers
 
 
