@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sim.config import catalogue
 from sim.config.loader import read_file
-from sim.pricing.book import BookRate, PriceBook
+from sim.pricing.books.book import BookRate, PriceBook
 
 _WHAT = ("on_demand", "spot", "reserved 1y", "reserved 3y", "capacity_block")
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sim.config.units import UsdPerHour
-from sim.pricing.currency import iso_day
+from sim.pricing.books.currency import iso_day
 from sim.pricing.spot import AnySpot
 
 

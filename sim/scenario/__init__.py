@@ -24,8 +24,8 @@ from sim.config.reading import Rules, read, validated
 from sim.config.references import Foreign, Reference
 from sim.config.said import Problems, said, said_all
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
+from sim.pricing.books.currency import FirstDay
 from sim.pricing.contracts import AnyContract
-from sim.pricing.currency import FirstDay
 from sim.pricing.revenue import AnyRevenue
 from sim.pricing.slowness import AnySlowness
 from sim.pricing.spans import YEAR_S

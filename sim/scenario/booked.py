@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from sim.config.said import Problems
-from sim.pricing.book import PriceBook
-from sim.pricing.lookup import chosen, laid_over
+from sim.pricing.books.book import PriceBook
+from sim.pricing.books.lookup import chosen, laid_over
 
 BOOK = "book"
 _At = tuple[str | int, ...]

@@ -11,7 +11,7 @@ from sim.config.said import Problems
 from sim.config.units import PositiveCount, UsdPerHour
 from sim.hardware import EngineSheet, GpuSheet, KvPrecision, Latency, Precision
 from sim.pricing import Price
-from sim.pricing.book import PriceBook
+from sim.pricing.books.book import PriceBook
 from sim.scenario.boot import AnyBoot
 
 LatencySource = Literal["calibrated", "operators", "roofline"]

@@ -38,7 +38,7 @@ from sim.hardware import (
     weights_bytes,
 )
 from sim.pricing import Price
-from sim.pricing.book import PriceBook
+from sim.pricing.books.book import PriceBook
 from sim.pricing.egress import Egress
 from sim.scenario.billing import Billing
 from sim.scenario.booked import priced_by_books

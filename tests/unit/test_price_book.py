@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from sim.config import catalogue
 from sim.config.errors import ConfigError
-from sim.pricing.book import PriceBook
-from sim.pricing.lookup import chosen
+from sim.pricing.books.book import PriceBook
+from sim.pricing.books.lookup import chosen
 from sim.scenario import Pool, Scenario, load
 from tests.laws import complaint
 from tests.sheets import CSV_NAMES, SHARED, plain

@@ -1,6 +1,6 @@
 """Price books (`configs/prices`): a provider's rates for GPUs by market, term and region, each with source and date.
 
-Owns what a book may say and what is wrong with one; `sim.pricing.lookup` finds rates in it.
+Owns what a book may say and what is wrong with one; `sim.pricing.books.lookup` finds rates in it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sim.config import catalogue
 from sim.config.said import Problems, said, said_all
 from sim.config.units import USD_PER_HOUR as _PER_HOUR
 from sim.config.units import Duration, PositiveCount, PositiveShare, Quantity, UsdPerGb
-from sim.pricing.currency import USD, Currency, Day, ExchangeRate, no_rate
+from sim.pricing.books.currency import USD, Currency, Day, ExchangeRate, no_rate
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 

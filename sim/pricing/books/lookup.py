@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sim.config import catalogue
-from sim.pricing.book import AssumedRate, BookRate, PriceBook
-from sim.pricing.currency import USD
+from sim.pricing.books.book import AssumedRate, BookRate, PriceBook
+from sim.pricing.books.currency import USD
 
 _KEYS = {
     "on_demand": ("on_demand", "source", "as_of"),

@@ -1,0 +1,1 @@
+"""Price books: what sellers list, in which currency, and what a GPU costs by one of them."""
