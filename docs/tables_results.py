@@ -125,13 +125,15 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "ledger.gpu_hours": (
         "h",
         TIME,
-        "Where the paid GPU-hours went; the entries add up to `replicas.gpu_hours`. `useful`: the work done, "
+        "Where the paid GPU-hours went; the entries add up to `replicas.gpu_hours` and those that nobody "
+        "used. `useful`: the work done, "
         "as replicas that are full all the time would take for it. `wasted`: the same of work for attempts that came "
         "to nothing (given up, timed out, failed, or second to a copy). `cold_start`: launched, not ready yet. "
         "`floor`: spare time that the policy's minimum alone keeps (all of it in a fixed fleet). `cool_down`: spare, "
         "above what load alone asked for at the last decision, so kept by windows, rates and cooldowns. "
         "`headroom`: spare otherwise. `drain`: from draining to gone, on its last requests. "
-        "`failed`: down and repaired in place, or taken before it was ready. `rounding`: billed after it was gone.",
+        "`failed`: down and repaired in place, or taken before it was ready. `rounding`: billed after it was gone. "
+        "`unused`: paid under a contract, and no replica had it. `egress`: no time, but what sending answers cost.",
     ),
     "ledger.usd": ("USD", TIME, "The same in money; the entries add up to `cost.total_usd`; null without a price."),
     "lives.ordered": ("replicas", TIME, "Replicas ordered in the window (those there at the start count at 0)."),

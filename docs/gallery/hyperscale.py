@@ -9,9 +9,12 @@ from typing import Any
 from gallery_runs import Told, count, share, table, told, usd
 from palette import BLUE, FAINT, INK, RED
 
+from sim import load
+
 NAME = "hyperscale"
 REGIONS = ("americas", "europe", "asia")
-LATE = tuple(f"pools.{region}.autoscaler.target=0.95" for region in REGIONS)
+LATE_TARGET = 0.95
+LATE = tuple(f"pools.{region}.autoscaler.target={LATE_TARGET}" for region in REGIONS)
 """Each week's order is for the load of that week."""
 WEEK_S = 7 * 86_400.0
 
@@ -60,6 +63,18 @@ def quicker_share() -> float:
 def growth(weeks: float) -> float:
     """By what factor the load grows in so many weeks: threefold in 52."""
     return float(3 ** (weeks / 52))
+
+
+def ahead_share() -> float:
+    """By what factor an order is larger than that for the load of the day: the targets of the two runs."""
+    targets = {region: load(NAME).pools[region].autoscaler.target for region in REGIONS}
+    (target,) = set(targets.values())
+    return LATE_TARGET / target - 1
+
+
+def short_from() -> int:
+    """The week, counted from 1, in which machines begin to be short."""
+    return next(week + 1 for week in range(16) if spare(run(), week) < 0)
 
 
 def weeks_table() -> str:

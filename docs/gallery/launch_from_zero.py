@@ -49,6 +49,11 @@ def best() -> int:
     return max(ORDERS, key=mean_usd)
 
 
+def best_of() -> str:
+    """Where the best order stands among those that were tried."""
+    return {min(ORDERS): "the smallest", max(ORDERS): "the largest"}.get(best(), "neither the smallest nor the largest")
+
+
 def even_price() -> float:
     """What an hour of work must earn for the middle order to be as good as the small one, on average."""
     earns, costs = (

@@ -70,6 +70,23 @@ def monday(result: Any) -> Monday:
     )
 
 
+def carried_per_s(step: float = 0.05) -> float:
+    """The most requests a second that each of four replicas carries within the promise, to a step: a step more is run.
+
+    Fixed fleets at constant rates, as the policies' target was found.
+    """
+
+    def keeps(per_s: float) -> bool:
+        steady = ("horizon=3h", "warmup=10m", f"workload.arrivals={{kind: poisson, rate: {4 * per_s:.4g}/s}}")
+        run = told(NAME, *steady, "pools.office.autoscaler={kind: fixed, replicas: 4}")
+        return all(target["met"] for target in run["slo"])
+
+    per_s = 0.7
+    assert keeps(per_s), f"{per_s} requests a second are too many now"
+    assert not keeps(per_s + step), f"{per_s + step} requests a second are carried now"
+    return per_s
+
+
 def policy(name: str, *more: str) -> Told:
     """A run under a policy, by its name on the page."""
     return told(NAME, *POLICIES[name], *more, keep=monday)

@@ -65,6 +65,7 @@ __all__ = [
 ]
 
 _NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
+_OTHER_CURRENCY = re.compile(r"[\u00a2-\u00a5\u20a0-\u20cf]|\b(?!USD)[A-Z]{3}\b")
 _LONGEST = 80  # characters of a quantity: keeps exact fractions small
 
 
@@ -153,7 +154,9 @@ class Quantity:
 
     def _refuse(self, value: object) -> NoReturn:
         such = " or ".join((", ".join(self.examples[:-1]), self.examples[-1]))
-        raise said(f"must be {self.noun}, such as {such}; got {shown(value)}")
+        foreign = self.prefix == "$" and isinstance(value, str) and _OTHER_CURRENCY.search(value) is not None
+        remedy = "; all money is in USD here: convert it, or give a price book with 'currencies'" if foreign else ""
+        raise said(f"must be {self.noun}, such as {such}; got {shown(value)}{remedy}")
 
     @property
     def _shape(self) -> str:

@@ -24,6 +24,7 @@ ASSUMED = "assumed"
 def contract_notes(scenario: Scenario, summary: dict[str, Any]) -> list[str]:
     """Pools without a price, contracts of which nothing was used, those that go on beyond the run, old prices."""
     contracts = (summary.get("commitments") or {}).get("contracts", {})
+    contracts = {name: told for name, told in contracts.items() if told["gpus"] != 0}  # of none there is none to tell
     return [
         *_no_bill(scenario, summary),
         *_unused(contracts),

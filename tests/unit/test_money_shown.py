@@ -260,3 +260,12 @@ def test_a_day_with_a_warm_up_has_a_ladder() -> None:
     pool = {"price": {**PRICE, "reserved_1y": "$1.80/h"}}
     assert ladder_table(run(None, pool, warmup="10m").summary()).rows
     assert not ladder_table(run(None, pool, warmup="4h").summary()).rows
+
+
+def test_of_a_contract_for_no_gpus_there_is_nothing_to_tell() -> None:
+    """Such is the first point of a sweep over `contracts.base.gpus`."""
+    none = {"kind": "reserved", "gpus": 0, "price": "$1/h"}
+    result = run({"base": none})
+    summary = result.summary()
+    assert contract_notes(result.scenario, summary) == []
+    assert summary["cost"]["total_usd"] == run().summary()["cost"]["total_usd"]

@@ -98,7 +98,12 @@ def test_reads(kind: object, text: object, base: float) -> None:
         (units.Count, "8 tokens", "must be a whole number, such as 8, 4k or 1.5M; got '8 tokens'"),
         (units.Count, "1e13", "must be between 0 and 1e+12, got '1e13'"),
         (units.Size, "80 gb", "must be a size in bytes, such as 80GiB, 80GB or 512MiB; got '80 gb'"),
-        (units.UsdPerHour, "3 EUR", "must be a price per hour, such as $2.99/h or 2.99; got '3 EUR'"),
+        (
+            units.UsdPerHour,
+            "3 EUR",
+            "must be a price per hour, such as $2.99/h or 2.99; got '3 EUR'; all money is in USD here: "
+            "convert it, or give a price book with 'currencies'",
+        ),
         (units.Share, 95, "must be between 0 and 1, got 95; did you mean '95%'?"),
         (units.Share, "120%", "must be between 0 and 1, got '120%'"),
         (units.PositiveShare, "0%", "must be above 0, got '0%'"),
