@@ -42,14 +42,14 @@ def cost(scenario: Scenario, log: RunLog, told: dict[str, Any]) -> None:
         gpu_hours += hour * term.gpus_per_replica
     assert close(told["replicas"]["replica_hours"], hours)
     assert close(told["replicas"]["gpu_hours"], gpu_hours)
-    if all(term.priced for pool in pools for term in terms(pool)):
+    is_priced = all(term.priced for pool in pools for term in terms(pool))
+    assert (told["cost"]["total_usd"] is not None) == is_priced or scenario.contracts, "a total without a price"
+    if is_priced or told["cost"]["total_usd"] is not None:  # what has no price may be covered by contracts, all of it
         usd = billed_usd(scenario, log)
         assert close(told["cost"]["total_usd"], sum(usd.values()))
         for name, block in told["pools"].items():
             assert close(block["cost"]["total_usd"], usd[name]), name
         assert close(sum(line["usd"] for line in told["invoice"]), sum(usd.values()))
-    elif not scenario.contracts:
-        assert told["cost"]["total_usd"] is None
     for block in (told, *told["pools"].values()):
         ledger(block)
     for name, hours in told["ledger"]["gpu_hours"].items():

@@ -222,3 +222,10 @@ def test_each_replication_sees_its_own_spot_price_and_all_pools_of_one_the_same(
     first, again, other = ({name: block["cost"]["total_usd"] for name, block in pools.items()} for pools in runs)
     assert first == again
     assert first["a"] == first["b"] != other["a"] == other["b"]
+
+
+def test_a_pool_without_a_price_has_a_bill_if_contracts_cover_all_of_it() -> None:
+    iron = {"kind": "owned", "gpus": 8, "capex": "$17520", "years": 2, "cost_of_capital": 0, "watts": WATTS, "pue": 1}
+    summary = run({"iron": iron}, pool={"price": None})
+    assert summary["cost"]["total_usd"] == pytest.approx(80 + 80 * 1.2 * 0.08, rel=1e-3)
+    assert run({"iron": iron | {"gpus": 7}}, pool={"price": None})["cost"]["total_usd"] is None
