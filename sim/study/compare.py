@@ -13,6 +13,7 @@ from typing import Any
 
 from sim.scenario import Scenario
 from sim.statistics.intervals import Interval, of_sections
+from sim.study.executors import Executor
 from sim.study.replications import Replicated, replicate
 
 REPLICATIONS = 20
@@ -61,16 +62,16 @@ class Comparison:
 def compare(
     scenarios: Sequence[tuple[str, Scenario]],
     replications: int = REPLICATIONS,
-    workers: int = 1,
-    watch: Callable[[str, int], None] | None = None,
+    executor: Executor | None = None,
+    watch: Callable[[str, int, int | None], None] | None = None,
 ) -> tuple[Replicated, list[Comparison]]:
     """The first scenario is the baseline; all have its seed. At least two scenarios, at least two replications."""
     seed = scenarios[0][1].seed
     made = []
     for name, scenario in scenarios:
         same = scenario.model_copy(update={"seed": seed})
-        told = None if watch is None else (lambda count, name=name: watch(name, count))
-        made.append(replicate(same, replications, workers=workers, watch=told))
+        told = None if watch is None else (lambda count, most, name=name: watch(name, count, most))
+        made.append(replicate(same, replications, executor=executor, watch=told))
     baseline, *others = made
     names = [name for name, _ in scenarios[1:]]
     return baseline, [
@@ -84,12 +85,12 @@ def differences(baseline: Replicated, other: Replicated) -> list[Difference]:
     Means: the mean of the paired differences. Ratios and quantiles: the difference of the estimates of all replications
     together, with the spread of the pairs' own differences around it (sectioning).
     """
-    ours, theirs = baseline.intervals(), other.intervals()
+    ours, theirs = baseline.intervals, other.intervals
     found = []
     for path in ours:
         if path not in theirs:
             continue
-        pairs = zip(baseline.values(path), other.values(path), strict=True)
+        pairs = zip(baseline.estimates.values(path), other.estimates.values(path), strict=True)
         more = of_sections(theirs[path].estimate - ours[path].estimate, [after - before for before, after in pairs])
         found.append(Difference(path, ours[path].estimate, theirs[path].estimate, more))
     return found

@@ -9,10 +9,26 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from typing import TypeVar
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")
+
+
+class Executor(Protocol):
+    """Does work, task by task; open it with `with`, for as long as a study lasts."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None: ...
+    def in_order(self, work: Callable[[Task], Done], tasks: Sequence[Task]) -> Iterator[Done]:
+        """What the work makes of each task, in the order of the tasks.
+
+        An error of the work comes out of the iterator at its task; what has not begun by then is not done.
+        """
+        ...
 
 
 def usable_cores() -> int:
@@ -21,21 +37,51 @@ def usable_cores() -> int:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
-def in_order(work: Callable[[Task], Done], tasks: Sequence[Task], workers: int = 1) -> Iterator[Done]:
-    """What the work makes of each task, in the order of the tasks, by so many processes; one: this one, no others.
+class Here:
+    """This process, one task after another."""
 
-    New processes are spawned, not forked: the same on every platform, and safe beside threads. An error of the work
-    comes out of the iterator at its task; what has not begun by then is not done.
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def in_order(self, work: Callable[[Task], Done], tasks: Sequence[Task]) -> Iterator[Done]:
+        """See `Executor`."""
+        return map(work, tasks)
+
+
+class Local:
+    """Other processes of this machine.
+
+    They are spawned, not forked: the same on every platform, and safe beside threads; they start with the first task.
     """
-    if workers <= 1 or len(tasks) <= 1:
-        yield from map(work, tasks)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
-        waiting = [pool.submit(work, task) for task in tasks]
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.pool is not None:
+            self.pool.shutdown(cancel_futures=True)
+            self.pool = None
+
+    def in_order(self, work: Callable[[Task], Done], tasks: Sequence[Task]) -> Iterator[Done]:
+        """See `Executor`."""
+        if self.pool is None:
+            self.pool = ProcessPoolExecutor(self.workers, mp_context=multiprocessing.get_context("spawn"))
+        waiting = [self.pool.submit(work, task) for task in tasks]
         try:
             for one in waiting:
                 yield one.result()
         finally:
             for one in waiting:
                 one.cancel()
+
+
+def executor(workers: int = 1) -> Executor:
+    """So many processes; one: this one, and no others."""
+    return Here() if workers <= 1 else Local(workers)

@@ -1,61 +1,63 @@
-"""Independent runs of one scenario, and what they say together: an estimate and an interval for every main number.
+"""Independent runs of one scenario, as many as it takes.
 
 Each replication has random numbers of its own (the replication is part of the key of every stream), so they are
-independent; the figures of one run are not. Means are those of the replications, with t-intervals; ratios (attainment,
-cost per request) are ratios of sums; quantiles are those of the pooled requests, by sectioning.
+independent; the figures of one run are not. More are made until what was asked for is known well enough, or until the
+budget is spent. The budget is counted in runs and requests, never in seconds: how fast a machine is changes no answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sim.config.loader import parse
-from sim.engine import simulate
-from sim.result.latency import METRICS, QUANTILES, metric_s
-from sim.result.window import measured_window
-from sim.scenario import Scenario, load
-from sim.statistics.intervals import Interval, missing_for_tail, of_mean, of_ratio, of_sections
-from sim.study.executors import in_order
+from sim.scenario import Scenario
+from sim.statistics.intervals import CONFIDENCE, Interval
+from sim.study.estimates import Estimates, put
+from sim.study.executors import Executor, Here
+from sim.study.record import Record, Task, measured
 
 LEAST = 10
 """Replications before precision is looked at: fewer say little of their own spread (Law, section 9.4)."""
 STEP = 5
 MOST = 100
+MOST_REQUESTS = 2_000_000
+"""The budget: runs, and requests in all of them."""
+PLAIN_REQUESTS = 20_000
+"""Up to so many requests in all that may be to come, they are simulated in plain Python where the scenario leaves the
+choice: loading the compiled engine takes longer."""
+PRECISION = 0.05
+
+
+class Goal(Protocol):
+    """What has to be known before no more runs are made."""
+
+    def reached(self, records: Sequence[Record]) -> bool:
+        """Whether these are enough."""
+        ...
 
 
 @dataclass(frozen=True)
-class Task:
-    """One run to be made: a scenario as text, so that any process can make it."""
+class Precision:
+    """Each of some numbers within this share of its true value, all of them together with 95 % confidence."""
 
-    text: str
-    replication: int
+    relative: float = PRECISION
+    paths: tuple[str, ...] | None = None
+    """None: p99 TTFT, the attainment of each objective, and the cost a day, as far as the scenario has them."""
 
+    def reached(self, records: Sequence[Record]) -> bool:
+        paths = self.paths_in(records[0].summary)
+        found = Estimates(records, 1 - (1 - CONFIDENCE) / max(len(paths), 1)).intervals
+        return all(path in found and found[path].within(self.relative) for path in paths)
 
-@dataclass(frozen=True)
-class Sample:
-    """What is kept of one run."""
-
-    replication: int
-    summary: dict[str, Any]
-    latency_s: dict[str, NDArray[np.float64]]
-    """By metric, of the requests of the window that have it, sorted."""
-
-
-def measured(task: Task) -> Sample:
-    """Make one run."""
-    scenario = load(parse(task.text).plain())
-    result = simulate(scenario, task.replication)
-    rows = result.log.logical[measured_window(scenario, result.log).rows]
-    latency_s = {}
-    for metric in METRICS:
-        values = metric_s(rows, metric)
-        latency_s[f"{metric}_s"] = np.sort(values[~np.isnan(values)])
-    return Sample(task.replication, result.summary(), latency_s)
+    def paths_in(self, summary: dict[str, Any]) -> tuple[str, ...]:
+        """The numbers that it is about."""
+        if self.paths is not None:
+            return self.paths
+        found = ["latency.ttft_s.p99"] if summary["latency"]["ttft_s"]["p99"] is not None else []
+        found += [f"slo.{place}.attained" for place, of in enumerate(summary["slo"]) if of["attained"] is not None]
+        return (*found, *(["cost.usd_per_day"] if summary["cost"]["usd_per_day"] is not None else []))
 
 
 @dataclass(frozen=True)
@@ -63,150 +65,98 @@ class Replicated:
     """Some replications of a scenario, together."""
 
     scenario: Scenario
-    samples: tuple[Sample, ...]
+    records: tuple[Record, ...]
     stopped: str
-    """Why no more were made: `number` (so many were asked for), `precision`, or `budget`."""
+    """Why no more were made: `number` (so many were asked for), `precision` (or another goal), or `budget`."""
 
+    @cached_property
+    def estimates(self) -> Estimates:
+        """Their numbers together."""
+        return Estimates(self.records)
+
+    @property
     def intervals(self) -> dict[str, Interval]:
-        """The main numbers of the summary by dotted path, those that every replication has."""
-        return _intervals(self.samples)
-
-    def values(self, path: str) -> list[float]:
-        """One number of every replication's own summary."""
-        return [_at(sample.summary, path) for sample in self.samples]
+        """Estimate and 95 % interval by dotted path."""
+        return self.estimates.intervals
 
     def summary(self) -> dict[str, Any]:
-        """The summary of the first replication, its main numbers replaced by the estimates of all of them.
+        """The summary of the first replication, its numbers replaced by the estimates of all of them.
 
-        With `replications` (`number`, `stopped`) and `intervals`: 95 %, by dotted path. What has no interval is the
-        first replication's.
+        With `replications` (`number`, `stopped`), `intervals` (95 %, by dotted path) and `refused`: the quantiles that
+        are None for lack of data, and how many more requests each takes. What is no number is the first replication's.
         """
-        found = self.intervals()
-        told: dict[str, Any] = _copied(self.samples[0].summary)
-        for path, interval in found.items():
-            _put(told, path, interval.estimate)
-        for target in told["slo"]:
-            if target["attained"] is not None:
-                target["met"] = target["attained"] >= target["share"]
-        told["replications"] = {"number": len(self.samples), "stopped": self.stopped}
-        known = {path: interval for path, interval in found.items() if np.isfinite(interval.half_width)}
-        told["intervals"] = {path: [interval.low, interval.high] for path, interval in known.items()}
+        told: dict[str, Any] = _copied(self.records[0].summary)
+        told["replications"] = {"number": len(self.records), "stopped": self.stopped}
+        told["intervals"], told["refused"] = {}, {}
+        if len(self.records) == 1:
+            return told
+        found = self.estimates
+        for path, value in found.extremes.items():
+            put(told, path, value)
+        for path, interval in found.intervals.items():
+            values = found.values(path)
+            put(told, path, values[0] if len(set(values)) == 1 else interval.estimate)
+            told["intervals"][path] = [interval.low, interval.high]
+        for path, lacking in found.missing.items():
+            put(told, path, None)
+            told["refused"][path] = lacking
+        for block in (
+            told,
+            *(part for kind in ("pools", "classes", "tenants") for part in told.get(kind, {}).values()),
+        ):
+            for target in block["slo"]:
+                if target["attained"] is not None:
+                    target["met"] = target["attained"] >= target["share"]
         return told
 
 
 def replicate(
     scenario: Scenario,
     number: int | None = None,
+    goals: Sequence[Goal] = (Precision(),),
     *,
-    precision: float = 0.05,
-    paths: Sequence[str] = (),
     most: int = MOST,
-    workers: int = 1,
-    watch: Callable[[int], None] | None = None,
+    most_requests: int = MOST_REQUESTS,
+    executor: Executor | None = None,
+    first: Record | None = None,
+    condensed: bool = False,
+    watch: Callable[[int, int | None], None] | None = None,
 ) -> Replicated:
-    """Run a scenario `number` times; without a number, until the figures at `paths` are as precise as wanted.
+    """Run a scenario `number` times; without a number, until all goals are reached or the budget is spent.
 
-    Precision is looked at after 10 replications and after every 5 more, whoever makes them, so that the number of
-    processes changes nothing. `watch` is told how many have been made.
+    Goals are looked at after 10 replications and after every 5 more, whoever makes them, so that the number of
+    processes changes nothing. `first`: replication 0, where it has been made already. `condensed`: see `Task`. `watch`
+    is told how many have been made, and of how many at most.
     """
-    samples: list[Sample] = []
-
-    def make(upto: int) -> Iterator[Sample]:
-        text = scenario.to_yaml()
-        tasks = [Task(text, replication) for replication in range(len(samples), upto)]
-        return in_order(measured, tasks, workers)
-
-    goal, stopped = (min(LEAST, most), "budget") if number is None else (number, "number")
+    records = [measured(Task(scenario, 0, condensed)) if first is None else first]
+    requests = max(int(records[0].summary["attempts"]["sent"]), 1)
+    if number is None:
+        most = max(min(most, most_requests // requests), 1)
+    else:
+        most = number
+    later = scenario
+    if scenario.calendar == "auto" and (most - 1) * requests > PLAIN_REQUESTS:
+        later = scenario.model_copy(update={"calendar": "compiled"})
+    workers = Here() if executor is None else executor
     while True:
-        for sample in make(goal):
-            samples.append(sample)
+        if watch is not None:
+            watch(len(records), most)
+        goal = number if number is not None else LEAST if len(records) < LEAST else len(records) + STEP
+        tasks = [Task(later, replication, condensed) for replication in range(len(records), min(goal, most))]
+        for record in workers.in_order(measured, tasks):
+            records.append(record)
             if watch is not None:
-                watch(len(samples))
+                watch(len(records), most)
         if number is not None:
-            break
-        found = _intervals(samples)
-        if all(path in found and found[path].within(precision) for path in paths):
-            stopped = "precision"
-            break
-        if goal >= most:
-            break
-        goal = min(goal + STEP, most)
-    return Replicated(scenario, tuple(samples), stopped)
-
-
-MEANS = (
-    *(f"requests.{name}" for name in ("arrived", "completed", "rejected", "abandoned", "timed_out", "failed")),
-    *(f"time_average.{name}" for name in ("in_system", "waiting", "running")),
-    *(f"throughput.{name}" for name in ("requests_per_s", "prompt_tokens_per_s", "output_tokens_per_s")),
-    *(f"utilization.{name}" for name in ("busy_share", "batch_share", "kv_share")),
-    *(f"replicas.{name}" for name in ("mean", "replica_hours", "gpu_hours")),
-    *(f"cost.{name}" for name in ("total_usd", "usd_per_hour", "usd_per_day", "usd_per_month")),
-)
-RATIOS = {
-    "cost.usd_per_request": ("cost.total_usd", "requests.completed"),
-    "cost.usd_per_million_output_tokens": ("cost.total_usd", "throughput.output_tokens_per_s"),
-}
-
-
-def _intervals(samples: Sequence[Sample]) -> dict[str, Interval]:
-    found: dict[str, Interval] = {}
-    for path in MEANS:
-        values = [_at(sample.summary, path) for sample in samples]
-        if None not in values:
-            found[path] = of_mean(values)
-    for path, (part, whole) in RATIOS.items():
-        parts, wholes = ([_at(sample.summary, name) for sample in samples] for name in (part, whole))
-        if None in parts or None in wholes or sum(wholes) == 0:
-            continue
-        scale = 1e6 / samples[0].summary["measured_s"] if whole.startswith("throughput") else 1.0
-        ratio = of_ratio(parts, wholes)
-        found[path] = Interval(ratio.estimate * scale, ratio.half_width * scale)
-    for metric in samples[0].latency_s:
-        found |= _of_latency(metric, [sample.latency_s[metric] for sample in samples])
-    for place, _ in enumerate(samples[0].summary["slo"]):
-        targets = [sample.summary["slo"][place] for sample in samples]
-        arrived = [_counted(sample.summary, target) for sample, target in zip(samples, targets, strict=True)]
-        if sum(arrived) > 0:
-            met = [(target["attained"] or 0.0) * count for target, count in zip(targets, arrived, strict=True)]
-            found[f"slo.{place}.attained"] = of_ratio(met, arrived)
-    return found
-
-
-def _of_latency(metric: str, each_s: Sequence[NDArray[np.float64]]) -> dict[str, Interval]:
-    """Mean and quantiles of one latency; none where a replication has no request with it, or too few for the tail."""
-    if not all(len(values_s) for values_s in each_s):
-        return {}
-    pooled_s = np.concatenate(each_s)
-    found = {"mean": of_ratio([float(values_s.sum()) for values_s in each_s], [len(values_s) for values_s in each_s])}
-    for name, share in QUANTILES.items():
-        if missing_for_tail(len(pooled_s), share) == 0:
-            own = [float(np.quantile(values_s, share)) for values_s in each_s]
-            found[name] = of_sections(float(np.quantile(pooled_s, share)), own)
-    return {f"latency.{metric}.{name}": interval for name, interval in found.items()}
-
-
-def _counted(summary: dict[str, Any], target: dict[str, Any]) -> float:
-    """How many requests an objective is about."""
-    for kind, key in (("classes", "class"), ("tenants", "tenant")):
-        if target.get(key) is not None:
-            return float(summary[kind][target[key]]["requests"]["arrived"])
-    return float(summary["requests"]["arrived"])
-
-
-def _at(summary: Any, path: str) -> Any:
-    for step in path.split("."):
-        summary = summary[int(step)] if isinstance(summary, list) else summary[step]
-    return summary
-
-
-def _put(summary: Any, path: str, value: float) -> None:
-    *steps, last = path.split(".")
-    for step in steps:
-        summary = summary[int(step)] if isinstance(summary, list) else summary[step]
-    summary[last] = value
+            return Replicated(scenario, tuple(records), "number")
+        if len(records) >= min(LEAST, most) and len(records) > 1 and all(goal.reached(records) for goal in goals):
+            return Replicated(scenario, tuple(records), "precision")
+        if len(records) >= most:
+            return Replicated(scenario, tuple(records), "budget")
 
 
 def _copied(value: Any) -> Any:
+    """A deep copy in which nothing is shared: what a fleet of one pool tells of both is one object in a summary."""
     if isinstance(value, dict):
         return {key: _copied(item) for key, item in value.items()}
     return [_copied(item) for item in value] if isinstance(value, list) else value

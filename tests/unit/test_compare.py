@@ -33,7 +33,7 @@ def test_one_more_replica_costs_its_price_and_takes_waits_away() -> None:
     assert cost.is_distinguishable
     # M/M/2 against M/M/3 at 1.5 Erlang: 1.286 and 0.158 s
     assert wait.more.low < 0.158 - 1.286 < wait.more.high < 0
-    assert wait.baseline == baseline.intervals()["latency.queue_wait_s.mean"].estimate
+    assert wait.baseline == baseline.intervals["latency.queue_wait_s.mean"].estimate
 
 
 def test_pairs_see_more_than_independent_runs() -> None:
@@ -45,5 +45,5 @@ def test_pairs_see_more_than_independent_runs() -> None:
     wait = paired.of("latency.queue_wait_s.mean")
     assert wait is not None
     assert wait.more.low > 0
-    alone = [each.replicated.intervals()["latency.queue_wait_s.mean"].half_width for each in (paired,)]
+    alone = [each.replicated.intervals["latency.queue_wait_s.mean"].half_width for each in (paired,)]
     assert wait.more.half_width < alone[0] / 3

@@ -10,8 +10,11 @@ import pytest
 
 from sim import load, simulate
 from sim.scenario import Scenario
-from sim.study.executors import in_order
-from sim.study.replications import MEANS, Sample, Task, _intervals, measured, replicate
+from sim.statistics.tails import Exact
+from sim.study.estimates import Estimates
+from sim.study.executors import executor
+from sim.study.record import Record, Task, measured
+from sim.study.replications import Precision, replicate
 
 
 def queue(horizon: str = "2000s", **changes: Any) -> Scenario:
@@ -39,24 +42,24 @@ def queue(horizon: str = "2000s", **changes: Any) -> Scenario:
 
 def test_the_first_replication_is_the_plain_run() -> None:
     plain = simulate(queue()).summary()
-    sample = measured(Task(queue().to_yaml(), 0))
-    assert {**sample.summary, "run": None} == {**plain, "run": None}
-    assert len(sample.latency_s["queue_wait_s"]) == plain["requests"]["completed"]
+    record = measured(Task(queue()))
+    assert {**record.summary, "run": None} == {**plain, "run": None}
+    assert record.latency["queue_wait_s"].count == plain["requests"]["completed"]
 
 
 def test_replications_are_told_together() -> None:
     told = replicate(queue(), 12)
     document = told.summary()
-    waits_s = [sample.summary["latency"]["queue_wait_s"]["mean"] for sample in told.samples]
+    waits_s = told.estimates.values("latency.queue_wait_s.mean")
     assert len(set(waits_s)) == 12, "each has random numbers of its own"
     assert document["replications"] == {"number": 12, "stopped": "number"}
     low, high = document["intervals"]["latency.queue_wait_s.mean"]
     assert low < document["latency"]["queue_wait_s"]["mean"] < high
     # M/M/2 at 75 %: Wq = rho^2 / (1 - rho^2) = 1.286
     assert low < 0.75**2 / (1 - 0.75**2) < high
-    pooled_s = np.concatenate([sample.latency_s["queue_wait_s"] for sample in told.samples])
+    pooled_s = np.concatenate([values(record, "queue_wait_s") for record in told.records])
     assert document["latency"]["queue_wait_s"]["p99"] == pytest.approx(np.quantile(pooled_s, 0.99))
-    within = sum(int((sample.latency_s["queue_wait_s"] <= 2).sum()) for sample in told.samples)
+    within = int((pooled_s <= 2).sum())
     assert document["slo"][0]["attained"] == pytest.approx(within / len(pooled_s))
     assert set(document["intervals"]["cost.total_usd"]) == {document["cost"]["total_usd"]}, (
         "a fixed fleet costs the same"
@@ -64,22 +67,33 @@ def test_replications_are_told_together() -> None:
 
 
 def test_who_makes_them_changes_nothing() -> None:
-    alone, together = (replicate(queue("300s"), 5, workers=workers).summary() for workers in (1, 2))
-    assert {**alone, "run": None} == {**together, "run": None}
+    alone = replicate(queue("300s"), 5)
+    with executor(2) as workers:
+        together = replicate(queue("300s"), 5, executor=workers)
+    assert alone.summary() == together.summary()
 
 
 def test_it_stops_when_it_is_precise_enough_or_when_the_budget_is_spent() -> None:
     path = "latency.queue_wait_s.mean"
     counts: list[int] = []
-    done = replicate(queue(), precision=0.2, paths=[path], watch=counts.append)
+    done = replicate(queue(), goals=[Precision(0.2, (path,))], watch=lambda count, _: counts.append(count))
     assert done.stopped == "precision"
-    assert done.intervals()[path].within(0.2)
-    assert counts == list(range(1, len(done.samples) + 1))
-    assert len(done.samples) == 10 or not _intervals(done.samples[:-5])[path].within(0.2), (
+    assert done.intervals[path].within(0.2)
+    assert sorted(set(counts)) == list(range(1, len(done.records) + 1))
+    assert len(done.records) == 10 or not Estimates(done.records[:-5]).intervals[path].within(0.2), (
         "it stopped at the first look"
     )
-    short = replicate(queue("200s"), precision=0.001, paths=[path], most=12)
-    assert (short.stopped, len(short.samples)) == ("budget", 12)
+    short = replicate(queue("200s"), goals=[Precision(0.001, (path,))], most=12)
+    assert (short.stopped, len(short.records)) == ("budget", 12)
+    few = replicate(queue("200s"), goals=[Precision(0.001, (path,))], most_requests=1_200)
+    assert (few.stopped, len(few.records)) == ("budget", 1_200 // few.records[0].summary["attempts"]["sent"])
+
+
+def test_the_goal_by_default_is_what_the_scenario_has() -> None:
+    record = measured(Task(queue("200s")))
+    paths = ("latency.ttft_s.p99", "slo.0.attained", "cost.usd_per_day")
+    assert Precision().paths_in(record.summary) == paths
+    assert Precision().paths_in(measured(Task(queue("200s", slo=[], pools=POOLS[False]))).summary) == paths[:1]
 
 
 def test_one_replication_says_nothing_of_chance() -> None:
@@ -92,16 +106,40 @@ def test_a_tail_with_too_few_requests_has_no_interval() -> None:
     document = replicate(queue("300s", warmup="0s"), 3).summary()  # some 1,350 requests: 13 beyond p99
     assert "latency.queue_wait_s.p90" in document["intervals"]
     assert "latency.queue_wait_s.p99" not in document["intervals"]
+    assert document["latency"]["queue_wait_s"]["p99"] is None
+    missing = document["refused"]["latency.queue_wait_s.p99"]
+    assert missing == 10_000 - int(3 * document["requests"]["completed"] + 0.5)
 
 
 def test_what_a_replication_does_not_have_has_no_interval() -> None:
-    with_price, without = (measured(Task(queue("200s", pools=POOLS[price]).to_yaml(), 0)) for price in (True, False))
-    found = _intervals([with_price, without])
+    with_price, without = (measured(Task(queue("200s", pools=POOLS[price]))) for price in (True, False))
+    found = Estimates([with_price, without]).intervals
     assert "cost.total_usd" not in found
     assert "requests.completed" in found
-    nobody = Sample(1, with_price.summary, {name: values[:0] for name, values in with_price.latency_s.items()})
-    assert not [path for path in _intervals([with_price, nobody]) if path.startswith("latency")]
-    assert math.isinf(_intervals([with_price])[MEANS[0]].half_width)
+    assert math.isinf(Estimates([with_price]).intervals["requests.completed"].half_width)
+
+
+def test_numbers_of_a_pool_have_intervals_too() -> None:
+    found = replicate(queue(), 12)
+    assert found.intervals["pools.p.requests.completed"] == found.intervals["requests.completed"]
+    assert found.intervals["pools.p.slo.0.attained"] == found.intervals["slo.0.attained"]
+    assert found.summary()["pools"]["p"]["cost"] == found.summary()["cost"]
+
+
+def test_histograms_tell_nearly_the_same() -> None:
+    path = "latency.queue_wait_s.p99"
+    exact, condensed = (replicate(queue(), 12, condensed=each) for each in (False, True))
+    assert condensed.intervals[path].estimate == pytest.approx(exact.intervals[path].estimate, rel=2e-3)
+    assert condensed.estimates.values(path) == exact.estimates.values(path)
+    assert {
+        name: value for name, value in condensed.intervals.items() if name.count("p9") == 0 and "p50" not in name
+    } == {name: value for name, value in exact.intervals.items() if name.count("p9") == 0 and "p50" not in name}
+
+
+def values(record: Record, metric: str) -> np.ndarray:
+    found = record.latency[metric]
+    assert isinstance(found, Exact)
+    return found.values
 
 
 POOLS = {
@@ -117,10 +155,12 @@ POOLS = {
 
 
 def test_an_error_comes_out_at_its_task() -> None:
-    done = in_order(_inverse, [1, 2, 0, 4], workers=2)
-    assert (next(done), next(done)) == (1.0, 0.5)
-    with pytest.raises(ZeroDivisionError):
-        next(done)
+    for workers in (1, 2):
+        with executor(workers) as made:
+            done = made.in_order(_inverse, [1, 2, 0, 4])
+            assert (next(done), next(done)) == (1.0, 0.5)
+            with pytest.raises(ZeroDivisionError):
+                next(done)
 
 
 def _inverse(value: int) -> float:

@@ -1,0 +1,190 @@
+"""What several independent runs of one scenario say together: an estimate and an interval for each of their numbers.
+
+Means are those of the replications, with t-intervals; ratios (attainment, cost per request) are ratios of sums;
+quantiles are those of the pooled requests, by sectioning. A quantile without enough requests beyond it is not told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sim.result.latency import QUANTILES
+from sim.statistics.intervals import CONFIDENCE, Interval, missing_for_tail, of_mean, of_ratio, of_sections
+from sim.statistics.tails import together
+from sim.study.record import Record
+
+_NOT_FIGURES = ("schema_version", "seed", "run", "regret", "invoice")
+_GIVEN = ("under_s", "share", "met")
+"""Of an objective: what the scenario says, and what follows from the rest."""
+_EXTREMES: dict[str, Callable[[list[float]], float]] = {"min": min, "max": max}
+_RATIOS = {
+    "cost.usd_per_request": ("cost.total_usd", "requests.completed", 1.0),
+    "cost.usd_per_million_output_tokens": ("cost.total_usd", "throughput.output_tokens_per_s", 1e6),
+    "attempts.amplification": ("attempts.sent", "requests.arrived", 1.0),
+}
+"""Ratios of two numbers of a block, and by how much they are multiplied; tokens a second count for the whole window."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """The numbers of some runs together; at least one run."""
+
+    records: Sequence[Record]
+    confidence: float = CONFIDENCE
+
+    @cached_property
+    def each(self) -> list[dict[str, float]]:
+        """Every number of each run's summary, by dotted path."""
+        return [dict(_leaves(record.summary)) for record in self.records]
+
+    def values(self, path: str) -> list[float]:
+        """One number, run by run; KeyError where a run has it not."""
+        return [values[path] for values in self.each]
+
+    @cached_property
+    def missing(self) -> dict[str, int]:
+        """The quantiles that are not told, by path, and how many more requests each takes.
+
+        Where all runs give the same number nothing is random about it: it is told, however few the requests are.
+        """
+        found = {}
+        for path, share in self._quantiles():
+            lacking = missing_for_tail(self._requests_of(path), share)
+            if lacking and len(set(self.values(path))) > 1:
+                found[path] = lacking
+        return found
+
+    @cached_property
+    def extremes(self) -> dict[str, float]:
+        """The least and the largest of all runs, of numbers that are such themselves."""
+        found = {}
+        for path in self._common():
+            pick = _EXTREMES.get(path.rpartition(".")[2])
+            if pick is not None:
+                found[path] = pick(self.values(path))
+        return found
+
+    @cached_property
+    def intervals(self) -> dict[str, Interval]:
+        """Estimate and interval by dotted path, of all numbers that every run has; infinitely wide from one run."""
+        quantiles = {path for path, _ in self._quantiles()}
+        found: dict[str, Interval] = {}
+        for path in self._common():
+            if path in self.extremes or path in self.missing:
+                continue
+            interval = self._of_quantile(path) if path in quantiles else self._of_ratio(path)
+            found[path] = interval or of_mean(self.values(path), self.confidence)
+        return found
+
+    def _common(self) -> Iterator[str]:
+        first, *rest = self.each
+        return (path for path in first if all(path in values for values in rest))
+
+    def _quantiles(self) -> Iterator[tuple[str, float]]:
+        for path in self._common():
+            steps = path.split(".")
+            if len(steps) >= 3 and steps[-3] == "latency" and steps[-1] in QUANTILES:
+                yield path, QUANTILES[steps[-1]]
+
+    def _requests_of(self, path: str) -> int:
+        """How many requests a quantile is of, in all runs."""
+        block, _, metric = path.rpartition(".")[0].rpartition("latency.")
+        if self._is_whole(block):
+            return sum(record.latency[metric].count for record in self.records)
+        return int(sum(values[f"{block}requests.completed"] for values in self.each))
+
+    def _of_quantile(self, path: str) -> Interval:
+        values, (head, _, name) = self.values(path), path.rpartition(".")
+        block, _, metric = head.rpartition("latency.")
+        if not self._is_whole(block) or len(set(values)) == 1:
+            # of a pool or a class: the requests themselves are not kept, and the mean of the runs' quantiles stands in
+            return of_mean(values, self.confidence)
+        pooled = together([record.latency[metric] for record in self.records])
+        return of_sections(pooled.interpolated(QUANTILES[name]), values, self.confidence)
+
+    def _of_ratio(self, path: str) -> Interval | None:
+        """The interval of a ratio; None for what is none."""
+        if len(set(self.values(path))) == 1:
+            return None
+        for name, (part, whole, scale) in _RATIOS.items():
+            if path == name or path.endswith(f".{name}"):
+                return self._ratio(path.removesuffix(name), part, whole, scale)
+        block, _, rest = path.rpartition("latency.")
+        if path == f"{block}latency.{rest}" and rest.endswith("_s.mean"):
+            return self._weighted(path, self._counted(block, rest.partition(".")[0]))
+        block, _, rest = path.rpartition("slo.")
+        if path == f"{block}slo.{rest}" and rest.endswith(".attained"):
+            return self._weighted(
+                path, [_arrived(record.summary, block, int(rest.split(".")[0])) for record in self.records]
+            )
+        return None
+
+    def _is_whole(self, block: str) -> bool:
+        """Whether a block of the summary tells of all requests: one pool is the whole fleet."""
+        return not block or (block.startswith("pools.") and len(self.records[0].summary["pools"]) == 1)
+
+    def _counted(self, block: str, metric: str) -> list[float]:
+        if self._is_whole(block):
+            return [float(record.latency[metric].count) for record in self.records]
+        return self.values(f"{block}requests.completed")
+
+    def _ratio(self, block: str, part: str, whole: str, scale: float) -> Interval | None:
+        parts, wholes = (self.values(f"{block}{name}") for name in (part, whole))
+        if not sum(wholes) > 0:
+            return None
+        if whole.startswith("throughput"):
+            scale /= self.records[0].summary["measured_s"]
+        found = of_ratio(parts, wholes, self.confidence)
+        return Interval(found.estimate * scale, found.half_width * scale)
+
+    def _weighted(self, path: str, weights: Sequence[float]) -> Interval | None:
+        """Of a share or a mean: the ratio of sums, each run with the requests that it is of."""
+        if not sum(weights) > 0:
+            return None
+        parts = [value * weight for value, weight in zip(self.values(path), weights, strict=True)]
+        return of_ratio(parts, weights, self.confidence)
+
+
+def at(summary: Any, path: str) -> Any:
+    """What stands at a dotted path."""
+    for step in path.split("."):
+        summary = summary[int(step)] if isinstance(summary, list) else summary[step]
+    return summary
+
+
+def put(summary: Any, path: str, value: Any) -> None:
+    """Put a value there; the steps to it exist."""
+    head, _, last = path.rpartition(".")
+    place = at(summary, head) if head else summary
+    place[last] = value
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """The numbers of a summary that are found by running, by dotted path."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if path or key not in _NOT_FIGURES:
+                yield from _leaves(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        if path == "slo" or path.endswith(".slo"):
+            for place, target in enumerate(value):
+                yield from _leaves(
+                    {name: each for name, each in target.items() if name not in _GIVEN}, f"{path}.{place}"
+                )
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path, value
+
+
+def _arrived(summary: dict[str, Any], block: str, place: int) -> float:
+    """How many requests an objective is about."""
+    target = at(summary, f"{block}slo.{place}")
+    within = at(summary, block.rstrip(".")) if block else summary
+    if not block:
+        for kind, key in (("classes", "class"), ("tenants", "tenant")):
+            if target.get(key) is not None:
+                within = summary[kind][target[key]]
+                break
+    return float(within["requests"]["arrived"])

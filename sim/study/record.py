@@ -1,0 +1,59 @@
+"""What a study keeps of one run: its summary, and its latencies for quantiles of several runs together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sim.engine import simulate
+from sim.result import Result
+from sim.result.latency import METRICS, metric_s
+from sim.result.recovery import in_time_at_end_share
+from sim.result.window import measured_window
+from sim.scenario import Scenario
+from sim.statistics.tails import Exact, Tail, exact
+
+TIMES = ("wall_s", "engine_s", "requests_per_engine_s")
+"""What differs from one run of a scenario to the next (in the block `run`), and is not kept."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run to be made."""
+
+    scenario: Scenario
+    replication: int = 0
+    condensed: bool = False
+    """Latencies as histograms, which are small, instead of all of them."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of one run. The same bytes whoever makes it, but for its `wall_s`."""
+
+    replication: int
+    summary: dict[str, Any]
+    latency: dict[str, Tail]
+    """By metric (`ttft_s`), of the requests of the window that have it."""
+    in_time_at_end_share: float | None = None
+    """Of the requests that come in the last quarter of the measured time, those answered in time."""
+    wall_s: float = field(default=0.0, compare=False)
+    """How long the run took."""
+
+
+def measured(task: Task) -> Record:
+    """Make one run. Raises as `simulate` does."""
+    return record_of(simulate(task.scenario, task.replication), task.condensed)
+
+
+def record_of(result: Result, condensed: bool = False) -> Record:
+    """What is kept of a run that has been made."""
+    log = result.log
+    rows = log.logical[measured_window(result.scenario, log).rows]
+    latency: dict[str, Tail] = {}
+    for metric in METRICS:
+        values: Exact = exact(metric_s(rows, metric))
+        latency[f"{metric}_s"] = values.condensed() if condensed else values
+    summary = result.summary()
+    summary["run"] = {name: value for name, value in summary["run"].items() if name not in TIMES}
+    return Record(log.replication, summary, latency, in_time_at_end_share(result.scenario, log), log.wall_s)
