@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 SCALE = 5
-PER_DOUBLING = 2**SCALE
+PER_DOUBLING: int = 2**SCALE
 LEAST_EXPONENT, MOST_EXPONENT = -30, 40
 """Powers of two between which values are told apart: a nanosecond and 30,000 years, in seconds."""
 BUCKETS = (MOST_EXPONENT - LEAST_EXPONENT) * PER_DOUBLING
@@ -95,8 +95,7 @@ class Histogram:
         if rank < self.zeros:
             return -1
         at_or_below = self.zeros + np.cumsum(self.counts)
-        place: int = np.searchsorted(at_or_below, math.floor(rank), side="right").item()
-        return min(place, BUCKETS - 1)
+        return min(int(np.searchsorted(at_or_below, math.floor(rank), side="right")), BUCKETS - 1)
 
     @staticmethod
     def _edges(place: int) -> tuple[float, float]:
