@@ -48,8 +48,9 @@ class Precision:
 
     def reached(self, records: Sequence[Record]) -> bool:
         paths = self.paths_in(records[0].summary)
-        found = Estimates(records, 1 - (1 - CONFIDENCE) / max(len(paths), 1)).intervals
-        return all(path in found and found[path].within(self.relative) for path in paths)
+        estimates = Estimates(records, 1 - (1 - CONFIDENCE) / max(len(paths), 1))
+        found = [estimates.of(path) for path in paths]
+        return all(interval is not None and interval.within(self.relative) for interval in found)
 
     def paths_in(self, summary: dict[str, Any]) -> tuple[str, ...]:
         """The numbers that it is about."""
