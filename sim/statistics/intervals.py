@@ -51,6 +51,15 @@ def student_t(confidence: float, degrees: int) -> float:
     return float(stats.t.ppf((1 + confidence) / 2, degrees))
 
 
+def one_sided(confidence: float) -> float:
+    """The confidence of the two-sided interval whose ends are, each alone, bounds of this confidence; at least 0.5.
+
+    What may lie beyond one end is all of 1 - c, so beyond both it is 2 (1 - c), and 2 c - 1 is left between them.
+    """
+    assert confidence >= 0.5, "a bound on the far side of the estimate bounds nothing"
+    return 2 * confidence - 1
+
+
 def of_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """The mean of what independent replications gave, one number each; at least one."""
     found = np.asarray(values, np.float64)

@@ -1,5 +1,4 @@
-"""How often the 95 % intervals of a study hold the true value: many studies, each with a seed of its own, of queues with
-known answers.
+"""How often the 95 % intervals of a study hold the true value: many studies of queues with known answers.
 
 `python -m tests.validation.coverage` prints the table; --experiments, --replications, --scale (runs so many times as
 long) and --workers say how. Runs start empty and are measured in steady state, after a warm-up of twenty relaxation
@@ -218,9 +217,7 @@ def main() -> None:
     names = [name for name in systems() if not asked.systems or name.startswith(tuple(asked.systems))]
     print(
         table(
-            measured(
-                names, asked.experiments, asked.replications or None, asked.workers, asked.scale, asked.precision
-            )
+            measured(names, asked.experiments, asked.replications or None, asked.workers, asked.scale, asked.precision)
         )
     )
 
