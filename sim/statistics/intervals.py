@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ class Interval:
         return self.half_width <= abs(self.estimate) * relative / (1 + relative)
 
 
+@cache
 def student_t(confidence: float, degrees: int) -> float:
     """The two-sided quantile of Student's t."""
     from scipy import stats

@@ -42,8 +42,8 @@ class Judged:
     value: float | None
     """The estimate of all runs; None where it is not told."""
     interval: Interval | None = None
-    """What the verdict follows from: both one-sided bounds of the confidence asked for, at the look that decided (or the
-    last one); without a confidence, the 95 % interval of all runs."""
+    """What the verdict follows from. With a confidence: bounds that each have it, at the look that decided (or the last
+    one); without: the 95 % interval of all runs."""
     runs: int = 0
     """Of that look."""
     why: str = ""
@@ -190,7 +190,7 @@ def verdict_of(assertion: Assertion, interval: Interval) -> Verdict:
 
 def _rounded_up(runs: float) -> int:
     """A number of runs to two digits."""
-    size = 10 ** max(len(str(math.ceil(runs))) - 2, 0)
+    size = int(10 ** max(len(str(math.ceil(runs))) - 2, 0))
     return math.ceil(runs / size) * size
 
 
