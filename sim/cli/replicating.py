@@ -62,7 +62,9 @@ class Wanted:
         if self.effort.replications == 1 and found is None:
             return result
         most = "{} replications" if self.effort.goal is None else "at most {} replications"
-        with workers(self.workers, result.log.wall_s) as executor, counted(self.quiet, most) as watch:
+        # of a small run in plain Python nothing follows for later ones, which may be compiled
+        alike = result.log.calendar == "compiled" or scenario.calendar == "simpy"
+        with workers(self.workers, result.log.engine_s if alike else 0.0) as executor, counted(self.quiet, most) as watch:
             result = answered(
                 result,
                 self.effort,

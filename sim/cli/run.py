@@ -125,6 +125,8 @@ def show(result: Result, folder: Path | None) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
     summary = result.summary()
+    for note in replication_notes(summary):
+        console.print(note, markup=False, soft_wrap=True)
     told = (ledger_sentence(summary), economics_sentence(summary), regret_sentence(summary), steady_note(summary))
     for sentence in filter(None, told):
         console.print(sentence, markup=False, soft_wrap=True)
@@ -132,8 +134,6 @@ def show(result: Result, folder: Path | None) -> None:
         console.print()
         console.print(_fitting(sheet, console))
     console.print()
-    for note in replication_notes(summary):
-        console.print(note, markup=False, soft_wrap=True)
     notes = [*result.log.notes, *pool_notes(result.scenario, summary), *slowness_notes(summary)]
     for note in [*notes, *contract_notes(result.scenario, summary)]:
         console.print(f"note: {note}", markup=False, soft_wrap=True)

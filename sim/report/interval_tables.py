@@ -52,7 +52,7 @@ def interval(summary: dict[str, Any], path: str) -> str | None:
     around = summary.get("intervals", {}).get(path)
     if around is None or around[0] == around[1]:
         return None
-    _, say = _shown(summary)[path]
+    _, say = NAMES[path] if path in NAMES else _objective(_target(summary, path))
     most = 1.0 if path.endswith(("_share", ".attained")) else math.inf
     return words.between(max(around[0], 0.0), min(around[1], most), say)
 
@@ -118,6 +118,11 @@ def _shown(summary: dict[str, Any]) -> dict[str, tuple[str, Say]]:
             found[path] = named
         if path == _AFTER:
             found |= {f"slo.{place}.attained": _objective(target) for place, target in enumerate(summary["slo"])}
+    return found
+
+
+def _target(summary: dict[str, Any], path: str) -> dict[str, Any]:
+    found: dict[str, Any] = summary["slo"][int(path.split(".")[1])]
     return found
 
 

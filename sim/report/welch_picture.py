@@ -45,7 +45,8 @@ def of_settled(settled: Settled) -> str:
         *_axes(most, horizon_s, x, y),
         _line(values, "c5", 1.0, x, y),
         _line(smooth, "c0", 2.2, x, y),
-        f'<line class="zero" stroke-dasharray="4 4" x1="{cut:.1f}" x2="{cut:.1f}" y1="{_TOP:g}" y2="{_TOP + _HIGH:g}"/>',
+        f'<line class="zero" stroke-dasharray="4 4" x1="{cut:.1f}" x2="{cut:.1f}" y1="{_TOP:g}" '
+        f'y2="{_TOP + _HIGH:g}"/>',
         f'<text x="{cut + 6:.1f}" y="{_TOP - 6:g}">measured from here</text>',
     ]
     for place, (name, colour) in enumerate((("average of the runs", "c5"), ("moving average", "c0"))):

@@ -92,8 +92,8 @@ def recovery_sentence(summary: dict[str, Any]) -> str:
     number = replications(summary)
     stays = found.get("metastable_replications", number if found["metastable"] else 0)
     if not found["metastable"]:  # the first replication recovers; others may not
-        said = f"In {stays} of {number} replications the service does not come back after its burst (a metastable failure)."
-        return said if stays else ""
+        said = f"In {stays} of {number} replications the service does not come back after its burst"
+        return f"{said} (a metastable failure)." if stays else ""
     said = (
         f"After the burst at {words.duration(found['burst']['from_s'])} the service does not come back: "
         f"{words.share(found['goodput_after_share'])} of requests are answered in time, though the load is "

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sim.engine import warm_up
 from sim.result import Result
 from sim.result.together import Together
 from sim.statistics.intervals import CONFIDENCE
@@ -20,7 +19,6 @@ from sim.study.record import Record, record_of
 from sim.study.replications import (
     MOST,
     MOST_REQUESTS,
-    PLAIN_REQUESTS,
     PRECISION,
     STEP,
     Precision,
@@ -77,10 +75,10 @@ def answered(
     """The first run, with the other replications made and told in its summary.
 
     The summary is that of `Replicated`, with more below `replications`: `precision` (what was wanted), `requests` (of
-    one replication, on average), `budget` (of replications and requests), `least_known` (see there); `recovery` tells in how many
-    replications a failure was metastable (`metastable_replications`). `steady`: a block that is added.
+    one replication, on average), `budget` (of replications and requests), `least_known` (see there);
+    `recovery` tells in how many replications a failure was metastable (`metastable_replications`). `steady`: a block
+    that is added.
     """
-    _ready(first, effort, on_compile)
     record, goal = record_of(first), effort.goal
     budget: dict[str, int | None] = {"replications": MOST, "requests": MOST_REQUESTS}
     if effort.replications is not None:
@@ -94,6 +92,7 @@ def answered(
         executor=executor,
         first=record,
         watch=watch,
+        on_compile=on_compile,
     )
     summary = made.summary()
     summary["replications"] |= {
@@ -165,11 +164,3 @@ def _counted(records: tuple[Record, ...], path: str) -> float:
     """Requests of a replication that have the latency at a path, on average; at least one."""
     metric = path.split(".")[1]
     return max(sum(record.latency[metric].count for record in records) / len(records), 1.0)
-
-
-def _ready(first: Result, effort: Effort, on_compile: Callable[[], None] | None) -> None:
-    """Compile the engine here if the later runs need it and the first did not: else each process would do so."""
-    sent = max(len(first.log.requests), 1)
-    most = min(MOST, MOST_REQUESTS // sent) if effort.replications is None else effort.replications
-    if first.scenario.calendar == "auto" and first.log.calendar == "simpy" and (most - 1) * sent > PLAIN_REQUESTS:
-        warm_up("compiled", on_compile)

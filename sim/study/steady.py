@@ -32,8 +32,8 @@ from sim.workload.generated import Generated
 
 Floats = NDArray[np.float64]
 
-RUNS = 10
-"""Whose average is looked at; fewer where they are large."""
+RUNS, MOST_RUNS, SMALL_REQUESTS = 10, 100, 200_000
+"""How many runs are averaged: as many as have so many requests together, within these limits; of large ones fewer."""
 BINS = 500
 EXTENSIONS = 5
 """Times that the runs are made twice as long."""
@@ -95,7 +95,7 @@ def settled(
     assert horizon_s is not None, "only what is replayed has no horizon"
     for extended in range(EXTENSIONS + 1):
         trial = scenario.model_copy(update={"warmup_s": 0.0, "horizon_s": horizon_s})
-        runs = max(1, min(RUNS, int(MOST_REQUESTS / max(scenario.workload.expected_requests(horizon_s), 1.0))))
+        runs = runs_of(scenario.workload.expected_requests(horizon_s))
         found: list[dict[str, Floats]] = []
         for one in executor.in_order(traced, [Task(trial, replication) for replication in range(runs)]):
             found.append(one)
@@ -114,6 +114,12 @@ def settled(
         "that is an overload, or a cycle: add replicas, or lower the rate, or run without --steady"
     )
     raise ConfigError(Problem(told, "pools"))
+
+
+def runs_of(requests: float) -> int:
+    """How many runs of so many requests are averaged: chance would hide a trend of small ones."""
+    wanted = min(max(RUNS, int(SMALL_REQUESTS / max(requests, 1.0))), MOST_RUNS)
+    return max(1, min(wanted, int(MOST_REQUESTS / max(requests, 1.0))))
 
 
 def traced(task: Task) -> dict[str, Floats]:

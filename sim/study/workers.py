@@ -19,7 +19,7 @@ SPAWN_S = 3.0
 class AsPays:
     """Begins in this process; hands over to others once the time that this saves is more than starting them takes.
 
-    `first_s`: how long a task like those to come took. Work that turns out longer than thought is handed over too,
+    `first_s`: how long such a task takes at least, as far as known. Work that turns out longer than thought is handed over too,
     after as much of it as starting takes: never more than twice the time of who had known.
     """
 
@@ -60,7 +60,7 @@ class AsPays:
 
 
 def workers(number: int | None, first_s: float = 0.0) -> Executor:
-    """So many processes, or as many as pay; `first_s`: how long a task takes, as far as known."""
+    """So many processes, or as many as pay; `first_s`: how long a task takes at least."""
     if number is not None:
         return Here() if number == 1 else Local(number)
     cores = usable_cores()
