@@ -46,7 +46,7 @@ class Wanted:
     def run(self, scenario: Scenario) -> Result:
         """The result: the first run's, with what all of them say together unless it is to be the only one."""
         from sim.engine import simulate
-        from sim.study.answer import answered
+        from sim.study.answer import alone, answered
         from sim.study.workers import workers
 
         began = time.perf_counter()
@@ -60,11 +60,14 @@ class Wanted:
 
             result = regret(result, watch=lambda step: progress(self.quiet, step)).added_to(result)
         if self.effort.replications == 1 and found is None:
-            return result
+            return alone(result)
         most = "{} replications" if self.effort.goal is None else "at most {} replications"
         # of a small run in plain Python nothing follows for later ones, which may be compiled
         alike = result.log.calendar == "compiled" or scenario.calendar == "simpy"
-        with workers(self.workers, result.log.engine_s if alike else 0.0) as executor, counted(self.quiet, most) as watch:
+        with (
+            workers(self.workers, result.log.engine_s if alike else 0.0) as executor,
+            counted(self.quiet, most) as watch,
+        ):
             result = answered(
                 result,
                 self.effort,

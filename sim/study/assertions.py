@@ -28,7 +28,6 @@ of them, would have to leave each a quarter of that, for runs saved that are few
 ALL_LOOKS = len(LOOKS) + 1
 
 Verdict = Literal["pass", "fail", "undecided"]
-PASS, FAIL, UNDECIDED = "pass", "fail", "undecided"
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,12 @@ def judged(replicated: Replicated) -> tuple[Judged, ...]:
     return _Judge(replicated.scenario, replicated.records, asked, replicated.stopped == "budget").all()
 
 
+def assertions_block(replicated: Replicated) -> dict[str, list[dict[str, Any]]]:
+    """`{"assertions": [...]}`, see `Judged.told`; nothing for a scenario that asserts nothing."""
+    found = judged(replicated)
+    return {"assertions": [each.told() for each in found]} if found else {}
+
+
 def goals(scenario: Scenario) -> tuple[Goal, ...]:
     """What has to be known before runs may stop, for the assertions that ask for a confidence."""
     asked = any(each.confidence is not None for each in assertions(scenario))
@@ -86,7 +91,7 @@ class Decided:
     def reached(self, records: Sequence[Record]) -> bool:
         judge = _Judge(self.scenario, records)
         return all(
-            each.verdict != UNDECIDED or judge.is_absent(each.path)
+            each.verdict != "undecided" or judge.is_absent(each.path)
             for each in judge.all()
             if each.assertion.confidence is not None
         )
@@ -140,7 +145,7 @@ class _Judge:
                 continue
             verdict = verdict_of(assertion, interval)
             found = Judged(assertion, path, verdict, value, interval, look)
-            if verdict != UNDECIDED:
+            if verdict != "undecided":
                 return found
             last = last if last.interval is not None else replace(found, why=_why(assertion, interval, look))
         return last
