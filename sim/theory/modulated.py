@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,10 +83,10 @@ class ModulatedLine:
         one, serve = np.eye(len(up)), 1 / self.mean_service_s
         # level n is level n + 1 times a matrix: eliminate from below
         ways: list[Floats] = []
-        before: Floats = np.zeros_like(up)
+        before: NDArray[Any] = np.zeros_like(up)
         for n in range(self.servers):
             local = change - up - n * serve * one + before @ up
-            way: Floats = (n + 1) * serve * np.linalg.inv(-local)
+            way = (n + 1) * serve * np.linalg.inv(-local)
             ways.append(way)
             before = way
         local = change - up - self.servers * serve * one + before @ up + self._rate_matrix * (self.servers * serve)
