@@ -32,9 +32,12 @@ class Result:
     def __repr__(self) -> str:
         return f"Result({self.scenario.name!r}, {len(self.log.requests)} requests, {self.log.calendar})"
 
-    def summary(self) -> dict[str, Any]:
-        """All numbers as one JSON-ready document; units are in the keys, None stands where there is no data."""
-        return copy.deepcopy(self._summary)
+    def summary(self, *, theory: bool = True) -> dict[str, Any]:
+        """All numbers as one JSON-ready document; units are in the keys, None stands where there is no data.
+
+        `theory`: with the block of that name, what queueing theory says beside it (see `sim.result.twin`).
+        """
+        return copy.deepcopy(self._summary) | ({"theory": copy.deepcopy(self._theory)} if theory else {})
 
     def verdict(self) -> str:
         """The result in one or two plain sentences."""
@@ -104,6 +107,12 @@ class Result:
             for name, block in self.regret["pools"].items():
                 summary["pools"][name]["regret"] = block
         return summary
+
+    @cached_property
+    def _theory(self) -> list[dict[str, Any]]:
+        from sim.result.twin import theory_block
+
+        return theory_block(self.scenario, self._summary, self.columns)
 
     @cached_property
     def columns(self) -> Columns:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from sim.result.twin import compared
 from sim.scenario import Scenario
 from sim.statistics.intervals import CONFIDENCE, Interval
 from sim.study.estimates import Estimates, put
@@ -100,6 +101,7 @@ class Replicated:
         for path, lacking in found.missing.items():
             put(told, path, None)
             told["refused"][path] = lacking
+        told["theory"] = compared(told.get("theory", ()), told)
         for block in (
             told,
             *(part for kind in ("pools", "classes", "tenants") for part in told.get(kind, {}).values()),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.result.twin.engines import Engine
 from sim.result.twin.lines import BURSTY
@@ -18,11 +20,12 @@ from sim.result.twin.told import Told
 from sim.result.twin.traffic import Traffic
 from sim.scenario.queues import PerReplica
 from sim.theory import BirthDeath, least_servers
-from sim.workload.arrivals import Poisson, Varying
+from sim.workload.arrivals import Cox, Mmpp, Poisson, Varying
 
 if TYPE_CHECKING:
     from sim.scenario import Pool, Scenario
 
+Floats = NDArray[np.float64]
 _PIECES = 100
 _RARE = 2.33
 """Standard deviations of a normal law that one in a hundred is beyond."""
@@ -74,20 +77,17 @@ def figures(case: BatchesCase) -> list[Told]:
         return []
     if traffic.peak_per_s >= case.capacity_per_s or not traffic.rate_per_s > 0:
         return []
-    bursty = traffic.dispersion is not None and traffic.dispersion > BURSTY
-    if bursty or any(part.arrivals is None for part in traffic.parts):
+    rates = _rates(case)
+    if rates is None:
         return []
-    start_s = case.scenario.warmup_s
-    edges_s = np.linspace(start_s, traffic.horizon_s, 2 if traffic.steady else _PIECES + 1)
-    came = np.diff(np.interp(edges_s, traffic.at_s, traffic.arrived))
-    rates = came / np.diff(edges_s) / case.replicas
-    states = [_state(case, float(rate)) for rate in rates]
+    came = rates / rates.sum()
+    states = [_state(case, float(rate) / case.replicas) for rate in rates]
 
     def in_time(name: str) -> float:
         return float(np.mean([getattr(state, name) for state in states]))
 
     def of_requests(name: str) -> float:
-        return float(came @ np.array([getattr(state, name) for state in states]) / came.sum())
+        return float(came @ np.array([getattr(state, name) for state in states]))
 
     a_step = engine.work.output / engine.iterations
     decode_s = (engine.work.output / a_step - 1) * of_requests("iteration_s")
@@ -104,9 +104,44 @@ def figures(case: BatchesCase) -> list[Told]:
     if _by_chain(case):
         told.insert(4, ("latency.queue_wait_s.mean", wait_s))
     method = "birth-death chain of the batch" if _by_chain(case) else "mean field of the batch"
-    if not traffic.steady:
+    if len(rates) > 1:
         method += ", by pieces of time"
     return [Told(path, value, method, "approximation", ASSUMES) for path, value in told]
+
+
+def _rates(case: BatchesCase) -> Floats | None:
+    """The rates that requests come at, each for as long as any other, shape (pieces,); None where they do not say.
+
+    A curve by pieces of time; a rate that changes at random by pieces of its law, if it does so slowly.
+    """
+    traffic = case.traffic
+    if any(part.arrivals is None for part in traffic.parts):
+        return None
+    law = traffic.only
+    if isinstance(law, Cox | Mmpp):
+        rates = _of_drift(law) if isinstance(law, Cox) else _of_states(law)
+        stays_s = law.correlation if isinstance(law, Cox) else 1 / max(law.leave)
+        slow = stays_s > case.alone_s and float(rates.max()) < case.capacity_per_s
+        return rates if slow else None
+    if traffic.dispersion is not None and traffic.dispersion > BURSTY:
+        return None
+    edges_s = np.linspace(case.scenario.warmup_s, traffic.horizon_s, 2 if traffic.steady else _PIECES + 1)
+    found: Floats = np.diff(np.interp(edges_s, traffic.at_s, traffic.arrived)) / np.diff(edges_s)
+    return found
+
+
+def _of_drift(law: Cox) -> Floats:
+    """The middles of equal parts of a lognormal law, scaled to its mean."""
+    normal = np.array([NormalDist().inv_cdf((part + 0.5) / _PIECES) for part in range(_PIECES)])
+    shape = np.exp(math.sqrt(math.log1p(law.cv**2)) * normal)
+    return np.asarray(law.rate * shape / shape.mean())
+
+
+def _of_states(law: Mmpp) -> Floats:
+    """Each rate in as many pieces as its state has of the time."""
+    held_s = 1 / np.array(law.leave)
+    many = np.maximum(np.rint(held_s / held_s.sum() * _PIECES), 1).astype(int)
+    return np.repeat(np.array(law.rates, dtype=float), many)
 
 
 def _by_chain(case: BatchesCase) -> bool:

@@ -166,7 +166,7 @@ class Engine:
     def residual_s(self, n: float) -> float:
         """Until the iteration that is under way ends, for somebody who comes in the middle of one."""
         mean_s, prefilling_s = self.iteration_s(n), float(np.interp(n, np.arange(self.seats + 1), self._by_batch[1]))
-        plain_s = self._seconds(int(round(n)), 0.0, 0.0)
+        plain_s = self._seconds(round(n), 0.0, 0.0)
         if prefilling_s <= plain_s:
             return mean_s / 2
         share = min(max((mean_s - plain_s) / (prefilling_s - plain_s), 0.0), 1.0)

@@ -84,7 +84,7 @@ def figures(case: SlotsCase) -> list[Told]:
         return _impatient(case) if case.one_line and _memoryless(case) and case.pool.queue.max_waiting is None else []
     if case.pool.queue.max_waiting is not None:
         return _limited(case)
-    if traffic.rate_per_s * work.mean_s >= case.servers:
+    if traffic.peak_per_s * work.mean_s >= case.servers:
         return []
     found = list(_loads(case))
     if traffic.steady and traffic.dispersion is not None:
