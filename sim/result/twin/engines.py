@@ -122,7 +122,7 @@ class Engine:
         """What keeps it from serving more, in words."""
         rates = self._by_batch[2]
         n = int(np.argmax(rates >= rates[-1] * (1 - 1e-9)))
-        if self.prompt * n / self.iterations > self.replica.max_batched_tokens - n * self.replica.verified:
+        if self.prompt * (n + 1) / self.iterations > self.replica.max_batched_tokens - n * self.replica.verified:
             return f"prompts: {self.replica.max_batched_tokens} tokens an iteration"
         if n < self.seats:
             return f"the time of iterations, from {n} sequences in a batch on"

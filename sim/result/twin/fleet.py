@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 PEAK_WAITING = "timeline.waiting.max"
 """The most requests that wait at once: no key of a summary, but of the timeline."""
+NO_TIME = "its requests take no time, so it carries any number"
 LEAST_BACKLOG = 1.0
 """Requests; less is rounding."""
 APPROXIMATION: Kind = "approximation"
@@ -78,6 +80,8 @@ def _of_pool(scenario: Scenario, name: str, horizon_s: float) -> PoolTwin:
     else:
         case = BatchesCase(scenario, pool, replicas, traffic, Engine(pool, traffic.work, prefills, _decodes(pool)))
         least = batches.least_replicas(case)
+    if not math.isfinite(case.capacity_per_s):
+        return PoolTwin(name, replicas, grows, traffic.rate_per_s, traffic.peak_per_s, None, uncovered=(NO_TIME,))
     away = (*sent, *fleet)
     waits = (*limits.of_queue(scenario, pool), *traffic.untold)
     if any(isinstance(part.arrivals, Closed) for part in traffic.parts):

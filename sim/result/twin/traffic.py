@@ -162,21 +162,21 @@ def traffic_of(scenario: Scenario, streams: list[str], horizon_s: float) -> Traf
     parts, untold = [], []
     by_name = scenario.workload.by_name()
     for name in streams:
-        part, why = _part(name, by_name[name], at_s)
+        part, why = _part(name, by_name[name], at_s, scenario.horizon_s)
         untold += [f"{why} (stream {name})"] if why and len(by_name) > 1 else [why] if why else []
         if part is not None:
             parts.append(part)
     return Traffic(at_s, tuple(parts), tuple(untold))
 
 
-def _part(name: str, stream: Stream, at_s: Floats) -> tuple[Part | None, str]:
+def _part(name: str, stream: Stream, at_s: Floats, until_s: float | None) -> tuple[Part | None, str]:
     """One stream, and what keeps waits from being told; None where nothing is known."""
     horizon_s = float(at_s[-1])
     if isinstance(stream, Replayed):
-        columns = _read(stream, horizon_s)
+        columns = _read(stream, until_s)
         if columns is None:
             return None, f"its trace has more than {MOST_ROWS:,} requests, and is not read for this"
-        arrived = np.searchsorted(columns.arrival_s, at_s).astype(float)
+        arrived = np.searchsorted(columns.arrival_s, at_s, side="right").astype(float)
         part = Part(name, len(columns.arrival_s) / horizon_s, arrived, None, _of_columns(columns, stream.cached_share))
         return part, "a trace is no law: only its rate over time is looked at, not how requests bunch within it"
     assert isinstance(stream, Generated)

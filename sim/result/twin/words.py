@@ -46,9 +46,9 @@ def theory_notes(summary: Mapping[str, Any]) -> list[str]:
     each = found[0]
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     return [
-        f"theory ({each['method']}) gives {each['path']} = {each['theory']:.4g} exactly, and the interval of these runs "
-        f"is far from it ({each['simulated']:.4g}){more}: they may start too empty or be too short for "
-        f"{each['assumes'][0] if each['assumes'] else 'it'}; if neither, this is a bug of ours, please report it"
+        f"theory ({each['method']}) gives {each['path']} = {each['theory']:.4g} exactly, and the interval of these "
+        f"runs is far from it ({each['simulated']:.4g}){more}: they may be too short, or start too empty, for a steady "
+        "state; if not, this is a bug of ours, please report it"
     ]
 
 
