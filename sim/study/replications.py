@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from sim.engine import warm_up
 from sim.model import compiled
+from sim.result.twin import compared
 from sim.scenario import Scenario
 from sim.statistics.intervals import CONFIDENCE, Interval
 from sim.study.estimates import Estimates, put
@@ -103,6 +104,7 @@ class Replicated:
         for path, lacking in found.missing.items():
             put(told, path, None)
             told["refused"][path] = lacking
+        told["theory"] = compared(told.get("theory", ()), told)
         for block in (
             told,
             *(part for kind in ("pools", "classes", "tenants") for part in told.get(kind, {}).values()),
