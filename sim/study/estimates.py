@@ -70,14 +70,18 @@ class Estimates:
     @cached_property
     def intervals(self) -> dict[str, Interval]:
         """Estimate and interval by dotted path, of all numbers that every run has; infinitely wide from one run."""
-        quantiles = {path for path, _ in self._quantiles()}
-        found: dict[str, Interval] = {}
-        for path in self._common():
-            if path in self.extremes or path in self.missing:
-                continue
-            interval = self._of_quantile(path) if path in quantiles else self._of_ratio(path)
-            found[path] = interval or of_mean(self.values(path), self.confidence)
-        return found
+        paths = (path for path in self._common() if path not in self.extremes and path not in self.missing)
+        return {path: self.interval(path) for path in paths}
+
+    def interval(self, path: str) -> Interval:
+        """One number's estimate and interval; KeyError where a run has it not."""
+        interval = self._of_quantile(path) if path in self._shares else self._of_ratio(path)
+        return interval or of_mean(self.values(path), self.confidence)
+
+    @cached_property
+    def _shares(self) -> dict[str, float]:
+        """The quantiles: which share of requests is below each."""
+        return dict(self._quantiles())
 
     def _common(self) -> Iterator[str]:
         first, *rest = self.each
