@@ -24,6 +24,7 @@ from sim.config.errors import ConfigError, DataError
 # One line a verb, here rather than in the verb's module, so that `--help` need not import any of them.
 VERBS = {
     "run": "Simulate a scenario: verdict, latency, utilization, cost.",
+    "compare": "Compare scenarios on the same random numbers: what is more than chance?",
     "sweep": "Run a scenario over values of its keys, or find where it turns.",
     "validate": "Compare predictions with measured runs.",
     "calibrate": "Fit the latency law to your own measurements.",
