@@ -74,24 +74,30 @@ def command(
         raise click.UsageError("--walk goes from one scenario to one other; name two")
     if out is not None:
         check_folder(out, (*FILES, PICTURE), force)
-    ours, compared, strides = _run(baseline, others, replications, workers, _order(others[0], order), walks, quiet)
+    first = _order(baseline, others[0], order) if walks else []
+    ours, compared, strides = _run(baseline, others, replications, workers, first, walks, quiet)
     said = [note for other in others for note in notes(baseline, other)]
     if all(each.of("cost.usd_per_day") is None for each in compared):
         said.append("no cost is compared: a pool has no price (pools.NAME.price, or a GPU with one)")
     if not as_json:
-        _show(baseline.name, ours, compared, metrics, strides if walks else None, said)
+        _say(baseline.name, ours, compared)
     _hand_over(_document(baseline, others, ours, compared, strides if walks else None, said), out, as_json)
     if out is not None and walks:
         _draw(out / PICTURE, baseline.name, others[0].name, ours, strides)
-    if out is not None and not as_json:
-        click.echo(f"written to {out}")
+    if not as_json:  # after the files, which a wrong --metric leaves whole
+        _show(baseline.name, ours, compared, metrics, strides if walks else None, said)
+        if out is not None:
+            click.echo(f"written to {out}")
 
 
-def _order(other: Alternative, order: str | None) -> tuple[str, ...]:
+def _order(baseline: Alternative, other: Alternative, order: str | None) -> list[str]:
     """The keys that a walk changes first: as asked for, else as --with has them."""
+    from sim.study.steps import changes
+
     if order is not None:
-        return tuple(key.strip() for key in order.split(",") if key.strip())
-    return other.own_keys
+        return [key.strip() for key in order.split(",") if key.strip()]
+    found = changes(baseline.scenario, other.scenario)
+    return [key for key in other.own_keys if any(change.is_about(key) for change in found)]
 
 
 def _run(
@@ -108,17 +114,23 @@ def _run(
     from sim.study.executors import executor, usable_cores
     from sim.study.walk import walk
 
+    scenarios = [(each.name, each.scenario) for each in (baseline, *others)]
     watch = None if quiet else Counted("runs at most")
     with executor(workers or usable_cores()) as made:
         if walks:
-            pair = ((each.name, each.scenario) for each in (baseline, others[0]))
-            ours, compared, strides = walk(*pair, replications, made, watch, order)
-            return ours, [compared], strides
-        scenarios = [(each.name, each.scenario) for each in (baseline, *others)]
+            ours, one, strides = walk(scenarios[0], scenarios[1], replications, made, watch, order)
+            return ours, [one], strides
         return *compare(scenarios, replications, made, watch), []
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
+
+
+def _say(name: str, ours: Replicated, compared: Sequence[Comparison]) -> None:
+    from sim.report.comparison_words import sentence
+
+    for each in compared:
+        click.echo(sentence(name, ours, each))
 
 
 def _show(
@@ -129,19 +141,15 @@ def _show(
     strides: Sequence[Stride] | None,
     notes: Sequence[str],
 ) -> None:
-    from sim.report.comparison_words import chosen, main, sentence, stopped, table, walk_table
+    from sim.report.comparison_words import chosen, main, stopped, table, walk_table
 
-    tables = [
-        table(name, ours, each, chosen(each, metrics) if metrics else main(ours, each), not metrics)
-        for each in compared
-    ]
     for each in compared:
-        click.echo(sentence(name, ours, each))
-    for made in tables:
-        _print(made)
+        found = chosen(each, metrics) if metrics else main(ours, each)
+        _print(table(name, ours, each, found, with_refused=not metrics))
     if strides:
         _print(walk_table(ours, strides))
-        click.echo("Each change adds this to those above it: in another order (--order) it may add something else.")
+        click.echo("~: not distinguishable from 0. Each change adds this to those above it: in another order (--order)")
+        click.echo("it may add something else.")
     elif strides is not None:
         click.echo("There is nothing to walk: the scenarios differ in no key that matters.")
     click.echo(stopped(ours))
@@ -152,9 +160,9 @@ def _show(
 def _print(made: Table) -> None:
     from sim.cli.plain import console, table
 
-    grid = table()
+    grid = table(made.caption or None)
     for place, head in enumerate(made.heading):
-        grid.add_column(head, justify="right" if 0 < place < len(made.heading) - 1 else "left")
+        grid.add_column(head, justify="right" if place and head else "left", no_wrap=place == 0)
     for row in made.rows:
         grid.add_row(*row)
     console().print(grid)

@@ -24,6 +24,8 @@ _WORDS = {COST: ("cheaper", "dearer"), TAIL: ("faster", "slower"), WAIT: ("faste
 """When there is less of it, and more."""
 _NAMES = {COST: "cost", TAIL: "p99 TTFT", WAIT: "mean wait"}
 _METRICS = {"queue_wait": "wait", "ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E"}
+_LONGEST = 24
+"""Letters of a name at the head of a column."""
 _STATISTICS = ("mean", "p50", "p90", "p95", "p99", "p999", "max", "min")
 
 
@@ -61,8 +63,8 @@ def chosen(other: Comparison, wanted: Sequence[str]) -> list[Difference]:
         below = [each for each in other.differences if each.path == path or each.path.startswith(f"{path}.")]
         if not below:
             known = [each.path for each in other.differences]
-            told = f"both scenarios have no number '{path}'{did_you_mean(path, known)}"
-            raise ConfigError(Problem(f"{told}; all are in --json", OPTION))
+            told = f"'{path}' is no number that both scenarios have{did_you_mean(path, known)}"
+            raise ConfigError(Problem(f"{told} (all are in --json)", OPTION))
         found += [each for each in below if each not in found]
     return together(found)
 
@@ -101,17 +103,18 @@ def table(
         for path, lacking in refused(baseline, other).items():
             needs = f"needs {words.plural(lacking, 'more request')}"
             rows.append((name.get(path, path), words.MISSING, words.MISSING, "", "", needs))
-    return Table("", ("", baseline_name, other.name, "difference", "interval", ""), tuple(rows))
+    short = other.name if len(other.name) <= _LONGEST else "other"
+    return Table(other.name, ("", baseline_name, short, "difference", "interval", ""), tuple(rows))
 
 
 def walk_table(baseline: Replicated, strides: Sequence[Stride]) -> Table:
     """A row a change: what it adds to cost, tail and attainments; the last row: all together, their exact sum."""
     name = names(baseline.records[0].summary)
-    paths = [path for path in name if all(stride.of(path) is not None for stride in strides)]
+    paths = walk_paths(baseline, strides)
     rows = []
     for stride in strides:
         added = together([found for path in paths if (found := stride.of(path)) is not None])
-        rows.append((", ".join(change.text for change in stride.step.changes), *map(_added, added)))
+        rows.append(("\n".join(change.text for change in stride.step.changes), *map(_added, added)))
     whole = [sum(found.more.estimate for stride in strides if (found := stride.of(path)) is not None) for path in paths]
     rows.append(("all together", *(signed(path, more) for path, more in zip(paths, whole, strict=True))))
     return Table("", ("change", *(name[path] for path in paths)), tuple(rows))
@@ -124,12 +127,18 @@ def stopped(baseline: Replicated) -> str:
         "precision": ", until every main difference was clear or small",
         "budget": ": the budget of runs and requests is spent (--replications N for more)",
     }
-    return runs + why.get(baseline.stopped, "") + "."
+    return f"{runs}{why.get(baseline.stopped, '')}. The intervals of a table hold together with 95 %."
+
+
+def walk_paths(baseline: Replicated, strides: Sequence[Stride]) -> list[str]:
+    """The main numbers that are known at every step: cost, p99 TTFT (else the mean wait), attainments."""
+    paths = [path for path in names(baseline.records[0].summary) if all(each.of(path) is not None for each in strides)]
+    return [path for path in paths if path != WAIT or TAIL not in paths]
 
 
 def _added(each: Difference) -> str:
     told, interval, mark = difference(each)
-    return f"{told} ({interval})" if interval and not mark else f"{told}, {mark}" if interval else told
+    return f"{'~ ' if mark == 'not distinguishable' else ''}{told}" + (f"\n{interval}" if interval else "")
 
 
 def difference(each: Difference) -> tuple[str, str, str]:
@@ -139,8 +148,12 @@ def difference(each: Difference) -> tuple[str, str, str]:
     told = signed(each.path, each.more.estimate)
     if each.is_exact:
         return told, "", "exactly"
-    interval = f"{signed(each.path, each.more.low)} to {signed(each.path, each.more.high)}"
-    return told, interval, "" if each.is_distinguishable else "not distinguishable"
+    return told, _between(each), "" if each.is_distinguishable else "not distinguishable"
+
+
+def _between(each: Difference) -> str:
+    low, high = (signed(each.path, end) for end in (each.more.low, each.more.high))
+    return f"{low.removesuffix(' points')} to {high}"
 
 
 def names(summary: dict[str, Any]) -> dict[str, str]:
@@ -192,6 +205,7 @@ def _clause(each: Difference, name: dict[str, str]) -> str:
     where = "" if each.path == COST else f" in {name[each.path]}"
     by = amount(each.path, abs(each.more.estimate))
     if each.is_exact:
+        by = words.usd(abs(each.more.estimate)).removesuffix(".00") if each.path == COST else by
         return f"{direction} by exactly {by}{a_day}{where}"
     low, high = (points(end) if _unit(each.path) == "share" else amount(each.path, end) for end in ends)
     return f"{direction} by {by}{a_day}{where} ({low} to {high})"

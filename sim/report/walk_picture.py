@@ -1,4 +1,4 @@
-"""The picture of a walk from one scenario to another: what each change adds to cost, tail and attainment, as one SVG."""
+"""The picture of a walk from one scenario to another: what each change adds to the main numbers, as one SVG."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from sim.report.comparison_words import names, signed, value
+from sim.report.comparison_words import names, signed, together, value, walk_paths
 from sim.report.svg import framed
-from sim.study.compare import COST, TAIL, WAIT, Difference
+from sim.study.compare import Difference
 from sim.study.replications import Replicated
 from sim.study.walk import Stride
 
-_LABEL, _WIDE, _GAP, _EDGE = 236.0, 220.0, 26.0, 20.0
+_LABEL, _WIDE, _GAP, _EDGE = 226.0, 244.0, 16.0, 20.0
 _TOP, _ROW, _BAR = 96.0, 42.0, 15.0
 _MOST_PANELS, _MOST_LETTERS = 4, 34
-_ROOM = 62.0
+_ROOM = 78.0
 """Width of a number beside its bar."""
 
 
@@ -66,17 +66,11 @@ def of_walk(baseline_name: str, other_name: str, baseline: Replicated, strides: 
 
 
 def _panels(baseline: Replicated, strides: Sequence[Stride]) -> list[_Panel]:
-    """Cost, p99 TTFT (else the mean wait) and attainments, those that are known at every step."""
-    name = names(baseline.records[0].summary)
-    attained = [path for path in name if path.endswith(".attained")]
-    found: dict[str, tuple[Difference, ...]] = {}
-    for path in (COST, TAIL, WAIT, *attained):
-        each = tuple(of for stride in strides if (of := stride.of(path)) is not None)
-        if each and len(each) == len(strides) and not (path == WAIT and TAIL in found):
-            found[path] = each
+    name, paths = names(baseline.records[0].summary), walk_paths(baseline, strides)
+    added = [together([found for path in paths if (found := stride.of(path)) is not None]) for stride in strides]
     return [
-        _Panel(name[path], path, _EDGE + _LABEL + place * (_WIDE + _GAP), each)
-        for place, (path, each) in enumerate(list(found.items())[:_MOST_PANELS])
+        _Panel(name[path], path, _EDGE + _LABEL + place * (_WIDE + _GAP), tuple(each[place] for each in added))
+        for place, path in enumerate(paths[:_MOST_PANELS])
     ]
 
 
@@ -90,6 +84,8 @@ def _drawn(panel: _Panel, rows: int) -> list[str]:
         at, middle = panel.x(number), _TOP + _ROW * (place + 0.5)
         parts.append(f'<circle class="dot c0" cx="{at:.1f}" cy="{middle:g}" r="4.5"/>')
         parts.append(_text(at + 10, middle + 4, value(panel.path, number)))
+    end = bottom - _ROW / 2
+    parts.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{end - _ROW + _BAR / 2:g}" y2="{end - 5:g}"/>')
     for place, each in enumerate(panel.strides, start=1):
         parts += _bar(panel, each, _TOP + _ROW * (place + 0.5))
     return parts
@@ -99,11 +95,12 @@ def _bar(panel: _Panel, each: Difference, middle: float) -> list[str]:
     """What a change adds: a bar from the value before it to the one after, its interval, its number."""
     before, after = panel.x(each.baseline), panel.x(each.other)
     low, high = (panel.x(each.baseline + end) for end in (each.more.low, each.more.high))
-    top, bottom = middle - _BAR / 2, middle + _BAR / 2
+    top = middle - _BAR / 2
     parts = [f'<line class="grid" x1="{before:.1f}" x2="{before:.1f}" y1="{middle - _ROW:g}" y2="{top:g}"/>']
     parts.append(
         f'<rect class="{_class(each)}" x="{min(before, after):.1f}" y="{top:g}" '
-        f'width="{max(abs(after - before), 1.5):.1f}" height="{_BAR:g}"><title>{escape(_about(panel, each))}</title></rect>'
+        f'width="{max(abs(after - before), 1.5):.1f}" height="{_BAR:g}">'
+        f"<title>{escape(_about(panel, each))}</title></rect>"
     )
     if high - low > 1:
         parts += [
@@ -155,7 +152,9 @@ def _legend(left: float, top: float) -> list[str]:
         parts.append(f'<rect class="{style}" x="{left:g}" y="{top - 10:g}" width="14" height="11"/>')
         parts.append(_text(left + 20, top, name))
         left += 36 + 6.4 * len(name)
-    parts.append(_text(left, top, "each change added to those above it; whiskers: 95 %", style="fill-opacity:.7"))
+    parts.append(
+        _text(left, top, "each change added to those above it; whiskers: 95 %, together", style="fill-opacity:.7")
+    )
     return parts
 
 

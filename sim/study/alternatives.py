@@ -66,6 +66,8 @@ def notes(baseline: Alternative, other: Alternative) -> list[str]:
         if ours != theirs:
             times = f"{words.duration(theirs)} in {other.name}, {words.duration(ours)} in {baseline.name}"
             found.append(f"the {what} is {times}: totals are of different times, compare what is told by the day")
+    if one.seed != beside.seed:
+        found.append(f"{other.name} is run with the seed of {baseline.name} ({one.seed}), not its own ({beside.seed})")
     if one.slo != beside.slo:
         found.append(f"{other.name} promises something else than {baseline.name}: only what both promise is compared")
     if not set(one.pools) & set(beside.pools):
@@ -93,7 +95,9 @@ def _short(source: str, own: Sequence[str], steps: int) -> str:
     parts = []
     for text in own:
         key, _, value = text.partition("=")
-        parts.append(f"{'.'.join(key.strip().split('.')[-steps:])}={value.strip()}")
+        value = value.strip()
+        said = f"{value[0]}...{value[-1]}" if value[:1] in ("{", "[") else value
+        parts.append(f"{'.'.join(key.strip().split('.')[-steps:])}={said}")
     return ", ".join(parts)
 
 
@@ -116,4 +120,6 @@ def _parts(text: str) -> Iterator[str]:
         if "=" not in one or not one.partition("=")[0].strip():
             told = "must be KEY=VALUE, several with ';' between them, such as pools.chat.autoscaler.replicas=7"
             raise ConfigError(Problem(f"{told}; got '{text[:_LONGEST]}'", OPTION))
+        if one.partition("=")[0].strip() == "seed":
+            raise ConfigError(Problem("the seed is the same for all that is compared; say --seed N", OPTION))
         yield one.strip()

@@ -113,7 +113,8 @@ def compare(
 
     Without a number of them: until every main difference (see `main_paths`) is clear or small, looked at after 10
     pairs and after every 5 more; or until each scenario has had its budget, `most` runs or `most_requests` requests.
-    `watch` is told how many runs have been made, and of how many at most. Raises as `simulate` does, by name.
+    `watch` is told how many runs have been made, and of how many at most, once that is known. Raises as `simulate`
+    does, by name.
     """
     names = [name for name, _ in scenarios]
     seed = scenarios[0][1].seed
@@ -148,7 +149,7 @@ class _InStep:
     def run(self, number: int | None, most: int, most_requests: int) -> str:
         """Make them; why no more were made."""
         assert number is None or number >= 2, "one pair says nothing of chance"
-        self._make(1, number or most)
+        self._make(1, number or 0)
         requests = max(max(int(records[0].summary["attempts"]["sent"]), 1) for records in self.records)
         most = number or max(min(most, most_requests // requests), 2)
         if (most - 1) * requests > PLAIN_REQUESTS:
@@ -177,7 +178,7 @@ class _InStep:
                 self.records[place].append(next(done))
             except ConfigError as error:
                 raise _about(self.names[place], error) from None
-            if self.watch is not None:
+            if self.watch is not None and most:
                 self.watch(sum(map(len, self.records)), most * len(self.records))
 
     def _is_known(self) -> bool:

@@ -39,11 +39,17 @@ class Change:
         """As `--set` takes it."""
         return ".".join(self.path)
 
+    def is_about(self, key: str) -> bool:
+        """Whether it is of this key, of one below it, or of what the key is a part of."""
+        return self.key == key or self.key.startswith(f"{key}.") or key.startswith(f"{self.key}.")
+
     @property
     def text(self) -> str:
         """The key and both values, as far as they are short."""
         before, after = _short(self.before), _short(self.after)
-        return f"{self.key}: {before} → {after}" if before != after else self.key
+        if "..." not in (before, after):
+            return f"{self.key}: {before} → {after}" if before != after else self.key
+        return f"{self.key}: {'removed' if after == 'none' else 'added' if before == 'none' else 'changed'}"
 
 
 @dataclass(frozen=True)
@@ -115,11 +121,7 @@ def _ordered(found: Sequence[Change], order: Sequence[str]) -> list[Change]:
     """The changes below each of these keys first."""
     first: list[Change] = []
     for key in order:
-        below = [
-            each
-            for each in found
-            if each.key == key or each.key.startswith(f"{key}.") or key.startswith(f"{each.key}.")
-        ]
+        below = [each for each in found if each.is_about(key)]
         if not below:
             known = [each.key for each in found]
             raise ConfigError(Problem(f"the scenarios do not differ in '{key}'{did_you_mean(key, known)}", OPTION))
