@@ -69,7 +69,9 @@ def command(
     _check_together(overs, find, along)
     sets = (*sets, *([f"seed={seed}"] if seed is not None else []))
     if out is not None:
-        _check_folder(out, force)
+        from sim.cli.files import check_folder
+
+        check_folder(out, (*FILES, PICTURE), force)
     picture = None
     if find is None:
         document, picture, code = _grid(scenario, sets, overs, quiet, shown=not as_json)
@@ -182,19 +184,6 @@ def _print(table: Any) -> None:
 
 FILES = ("sweep.json", "sweep.csv")
 PICTURE = "sweep.svg"
-
-
-def _check_folder(out: Path, force: bool) -> None:
-    """Raise `ConfigError` for a folder that cannot be written to: before the work, not after it."""
-    from sim.cli.files import check_free
-    from sim.config.errors import ConfigError, Problem
-
-    if out.exists() and not out.is_dir():
-        raise ConfigError(Problem("is a file; name a folder", file=str(out)))
-    if not out.exists():
-        check_free(out, force)
-    for name in (*FILES, PICTURE) if out.exists() else ():
-        check_free(out / name, force)
 
 
 def _hand_over(document: dict[str, Any], picture: str | None, out: Path | None, as_json: bool) -> None:
