@@ -25,6 +25,7 @@ from sim.config.errors import ConfigError, DataError
 VERBS = {
     "run": "Simulate a scenario: verdict, latency, utilization, cost.",
     "sweep": "Run a scenario over values of its keys, or find where it turns.",
+    "merge": "Put the parts of a study together that shards have made.",
     "validate": "Compare predictions with measured runs.",
     "calibrate": "Fit the latency law to your own measurements.",
     "decide": "Replay recorded observations through an autoscaler.",

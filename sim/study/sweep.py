@@ -6,6 +6,7 @@ between two of them is what was changed (common random numbers).
 
 from __future__ import annotations
 
+import csv
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -208,6 +209,26 @@ def grid(source: str | Path, sets: Sequence[str], axes: Sequence[Axis]) -> list[
         point(source, sets, dict(zip(keys, values, strict=True)))
         for values in itertools.product(*(axis.values for axis in axes))
     ]
+
+
+def listed(source: str | Path, sets: Sequence[str], file: Path) -> list[Point]:
+    """The points of a CSV file, a row each; columns are keys. Raises `DataError` for the file, else `ConfigError`."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            head, *rows = [row for row in csv.reader(opened) if any(cell.strip() for cell in row)]
+    except OSError as error:
+        raise DataError(Problem(error.strerror or str(error), file=str(file))) from None
+    except (ValueError, csv.Error):
+        raise DataError(Problem("must be CSV: a line of keys, then a line for each point", file=str(file))) from None
+    keys = [key.strip() for key in head]
+    if not rows or len(set(keys)) < len(keys) or not all(keys):
+        raise DataError(Problem("must have a line of keys, each once, then a line for each point", file=str(file)))
+    if len(rows) > MOST_RUNS:
+        raise DataError(Problem(f"{len(rows):,} points; a sweep makes at most {MOST_RUNS:,}", file=str(file)))
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(keys):
+            raise DataError(Problem(f"has {len(row)} cells, not {len(keys)}", file=str(file), line=number))
+    return [point(source, sets, dict(zip(keys, (cell.strip() for cell in row), strict=True))) for row in rows]
 
 
 def point(source: str | Path, sets: Sequence[str], values: dict[str, str]) -> Point:
