@@ -83,8 +83,8 @@ class Wanted:
         return replace(result, together=replace(result.together, summary=summary, files=files))
 
     def _settled(self, scenario: Scenario) -> Settled:
-        from sim.study.steady import settled
         from sim.study.executors import executor
+        from sim.study.steady import settled
 
         with executor(self.workers) as workers, counted(self.quiet, "{} runs to find the warm-up") as watch:
             return settled(scenario, workers, watch)
