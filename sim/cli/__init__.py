@@ -25,6 +25,7 @@ from sim.config.errors import ConfigError, DataError
 VERBS = {
     "run": "Simulate a scenario: verdict, latency, utilization, cost.",
     "compare": "Compare scenarios on the same random numbers: what is more than chance?",
+    "check": "Say what queueing theory says of a scenario, without a run.",
     "sweep": "Run a scenario over values of its keys, or find where it turns.",
     "validate": "Compare predictions with measured runs.",
     "calibrate": "Fit the latency law to your own measurements.",

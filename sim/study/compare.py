@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sim.config.errors import ConfigError
+from sim.engine import warm_up
 from sim.scenario import Scenario
 from sim.statistics.intervals import CONFIDENCE, Interval, of_sections, student_t
 from sim.study.estimates import Estimates
 from sim.study.executors import Executor, Here
 from sim.study.record import Record, Task, measured
-from sim.study.replications import LEAST, MOST, MOST_REQUESTS, PLAIN_REQUESTS, STEP, Replicated
+from sim.study.replications import LEAST, MOST, MOST_REQUESTS, STEP, Replicated, pays_to_compile
 
 COST, TAIL, WAIT = "cost.usd_per_day", "latency.ttft_s.p99", "latency.queue_wait_s.mean"
 CLOSE, CLOSE_SHARE = 0.02, 0.002
@@ -28,8 +29,6 @@ CLEAR = 0.999
 times with 95 % would leave 0 by chance in far more than one study of twenty."""
 NOISE = 1e-9
 """Differences below this share of either number are rounding."""
-WORTH_S = 3.0
-"""Work of fewer seconds is done by this process: others take longer to start."""
 _PROMISE = ("metric", "under_s", "class", "tenant")
 
 
@@ -104,22 +103,23 @@ def compare(
     scenarios: Sequence[tuple[str, Scenario]],
     replications: int | None = None,
     executor: Executor | None = None,
-    watch: Callable[[int, int], None] | None = None,
+    watch: Callable[[int, int | None], None] | None = None,
     *,
     most: int = MOST,
     most_requests: int = MOST_REQUESTS,
+    on_compile: Callable[[], None] | None = None,
 ) -> tuple[Replicated, list[Comparison]]:
     """The first scenario is the baseline; all have its seed. At least two scenarios, at least two replications.
 
     Without a number of them: until every main difference (see `main_paths`) is clear or small, looked at after 10
     pairs and after every 5 more; or until each scenario has had its budget, `most` runs or `most_requests` requests.
-    `watch` is told how many runs have been made, and of how many at most, once that is known. Raises as `simulate`
-    does, by name.
+    `watch` is told how many runs have been made, and of how many at most, once that is known. `on_compile`: see
+    `simulate`. Raises as that does, by name.
     """
     names = [name for name, _ in scenarios]
     seed = scenarios[0][1].seed
     same = [scenario.model_copy(update={"seed": seed}) for _, scenario in scenarios]
-    many = _InStep(names, same, executor or Here(), watch)
+    many = _InStep(names, same, executor or Here(), watch, on_compile)
     stopped = many.run(replications, most, most_requests)
     baseline, *others = (
         Replicated(scenario, tuple(records), stopped) for scenario, records in zip(same, many.records, strict=True)
@@ -138,12 +138,14 @@ class _InStep:
         names: Sequence[str],
         scenarios: Sequence[Scenario],
         executor: Executor,
-        watch: Callable[[int, int], None] | None,
+        watch: Callable[[int, int | None], None] | None,
+        on_compile: Callable[[], None] | None,
     ) -> None:
         self.names = names
         self.scenarios = list(scenarios)
         self.executor = executor
         self.watch = watch
+        self.on_compile = on_compile
         self.records: list[list[Record]] = [[] for _ in scenarios]
 
     def run(self, number: int | None, most: int, most_requests: int) -> str:
@@ -152,11 +154,11 @@ class _InStep:
         self._make(1, number or 0)
         requests = max(max(int(records[0].summary["attempts"]["sent"]), 1) for records in self.records)
         most = number or max(min(most, most_requests // requests), 2)
-        if (most - 1) * requests > PLAIN_REQUESTS:
-            self.scenarios = [_compiled(scenario) for scenario in self.scenarios]
         while True:
             made = len(self.records[0])
-            self._make(min(number or (LEAST if made < LEAST else made + STEP), most), most)
+            goal = min(number or (LEAST if made < LEAST else made + STEP), most)
+            self._compile(goal * requests * len(self.scenarios))
+            self._make(goal, most)
             if number is not None:
                 return "number"
             if self._is_known():
@@ -164,15 +166,20 @@ class _InStep:
             if len(self.records[0]) >= most:
                 return "budget"
 
+    def _compile(self, requests: int) -> None:
+        """Have later runs compiled where the scenario leaves the choice, and so many requests pay for it."""
+        for place, scenario in enumerate(self.scenarios):
+            if pays_to_compile(scenario, requests):
+                warm_up("compiled", self.on_compile)  # here, before other processes do so, each for itself
+                self.scenarios[place] = scenario.model_copy(update={"calendar": "compiled"})
+
     def _make(self, goal: int, most: int) -> None:
         tasks = [
             (place, Task(scenario, replication))
             for replication in range(len(self.records[0]), goal)
             for place, scenario in enumerate(self.scenarios)
         ]
-        wall_s = sum(records[0].wall_s if records else 0.0 for records in self.records)
-        executor = self.executor if wall_s * len(tasks) / len(self.records) > WORTH_S else Here()
-        done = executor.in_order(measured, [task for _, task in tasks])
+        done = self.executor.in_order(measured, [task for _, task in tasks])
         for place, _ in tasks:
             try:
                 self.records[place].append(next(done))
@@ -215,10 +222,16 @@ def _difference(ours: Estimates, theirs: Estimates, path: str) -> Difference:
     pairs = [more - less for less, more in zip(before, after, strict=True)]
     one, other = (
         # where nothing is random, the number itself, without the rounding of a sum
-        values[0] if len(set(values)) == 1 else found.interval(path).estimate
+        values[0] if len(set(values)) == 1 else _told(found, path)
         for found, values in ((ours, before), (theirs, after))
     )
     return Difference(path, one, other, of_sections(other - one, pairs), len(pairs))
+
+
+def _told(found: Estimates, path: str) -> float:
+    interval = found.of(path)
+    assert interval is not None, f"{path} is not told"
+    return interval.estimate
 
 
 def _main(ours: Estimates, theirs: Estimates) -> Iterator[Difference | None]:
@@ -244,10 +257,6 @@ def _at(summary: Any, path: str) -> Any:
         else:
             summary = (summary or {}).get(step)
     return summary
-
-
-def _compiled(scenario: Scenario) -> Scenario:
-    return scenario.model_copy(update={"calendar": "compiled"}) if scenario.calendar == "auto" else scenario
 
 
 def _about(name: str, error: ConfigError) -> ConfigError:

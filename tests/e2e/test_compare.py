@@ -85,8 +85,7 @@ def test_changes_of_the_baseline_are_the_same_as_files() -> None:
     assert [note for note in both["notes"] if "other traffic" in note]
 
 
-def test_who_makes_the_runs_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.study.compare.WORTH_S", 0.0)
+def test_who_makes_the_runs_changes_nothing() -> None:
     one, two = (document("a.yaml", "b.yaml", "--replications", "3", "--workers", count) for count in ("1", "2"))
     assert one == two
 
