@@ -24,7 +24,7 @@ from sim.config.errors import ConfigError, DataError
 # One line a verb, here rather than in the verb's module, so that `--help` need not import any of them.
 VERBS = {
     "run": "Simulate a scenario: verdict, latency, utilization, cost.",
-    "compare": "Compare scenarios on the same random numbers: what is more than chance?",
+    "compare": "Compare scenarios: what differs by more than chance?",
     "check": "Say what queueing theory says of a scenario, without a run.",
     "sweep": "Run a scenario over values of its keys, or find where it turns.",
     "validate": "Compare predictions with measured runs.",

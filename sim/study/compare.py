@@ -235,10 +235,12 @@ def _told(found: Estimates, path: str) -> float:
 
 
 def _main(ours: Estimates, theirs: Estimates) -> Iterator[Difference | None]:
-    """The main differences; None for a quantile that lacks requests."""
+    """The main differences; None for a quantile that lacks requests and is not the same in every pair."""
     for path in main_paths(ours.records[0].summary, theirs.records[0].summary):
-        lacking = path in ours.missing or path in theirs.missing
-        yield None if lacking else _difference(ours, theirs, path)
+        if path not in ours.missing and path not in theirs.missing:
+            yield _difference(ours, theirs, path)
+        elif ours.values(path) != theirs.values(path):
+            yield None
 
 
 def _is_same(baseline: dict[str, Any], other: dict[str, Any], path: str) -> bool:
