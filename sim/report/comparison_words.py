@@ -212,11 +212,11 @@ def _clause(each: Difference, name: dict[str, str]) -> str:
 
 
 def _telling(each: Difference) -> float:
-    """How large a difference is beside the numbers: of an attainment, beside the misses."""
-    one, other = each.baseline, each.other
+    """How large a difference is beside the numbers: of an attainment, beside the misses, or 1 % if they are fewer."""
+    one, other, least = each.baseline, each.other, 1e-12
     if each.path.endswith(".attained"):
-        one, other = 1 - one, 1 - other
-    return abs(one - other) / max(abs(one), abs(other), 1e-12)
+        one, other, least = 1 - one, 1 - other, 0.01
+    return abs(one - other) / max(abs(one), abs(other), least)
 
 
 def _lacking(baseline: Replicated, other: Comparison) -> str:

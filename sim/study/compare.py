@@ -27,6 +27,8 @@ attainment."""
 CLEAR = 0.999
 """Confidence with which a difference must leave 0 before no more runs are made. One that is looked at up to nineteen
 times with 95 % would leave 0 by chance in far more than one study of twenty."""
+FEWEST = 5
+"""Pairs that are made however many requests they take: the interval of two is ten times as wide."""
 NOISE = 1e-9
 """Differences below this share of either number are rounding."""
 _PROMISE = ("metric", "under_s", "class", "tenant")
@@ -112,7 +114,8 @@ def compare(
     """The first scenario is the baseline; all have its seed. At least two scenarios, at least two replications.
 
     Without a number of them: until every main difference (see `main_paths`) is clear or small, looked at after 10
-    pairs and after every 5 more; or until each scenario has had its budget, `most` runs or `most_requests` requests.
+    pairs and after every 5 more; or until each scenario has had its budget, `most` runs or `most_requests` requests,
+    but 5 pairs at least.
     `watch` is told how many runs have been made, and of how many at most, once that is known. `on_compile`: see
     `simulate`. Raises as that does, by name.
     """
@@ -153,7 +156,7 @@ class _InStep:
         assert number is None or number >= 2, "one pair says nothing of chance"
         self._make(1, number or 0)
         requests = max(max(int(records[0].summary["attempts"]["sent"]), 1) for records in self.records)
-        most = number or max(min(most, most_requests // requests), 2)
+        most = number or max(min(most, most_requests // requests), FEWEST)
         while True:
             made = len(self.records[0])
             goal = min(number or (LEAST if made < LEAST else made + STEP), most)
