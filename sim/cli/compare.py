@@ -113,12 +113,12 @@ def _run(
 ) -> tuple[Replicated, list[Comparison], list[Stride]]:
     from sim.cli.progress import compiling, counted
     from sim.study.compare import compare
+    from sim.study.executors import executor
     from sim.study.walk import walk
-    from sim.study.workers import workers as as_many
 
     scenarios = [(each.name, each.scenario) for each in (baseline, *others)]
     told = None if quiet else compiling
-    with as_many(workers) as made, counted(quiet, "at most {} runs") as watch:
+    with executor(workers) as made, counted(quiet, "at most {} runs") as watch:
         if walks:
             ours, one, strides = walk(scenarios[0], scenarios[1], replications, made, watch, order, told)
             return ours, [one], strides

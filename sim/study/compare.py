@@ -16,9 +16,9 @@ from sim.engine import warm_up
 from sim.scenario import Scenario
 from sim.statistics.intervals import CONFIDENCE, Interval, of_sections, student_t
 from sim.study.estimates import Estimates
-from sim.study.executors import Executor, Here
+from sim.study.executors import Executor, Here, LostError
 from sim.study.record import Record, Task, measured
-from sim.study.replications import LEAST, MOST, MOST_REQUESTS, STEP, Replicated, pays_to_compile
+from sim.study.replications import LEAST, MOST, MOST_REQUESTS, STEP, Replicated, pays_to_compile, sent
 
 COST, TAIL, WAIT = "cost.usd_per_day", "latency.ttft_s.p99", "latency.queue_wait_s.mean"
 CLOSE, CLOSE_SHARE = 0.02, 0.002
@@ -155,7 +155,7 @@ class _InStep:
         """Make them; why no more were made."""
         assert number is None or number >= 2, "one pair says nothing of chance"
         self._make(1, number or 0)
-        requests = max(max(int(records[0].summary["attempts"]["sent"]), 1) for records in self.records)
+        requests = max(max(sent(records[0]), 1) for records in self.records)
         most = number or max(min(most, most_requests // requests), FEWEST)
         while True:
             made = len(self.records[0])
@@ -186,6 +186,8 @@ class _InStep:
         for place, _ in tasks:
             try:
                 self.records[place].append(next(done))
+            except LostError:
+                raise
             except ConfigError as error:
                 raise _about(self.names[place], error) from None
             if self.watch is not None and most:
@@ -225,15 +227,15 @@ def _difference(ours: Estimates, theirs: Estimates, path: str) -> Difference:
     pairs = [more - less for less, more in zip(before, after, strict=True)]
     one, other = (
         # where nothing is random, the number itself, without the rounding of a sum
-        values[0] if len(set(values)) == 1 else _told(found, path)
+        values[0] if len(set(values)) == 1 else _estimate(found, path)
         for found, values in ((ours, before), (theirs, after))
     )
     return Difference(path, one, other, of_sections(other - one, pairs), len(pairs))
 
 
-def _told(found: Estimates, path: str) -> float:
+def _estimate(found: Estimates, path: str) -> float:
     interval = found.of(path)
-    assert interval is not None, f"{path} is not told"
+    assert interval is not None, f"{path} has no estimate"
     return interval.estimate
 
 
