@@ -31,7 +31,8 @@ _STATISTICS = ("mean", "p50", "p90", "p95", "p99", "p999", "max", "min")
 
 def sentence(baseline_name: str, baseline: Replicated, other: Comparison) -> str:
     """What is to be known of an alternative, most telling first."""
-    if all(each.is_same for each in other.differences):
+    alike = baseline.intervals.keys() == other.replicated.intervals.keys()  # a pool without its price has fewer
+    if alike and all(each.is_same for each in other.differences):
         return f"{baseline_name} and {other.name} give the same numbers in everything."
     found = main(baseline, other)
     name = names(baseline.records[0].summary)

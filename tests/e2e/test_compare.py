@@ -129,6 +129,12 @@ def test_the_same_twice_under_two_names() -> None:
     assert "c is run with the seed of a (3), not its own (4)" in done.stdout
 
 
+def test_numbers_that_only_one_has_are_no_sameness() -> None:
+    Path("c.yaml").write_text(SCENARIO.replace("    price: {on_demand: $1/h}\n", ""))
+    (other,) = document("a.yaml", "c.yaml", "--replications", "2")["alternatives"]
+    assert other["sentence"].startswith("c has the same attainment of wait ≤ 1 s and mean wait as a")
+
+
 def test_other_promises_and_other_times_are_told() -> None:
     Path("c.yaml").write_text(
         SCENARIO.replace("under: 1s", "under: 2s").replace("120s", "2min").replace("main:", "other:")
