@@ -64,7 +64,10 @@ class Wanted:
         most = "{} replications" if self.effort.goal is None else "at most {} replications"
         # of a small run in plain Python nothing follows for later ones, which may be compiled
         alike = result.log.calendar == "compiled" or scenario.calendar == "simpy"
-        with workers(self.workers, result.log.engine_s if alike else 0.0) as executor, counted(self.quiet, most) as watch:
+        with (
+            workers(self.workers, result.log.engine_s if alike else 0.0) as executor,
+            counted(self.quiet, most) as watch,
+        ):
             result = answered(
                 result,
                 self.effort,

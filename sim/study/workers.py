@@ -19,8 +19,8 @@ SPAWN_S = 3.0
 class AsPays:
     """Begins in this process; hands over to others once the time that this saves is more than starting them takes.
 
-    `first_s`: how long such a task takes at least, as far as known. Work that turns out longer than thought is handed over too,
-    after as much of it as starting takes: never more than twice the time of who had known.
+    `first_s`: how long such a task takes at least, as far as known. Work that turns out longer than thought is handed
+    over too, after some of it.
     """
 
     def __init__(self, workers: int, first_s: float = 0.0) -> None:
