@@ -48,7 +48,7 @@ def summary(around: tuple[float, float] = (0.989, 0.993), **changes: Any) -> dic
 @pytest.mark.parametrize(
     ("around", "begins"),
     [
-        ((0.989, 0.993), "Meets or misses the SLO, 10 replications cannot tell: 98.9% to 99.3% of requests get"),
+        ((0.989, 0.993), "Meets or misses the SLO, 10 replications cannot tell: 98.9% to 99.30% of requests get"),
         ((0.991, 0.993), "Meets the SLO: 99.20% of requests"),
         ((0.990, 0.994), "Meets the SLO: "),
         ((0.986, 0.990), "Meets or misses the SLO, "),
@@ -80,7 +80,7 @@ def test_a_miss_that_is_sure_is_told_alone() -> None:
 def test_the_table_has_what_varies_with_what_it_is_known_to() -> None:
     rows = {row[0]: row[1:] for row in interval_table(summary()).rows}
     assert rows["p99 TTFT"] == ("567 ms", "551 to 583 ms", "2.8%")
-    assert rows["get their first token within 1 s"][1] == "98.9% to 99.3%"
+    assert rows["get their first token within 1 s"][1] == "98.9% to 99.30%"
     assert rows["cost a request"][1] == "$0.00 to $0.0021", "no number of money is below 0 here"
     assert "cost a day" not in rows, "it is the same in every run"
     assert interval(summary(), "cost.usd_per_day") is None

@@ -63,10 +63,10 @@ def batching(horizon: str, rate: float) -> Scenario:
 
 
 def test_the_bias_of_an_empty_start_goes() -> None:
-    # rho = 0.9: Wq = 9; the first 600 s from empty have some 5
-    found = settled(queue("600s"), Here())
+    # rho = 0.9: Wq = 9; the first 300 s from empty have some 7
+    found = settled(queue("300s"), Here())
     path = "latency.queue_wait_s.mean"
-    from_empty = replicate(queue("600s"), 60).intervals[path]
+    from_empty = replicate(queue("300s"), 60).intervals[path]
     warm = replicate(found.scenario, 60).intervals[path]
     assert from_empty.high < 9, "the test is about a bias that is there"
     assert warm.low < 9 < warm.high
@@ -122,7 +122,6 @@ def test_what_changes_by_the_clock_does_not_settle(changes: dict[str, Any], path
     scenario = queue("100s", **{key: value for key, value in changes.items() if "." not in key})
     sets = [f"{key}={value}" for key, value in changes.items() if "." in key]
     if sets:
-        pytest.importorskip("sim.scenario")
         scenario = load(scenario, sets)
     with pytest.raises(ConfigError) as told:
         settled(scenario, Here())
@@ -163,7 +162,7 @@ def test_a_drift_is_seen_in_runs_that_a_single_one_hides() -> None:
 
 
 def test_the_picture_has_the_cut_and_is_the_same_each_time() -> None:
-    found = settled(queue("600s"), Here())
+    found = settled(queue("300s"), Here())
     picture = of_settled(found)
     assert picture == of_settled(found)
     assert picture.startswith("<svg")
