@@ -116,11 +116,12 @@ def test_a_balancing_router_is_between_its_bounds() -> None:
 
 
 def test_an_overload_is_its_fluid() -> None:
-    """A quarter of an hour at 1.5 times the capacity of 40 servers: within a few per cent."""
-    spike = {"kind": "spike", "rate": 30, "factor": 2, "at": 300, "duration": 900}
-    summary = simulate(slots(spike, replicas=40, warmup=0, horizon="4000s")).summary()
+    """Seven minutes at 1.5 times the capacity of 40 servers: within a few per cent."""
+    spike = {"kind": "spike", "rate": 30, "factor": 2, "at": 300, "duration": 400}
+    # the longest queue is that of the first run alone
+    summary = of_runs(slots(spike, replicas=40, warmup=0, horizon="2500s"))
     told = {each["path"]: each for each in summary["theory"]}
-    for path, band in ((WAIT, 0.04), ("time_average.waiting", 0.04), ("timeline.waiting.max", 0.04)):
+    for path, band in ((WAIT, 0.04), ("time_average.waiting", 0.04), ("timeline.waiting.max", 0.12)):
         assert told[path]["method"] == "fluid backlog"
         assert abs(told[path]["difference_share"]) < band, told[path]
     assert abs(told["utilization.busy_share"]["difference_share"]) < 0.01
@@ -138,9 +139,6 @@ MEANS = {
 }
 ENGINES = {
     "one": batches(3.0),
-    "one, mostly prompts": batches(
-        2.0, prompt={"kind": "lognormal", "mean": 3000, "cv": 1}, output={"kind": "constant", "value": 60}
-    ),
     "four that a router balances": batches(16.0, 4),
     "a rate that drifts": batches({"kind": "cox", "rate": 12.0, "cv": 0.2, "correlation": 60}, 4, horizon="4000s"),
 }
@@ -152,6 +150,16 @@ def test_an_engine_below_capacity(name: str) -> None:
     told = {each["path"]: each for each in summary["theory"]}
     far = {path: told[path]["difference_share"] for path, band in MEANS.items() if not abs(apart(told, path)) < band}
     assert far == {}
+
+
+def test_prompts_that_take_several_iterations_gather() -> None:
+    """The picture is worst where prompts take most of the time, and says so."""
+    prompt, output = {"kind": "lognormal", "mean": 3000, "cv": 1}, {"kind": "constant", "value": 60}
+    summary = simulate(batches(2.0, prompt=prompt, output=output)).summary()
+    told = {each["path"]: each for each in summary["theory"]}
+    bands = dict.fromkeys(MEANS, 0.15) | {"utilization.kv_share": 0.4, "latency.ttft_s.mean": 0.25}
+    assert {path for path, band in bands.items() if not abs(apart(told, path)) < band} == set()
+    assert any("prompts take much of the time" in each for each in told["latency.ttft_s.mean"]["assumes"])
 
 
 def apart(told: dict[str, Any], path: str) -> float:
