@@ -130,6 +130,7 @@ def show(result: Result, folder: Path | None) -> None:
     from sim.report.interval_tables import replication_notes, steady_note
     from sim.report.slowness_tables import slowness_notes
     from sim.report.tables import pool_notes, tables
+    from sim.result.twin.words import theory_notes, theory_sentence
     from sim.result.verdict import ledger_sentence, regret_sentence
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
@@ -144,7 +145,10 @@ def show(result: Result, folder: Path | None) -> None:
         console.print()
         console.print(_fitting(sheet, console))
     console.print()
-    notes = [*result.log.notes, *pool_notes(result.scenario, summary), *slowness_notes(summary)]
+    beside = theory_sentence(summary)
+    if beside is not None:
+        console.print(beside, markup=False, soft_wrap=True)
+    notes = [*result.log.notes, *theory_notes(summary), *pool_notes(result.scenario, summary), *slowness_notes(summary)]
     for note in [*notes, *contract_notes(result.scenario, summary)]:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     if folder is not None:

@@ -7,7 +7,9 @@ Attributes carry their unit (`horizon_s`); the key in the file does not (`horizo
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -227,11 +229,14 @@ class Scenario(BaseModel):
     @property
     def digest(self) -> str:
         """SHA-256 of the resolved scenario, in hexadecimal."""
-        return hashlib.sha256(self.to_yaml().encode()).hexdigest()
+        return _digest(json.dumps(self._plain()))
 
     def to_yaml(self) -> str:
         """The resolved scenario as YAML: nothing is referred to but data files; loads to an equal scenario anywhere."""
-        return to_yaml(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+        return to_yaml(self._plain())
+
+    def _plain(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def __eq__(self, other: object) -> bool:
         """Scenarios are equal when they say the same, whatever their laws have cached since."""
@@ -372,6 +377,12 @@ class Scenario(BaseModel):
             (),
             f"needs 'pool', one of {', '.join(pools)}: with several pools, it is not clear where this stream goes",
         )
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(plain: str) -> str:
+    """Of a scenario in JSON, which is written a hundred times as fast as YAML: replications ask again and again."""
+    return hashlib.sha256(to_yaml(json.loads(plain)).encode()).hexdigest()
 
 
 def load(source: str | Path | Mapping[str, Any] | Scenario, sets: Sequence[str] = ()) -> Scenario:

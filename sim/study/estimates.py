@@ -38,7 +38,7 @@ class Estimates:
     @cached_property
     def each(self) -> list[dict[str, float]]:
         """Every number of each run's summary, by dotted path."""
-        return [dict(_leaves(record.summary)) for record in self.records]
+        return [figures(record.summary) for record in self.records]
 
     def values(self, path: str) -> list[float]:
         """One number, run by run; KeyError where a run has it not."""
@@ -160,6 +160,11 @@ class Estimates:
             return None
         parts = [value * weight for value, weight in zip(self.values(path), weights, strict=True)]
         return of_ratio(parts, weights, self.confidence)
+
+
+def figures(summary: dict[str, Any]) -> dict[str, float]:
+    """The numbers of a summary that are found by running, by dotted path."""
+    return dict(_leaves(summary))
 
 
 def at(summary: Any, path: str) -> Any:

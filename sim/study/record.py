@@ -54,6 +54,6 @@ def record_of(result: Result, condensed: bool = False) -> Record:
     for metric in METRICS:
         values: Exact = exact(metric_s(rows, metric))
         latency[f"{metric}_s"] = values.condensed() if condensed else values
-    summary = result.summary()
+    summary = result.summary(theory=log.replication == 0)
     summary["run"] = {name: value for name, value in summary["run"].items() if name not in TIMES}
     return Record(log.replication, summary, latency, in_time_at_end_share(result.scenario, log), log.wall_s)
