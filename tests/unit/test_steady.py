@@ -15,7 +15,6 @@ from sim.study.record import Task
 from sim.study.replications import replicate
 from sim.study.steady import BINS, check, moving_average, runs_of, settled, traced
 
-
 SCALER = "pools.p.autoscaler"
 
 
