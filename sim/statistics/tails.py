@@ -46,6 +46,10 @@ class Exact:
         part = rank - below
         return float(left + (right - left) * part if part < 0.5 else right - (right - left) * (1 - part))
 
+    def at_most(self, limit: float) -> float:
+        """The share of values at or under a limit; at least one value."""
+        return int(np.searchsorted(self.values, limit, "right")) / len(self.values)
+
     def condensed(self) -> Histogram:
         """As a histogram."""
         return histogram.histogram_of(self.values)
