@@ -87,7 +87,7 @@ class Wanted:
         from sim.study.steady import settled
 
         with executor(self.workers) as workers, counted(self.quiet, "{} runs to find the warm-up") as watch:
-            return settled(scenario, workers, watch)
+            return settled(scenario, workers, watch, self._compiling)
 
     def _compiling(self) -> None:
         if not self.quiet:

@@ -18,6 +18,7 @@ from sim.statistics.intervals import (
     of_sections,
     order_statistics,
 )
+from sim.statistics.tails import exact
 from sim.statistics.warmup import mser5
 from tests.sheets import SHARED
 
@@ -103,3 +104,11 @@ def test_a_series_that_only_climbs_is_too_short() -> None:
     assert not mser5(np.arange(100.0)).is_long_enough
     flat = np.concatenate((np.full(20, 50.0), np.tile([1.0, -1.0, 2.0, -2.0, 0.0], 36)))
     assert mser5(flat).truncate == 20
+
+
+def test_a_quantile_of_values_in_order_is_numpys_to_the_bit() -> None:
+    rng = np.random.default_rng(6)
+    for count in (1, 2, 3, 10, 101, 1234):
+        values = exact(rng.exponential(size=count))
+        for share in (0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0, float(rng.random())):
+            assert values.interpolated(share) == np.quantile(values.values, share), (count, share)
