@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sim.study.sweep import Axis, Point, Run
 
 LINE_EVERY_S = 5.0
+_WIDTH = 180
+"""Columns with intervals are wide."""
 
 
 @dataclass(frozen=True)
@@ -265,6 +267,6 @@ def show_grid(axes: Sequence[Axis], done: Sequence[Run], metrics: Sequence[str] 
     keys, best = [axis.key for axis in axes], cheapest(axes, done)
     for sentence in cheapest_sentences(keys, done, best):
         click.echo(sentence)
-    console().print(runs_table(keys, done, best, metrics))
+    console(_WIDTH).print(runs_table(keys, done, best, metrics))
     for sentence in of_chance(done):
         click.echo(sentence)
