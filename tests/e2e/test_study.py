@@ -1,4 +1,4 @@
-"""`fleetcast sweep` with `--study`, `--shard`, `--cluster`, `--show`, and `fleetcast merge`: the same bytes from all."""
+"""`fleetcast sweep` with `--study`, `--shard`, `--cluster`, `--show`, and `fleetcast merge`: the same bytes each time."""
 
 from __future__ import annotations
 

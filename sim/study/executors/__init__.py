@@ -19,4 +19,4 @@ def executor(workers: int | None = 1, cluster: str | None = None) -> Executor:
         return Cluster(cluster)
     if workers is None:
         return AsPays()
-    return Here() if workers <= 1 else Local(workers)
+    return Here() if workers <= 1 else Local(workers, at_once=usable_cores())
