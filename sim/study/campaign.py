@@ -17,6 +17,7 @@ from sim.study.replications import PLAIN_REQUESTS, Rule
 from sim.study.store import Kept, Making, made
 from sim.study.store.kept import Key, failure
 
+_NO_MEMORY = "not enough memory for this run; shorten the horizon, lower the rate, or use fewer workers"
 FAILED = "failed"
 """Why no more runs are made of a point one of whose runs has failed."""
 
@@ -81,8 +82,8 @@ def carry_out(
         before = len(known)
         for ended in executor.as_ended(made, _Tasks(tasks, compiled)):
             task = tasks[ended.place]
-            if isinstance(ended.error, LostError):
-                run = failure((task.digest, task.replication), str(ended.error))
+            if isinstance(ended.error, LostError | MemoryError):
+                run = failure((task.digest, task.replication), str(ended.error) or _NO_MEMORY)
             elif ended.error is not None:
                 raise ended.error
             else:

@@ -11,7 +11,8 @@ from sim.result.latency import METRICS, metric_s
 from sim.result.recovery import in_time_at_end_share
 from sim.result.window import measured_window
 from sim.scenario import Scenario
-from sim.statistics.tails import Exact, Tail, exact
+from sim.statistics.histogram import histogram_of
+from sim.statistics.tails import Tail, exact
 
 TIMES = ("wall_s", "engine_s", "requests_per_engine_s")
 """What differs from one run of a scenario to the next (in the block `run`), and is not kept."""
@@ -52,8 +53,8 @@ def record_of(result: Result, condensed: bool = False) -> Record:
     rows = log.logical[measured_window(result.scenario, log).rows]
     latency: dict[str, Tail] = {}
     for metric in METRICS:
-        values: Exact = exact(metric_s(rows, metric))
-        latency[f"{metric}_s"] = values.condensed() if condensed else values
+        values_s = metric_s(rows, metric)
+        latency[f"{metric}_s"] = histogram_of(values_s) if condensed else exact(values_s)
     summary = result.summary(theory=log.replication == 0)
     summary["run"] = {name: value for name, value in summary["run"].items() if name not in TIMES}
     return Record(log.replication, summary, latency, in_time_at_end_share(result.scenario, log), log.wall_s)
