@@ -84,9 +84,9 @@ class Slowness(Scoped):
 
     @abstractmethod
     def sums(self, seen: Seen) -> Floats:
-        """What it rests on as far as that adds up over requests, shape (any,): parts of a window may be seen one by one.
+        """What it rests on as far as that adds up over requests, shape (any,). Pure.
 
-        Pure.
+        So parts of a window may be seen one by one.
         """
 
     @abstractmethod

@@ -16,7 +16,7 @@ from sim.pricing.slowness.base import COMPLETED, Charge, Floats, Measured, Seen,
 from sim.pricing.spans import DAY_S
 
 POWERS = 8
-"""Terms of the series of log(1 - p / users), where users are counted afterwards: of ten users or more, 9 digits hold."""
+"""Terms of the series of log(1 - p / users), where users are counted afterwards: of ten users on, nine digits."""
 
 
 class LostUsers(Slowness):

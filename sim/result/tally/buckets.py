@@ -54,7 +54,7 @@ def place(rows: Any, value: Any) -> int:
     bits = np.float64(value).view(np.int64)
     fraction = bits & ((1 << FRACTION_BITS) - 1)
     row = rows[fraction >> (FRACTION_BITS - PART_BITS)]
-    found = ((bits >> FRACTION_BITS) - _BIAS) * PER_DOUBLING + row["below"] - 1 - FIRST
+    found = int(((bits >> FRACTION_BITS) - _BIAS) * PER_DOUBLING + row["below"] - 1 - FIRST)
     if fraction > row["threshold"]:
         found += 1
     return min(max(found, 0), BUCKETS - 1)

@@ -107,7 +107,7 @@ def measure(plan: Plan, sums: Sums, row: Any, pool: int, stream: int, is_in: boo
         values_s[E2E] = row["finish_s"] - row["arrival_s"]
         if output_tokens > 1:
             values_s[TPOT] = (row["finish_s"] - row["first_token_s"]) / (output_tokens - 1)
-    good = answered
+    good = bool(answered)
     for place in range(len(plan.metric)):
         metric = plan.metric[place]
         met = answered and (values_s[metric] <= plan.under_s[place] or (metric == TPOT and output_tokens <= 1))
@@ -219,9 +219,9 @@ def spread(grid: Grid, plan: Plan, ramps: Any, row: Any) -> None:
 def count_all(
     rows: Any, plan: Plan, sums: Sums, grid: Grid, work_grid: Grid, ramps: Any, now_s: float, later: Any, values_s: Any
 ) -> int:
-    """Count rows of `REQUEST`. Returns how many end after `now_s`: their places are in `later`, their work is not spread.
+    """Count rows of `REQUEST`. Returns how many are answered after `now_s`: their work is not spread yet.
 
-    `later`: room for as many places as there are rows; `values_s`: for four numbers.
+    `later`: their places, with room for as many as there are rows; `values_s`: room for four numbers.
     """
     window_s = plan.window_s
     mark = sums.marks[0]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.result import cells
 from sim.statistics.histogram import BUCKETS
 
 WAIT, TTFT, TPOT, E2E = range(4)
@@ -21,15 +22,9 @@ POOL = np.dtype(
     ]
 )
 
-CELL = np.dtype(
+COUNTED = np.dtype(
     [
-        ("outcomes", "i8", 6),
-        ("prompt_tokens", "i8"),  # these three of answered requests
-        ("output_tokens", "i8"),
-        ("cached_tokens", "i8"),
-        ("good", "i8"),  # answered within every objective of theirs
-        ("lost", "i8"),  # lost a replica under them,
-        ("retried", "i8"),  # and were then answered
+        *cells.CELL.descr,
         ("handed", "i8"),  # went over a link to another pool,
         ("handed_tokens", "i8"),  # with so many prompt tokens
         # work of answered requests (see `sim.model.work`)
@@ -41,7 +36,7 @@ CELL = np.dtype(
         ("decodes_next", "f8"),  # in the pool that they were handed to
     ]
 )
-"""Requests of the window, of one stream at one pool."""
+"""Requests of the window, of one stream at one pool: a `sim.result.cells.CELL` and more."""
 
 TAIL = np.dtype([("zeros", "i8"), ("sum", "f8"), ("least", "f8"), ("most", "f8")])
 """What a histogram knows beside its buckets."""
@@ -138,7 +133,7 @@ class Sums(NamedTuple):
     bins: NDArray[Any]
     """Shape (pools, edges + 1)."""
     ttft: NDArray[np.uint32]
-    """Shape (pools, edges + 1, BUCKETS): a page of memory is taken once something is counted in it, and few ever are."""
+    """Shape (pools, edges + 1, BUCKETS): memory is taken by the page, when something is counted there; little is."""
     mix: NDArray[Any]
     """Shape (pools,)."""
     marks: NDArray[Any]
@@ -162,7 +157,7 @@ def new_sums(pools: int, streams: int, parties: int, objectives: int, edges: int
     bins = np.zeros((pools, edges + 1), BIN)
     bins["least_s"], bins["most_s"] = np.inf, -np.inf
     return Sums(
-        cells=np.zeros((pools, streams), CELL),
+        cells=np.zeros((pools, streams), COUNTED),
         met=np.zeros((pools, streams, objectives), np.int64),
         tails=tails,
         counts=np.zeros((pools, parties, 4, BUCKETS), np.int64),

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from sim.model.specs import PoolSpec
 from sim.model.tables import REQUEST
 from sim.model.work import Mix, WorkLaw, by_mix, unmixed_law
-from sim.result.groups import meant
+from sim.result.groups import Senders, meant
 from sim.result.latency import METRICS
 from sim.result.recovery import END_SHARE
 from sim.result.tally import fold
+from sim.result.tally.asked import Asked
 from sim.result.tally.buckets import table
 from sim.result.tally.layout import POOL, Plan, grid, new_sums
 from sim.result.tally.ramps import Ramps
@@ -35,7 +36,7 @@ class _Senders(NamedTuple):
     stream_tenant: tuple[int, ...]
 
 
-class Tally:
+class Tally(Asked):
     """Sums over the requests of a run. Made before the run; told of every request once; asked afterwards."""
 
     def __init__(
@@ -52,21 +53,21 @@ class Tally:
 
         `decisions`: gives all decisions of the run until now, in any order (`Fleet.decisions`).
         """
+        ends_s = float(edges_s[-1])
         self.count = 0
         """Requests told of."""
         self.senders = _Senders(tuple(scenario.request_classes), tuple(scenario.customers), stream_class, stream_tenant)
         self.specs = tuple(specs)
         self.decisions = decisions
         self._decided = 0
-        self.edges_s = np.unique(np.append(edges_s, float(scenario.warmup_s)))
-        """Edges of the bins: those of the timeline, and the end of the warm-up."""
-        self.party = _parties(len(streams), stream_class, stream_tenant)
-        """By stream: class and tenant together, as a number; latencies are told of these."""
-        self.plan = self._plan(scenario, float(edges_s[-1]))
-        parties = int(self.party.max(initial=0)) + 1
-        self.grid = grid(self.edges_s)
-        self.sums = new_sums(len(specs), len(streams), parties, len(scenario.slo), len(self.edges_s))
-        self.ramps = Ramps(len(specs), self.edges_s)
+        edges_s = np.unique(np.append(edges_s, float(scenario.warmup_s)))
+        party = _parties(len(streams), stream_class, stream_tenant)
+        self.plan = _plan(scenario, self.specs, party, self.senders, ends_s)
+        parties = int(party.max(initial=0)) + 1
+        sums = new_sums(len(specs), len(streams), parties, len(scenario.slo), len(edges_s))
+        super().__init__(edges_s, party, self.plan.pools, sums)
+        self.grid = grid(edges_s)
+        self.ramps = Ramps(len(specs), edges_s)
         self.slow = [Slow(price, meant(self.senders, price)) for price in scenario.slowness]
         """By price of slowness: what it comes to."""
         self._pending = np.zeros(0, REQUEST)
@@ -78,19 +79,14 @@ class Tally:
         they may be used again. Releases the interpreter for most of its time.
         """
         self.count += len(rows)
-        decided = self.decisions()
-        if len(decided) > self._decided:
-            self._decided = len(decided)
-            self.ramps.cut(row.at_s for row in decided)
+        self._cut()
         later = np.empty(len(rows), np.int64)
         ramps = self.ramps
         put_off = fold.count_all(
             rows, self.plan, self.sums, self.grid, ramps.grid, ramps.sums, float(now_s), later, np.empty(4)
         )
-        waiting = np.concatenate((self._pending, rows[later[:put_off]]))
-        known = waiting["finish_s"] <= now_s
-        fold.spread_all(waiting[known], self.plan, ramps.grid, ramps.sums)
-        self._pending = waiting[~known]
+        self._pending = np.concatenate((self._pending, rows[later[:put_off]]))
+        self._spread(now_s)
         if self.slow:
             window_s = self.plan.window_s
             inside = rows[(rows["arrival_s"] >= window_s[0]) & (rows["arrival_s"] < window_s[1])]
@@ -119,31 +115,53 @@ class Tally:
             ),
         )
 
-    def _plan(self, scenario: Scenario, ends_s: float) -> Plan:
-        pools = np.zeros(len(self.specs), POOL)
-        for pool, spec in zip(pools, self.specs, strict=True):
-            pool["batching"] = spec.batching
-            pool["next"] = -1 if spec.next_pool is None else spec.next_pool
-            pool["max_batched_tokens"] = max(spec.max_batched_tokens, 1)
-            pool["tokens_per_step"] = spec.tokens_per_step
-        from_s = float(scenario.warmup_s)
-        last_s = ends_s - END_SHARE * (ends_s - min(from_s, ends_s))
-        # without a horizon the last arrival, which is at the end, belongs to the window
-        until_s = math.inf if scenario.horizon_s is None else ends_s
-        about = np.ones((len(scenario.slo), len(self.party)), np.uint8)
-        for place, target in enumerate(scenario.slo):
-            streams = meant(self.senders, target).streams
-            if streams is not None:
-                about[place] = streams
-        return Plan(
-            pools,
-            self.party,
-            np.array([METRICS.index(target.metric) for target in scenario.slo], np.int64),
-            np.array([target.under_s for target in scenario.slo], np.float64),
-            about,
-            table(),
-            np.array((from_s, until_s, last_s, ends_s)),
-        )
+    def work_done_s(self, law: WorkLaw, edges_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As `sim.result.work.work_done_s` of batches, up to edges of bins and instants of decisions."""
+        self._cut()
+        self._spread(math.inf)
+        return self.ramps.done_s(law, edges_s)
+
+    def _cut(self) -> None:
+        """Work is asked at decisions too."""
+        decided = self.decisions()
+        if len(decided) > self._decided:
+            self._decided = len(decided)
+            self.ramps.cut(row.at_s for row in decided)
+
+    def _spread(self, now_s: float) -> None:
+        """Count the work of those who have ended since: a client has its answer a little later than the replica."""
+        known = self._pending["finish_s"] <= now_s
+        fold.spread_all(self._pending[known], self.plan, self.ramps.grid, self.ramps.sums)
+        self._pending = self._pending[~known]
+
+
+def _plan(
+    scenario: Scenario, specs: Sequence[PoolSpec], party: NDArray[np.int64], senders: Senders, ends_s: float
+) -> Plan:
+    pools = np.zeros(len(specs), POOL)
+    for pool, spec in zip(pools, specs, strict=True):
+        pool["batching"] = spec.batching
+        pool["next"] = -1 if spec.next_pool is None else spec.next_pool
+        pool["max_batched_tokens"] = max(spec.max_batched_tokens, 1)
+        pool["tokens_per_step"] = spec.tokens_per_step
+    from_s = float(scenario.warmup_s)
+    last_s = ends_s - END_SHARE * (ends_s - min(from_s, ends_s))
+    # without a horizon the last arrival, which is at the end, belongs to the window
+    until_s = math.inf if scenario.horizon_s is None else ends_s
+    about = np.ones((len(scenario.slo), len(party)), np.uint8)
+    for place, target in enumerate(scenario.slo):
+        streams = meant(senders, target).streams
+        if streams is not None:
+            about[place] = streams
+    return Plan(
+        pools,
+        party,
+        np.array([METRICS.index(target.metric) for target in scenario.slo], np.int64),
+        np.array([target.under_s for target in scenario.slo], np.float64),
+        about,
+        table(),
+        np.array((from_s, until_s, last_s, ends_s)),
+    )
 
 
 def _parties(streams: int, stream_class: tuple[int, ...], stream_tenant: tuple[int, ...]) -> NDArray[np.int64]:
