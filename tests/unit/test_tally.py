@@ -72,7 +72,8 @@ STREAMS = {
         "more": {"class": "paid", "tenant": "acme", "arrivals": at("2/s"), **TOKENS},
     }
 }
-PARTIES = {"classes": {"paid": {"priority": 0}, "free": {"priority": 1}}, "tenants": {"acme": {}, "globex": {}}}
+PARTIES = {"classes": {"paid": {}, "free": {}}, "tenants": {"acme": {}, "globex": {}}}
+MODEL = {"model": "llama-3-8b", "gpu": "h100-sxm", "autoscaler": {"kind": "fixed", "replicas": 2}}
 SLOTS = {"replica": {"kind": "slots", "concurrency": 2}, "queue": {"kind": "central"}}
 LIMITED = [
     {"metric": "ttft", "under": "60ms", "share": "90%", "class": "paid"},
@@ -106,15 +107,14 @@ CASES: dict[str, Mapping[str, Any]] = {
     },
     "parties": {"workload": STREAMS, **PARTIES, "slo": LIMITED},
     "handed over": {
-        "pools": {
-            "first": pool(kv_transfer={"to": "second", "bandwidth": "1GB/s"}, kv_bytes_per_token=100_000),
-            "second": pool(),
-        },
+        "workload": {"streams": {name: {"pool": "first", **stream} for name, stream in STREAMS["streams"].items()}},
+        **PARTIES, "slo": LIMITED,
+        "pools": {"first": {**MODEL, "kv_transfer": {"to": "second", "bandwidth": "5GB/s"}}, "second": MODEL},
     },
     "slowness": {"slowness": SLOW, "workload": {"arrivals": at("40/s"), **TOKENS}, "horizon": "20s"},
     "revenue, contracts, egress": {
         "workload": STREAMS, **PARTIES, "slo": LIMITED,
-        "pools": {"main": pool(egress={"price": "$0.10/GB", "per_answer": "500MB", "per_output_token": "1kB"})},
+        "pools": {"main": pool(egress={"price": "$0.10/GB", "per_answer": "500MB", "per_output_token": 1000})},
         "revenue": [
             {"kind": "subscription", "class": "paid", "price": "$20/month", "requests_per_user_per_day": 10},
             {"kind": "per_request", "tenant": "acme", "price": 0.01},
