@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.work import WorkLaw
 from sim.result.attempts import logical_rows
+
+if TYPE_CHECKING:
+    from sim.result.tally import Tally
 
 SAMPLE = np.dtype(
     [
@@ -133,11 +136,19 @@ class RunLog:
     """By stream: the place of its class, -1 for none; empty where there are no classes."""
     stream_tenant: tuple[int, ...] = ()
     """By stream: the place of its tenant, -1 for none; empty where there are no tenants."""
+    tally: Tally | None = None
+    """What is known of the requests where their rows are not kept: `requests` is then empty. None: they are."""
+
+    @property
+    def count(self) -> int:
+        """Attempts, whether their rows are kept or not."""
+        return len(self.requests) if self.tally is None else self.tally.count
 
     @cached_property
     def logical(self) -> NDArray[np.void]:
         """What users wanted, one row a request in the order of first attempts (see `sim.result.attempts`).
 
-        The requests themselves where nothing is sent twice.
+        The requests themselves where nothing is sent twice. Of a run whose rows are not kept nobody may ask.
         """
+        assert self.tally is None, "rows of a run that keeps none"
         return logical_rows(self.requests, self.calls)

@@ -33,7 +33,7 @@ class Result:
     """What several runs say together, of which this is the first; its summary then stands in place of this run's."""
 
     def __repr__(self) -> str:
-        return f"Result({self.scenario.name!r}, {len(self.log.requests)} requests, {self.log.calendar})"
+        return f"Result({self.scenario.name!r}, {self.log.count} requests, {self.log.calendar})"
 
     def summary(self, *, theory: bool = True) -> dict[str, Any]:
         """All numbers as one JSON-ready document; units are in the keys, None stands where there is no data.

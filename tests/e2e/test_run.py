@@ -72,7 +72,8 @@ def document(result: Result) -> dict[str, Any]:
 def test_json_is_one_document_and_nothing_else(here: Path) -> None:
     found = document(plain("small.yaml", "--json", "--no-save"))
     assert list(found) == KEYS
-    assert set(found["run"]) == {"wall_s", "engine_s", "requests_per_engine_s", "events", "version", "config_sha256"}
+    times, facts = ("wall_s", "engine_s", "requests_per_engine_s"), ("events", "version", "config_sha256")
+    assert set(found["run"]) == {*times, "quantiles", *facts}
     assert set(found["latency"]["ttft_s"]) == {"mean", "p50", "p90", "p95", "p99", "max"}
     assert not (here / "outputs").exists()
 
