@@ -1,0 +1,64 @@
+"""A streamed run is the run that keeps its rows: the same rows bit for bit, whatever happens to requests and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from sim import load, simulate
+from sim.fleet import feed
+from sim.scenario import Scenario
+from tests import elastic, overload
+
+CHUNKS = st.sampled_from([1, 7, 50, 1000])
+SEEDS = st.integers(0, 10**6)
+
+
+def compare(scenario: Scenario, calendar: str, chunk_rows: int) -> np.ndarray[Any, Any]:
+    """Both runs, checked against one another; the rows."""
+    scenario = scenario.model_copy(update={"calendar": calendar})
+    rows: list[Any] = []
+    kept = simulate(scenario, stream=False).log
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(feed, "CHUNK_ROWS", chunk_rows)
+        told = simulate(scenario, stream=True, retired=lambda some, _: rows.append(some.copy())).log
+    streamed = np.concatenate(rows)
+    for name in kept.requests.dtype.names or ():
+        if name != "next":  # a link of lines that nobody stands in any more
+            assert streamed[name].tobytes() == kept.requests[name].tobytes(), name
+    for name in ("samples", "spans", "down"):
+        assert getattr(told, name).tobytes() == getattr(kept, name).tobytes(), name
+    for name in ("decisions", "notes", "events", "preemptions", "end_s", "streams"):
+        assert getattr(told, name) == getattr(kept, name), name
+    assert told.tally is not None
+    assert told.tally.count == len(streamed)
+    assert not len(told.requests)
+    return streamed
+
+
+@pytest.mark.parametrize("calendar", ["simpy", "compiled"])
+@settings(max_examples=40, deadline=None)
+@given(seed=SEEDS, ties=st.booleans(), chunk_rows=CHUNKS)
+def test_elastic_fleets(calendar: str, seed: int, ties: bool, chunk_rows: int) -> None:
+    """Policies, boots, drains, faults, spot, slots and batching, central queues and queues at replicas."""
+    scenario = load(elastic.scenario(seed, ties=ties))
+    assume(not feed.why_kept(scenario))
+    compare(scenario, calendar, chunk_rows)
+
+
+@pytest.mark.parametrize("calendar", ["simpy", "compiled"])
+@settings(max_examples=40, deadline=None)
+@given(seed=SEEDS, ties=st.booleans(), chunk_rows=CHUNKS)
+def test_overloaded_pools(calendar: str, seed: int, ties: bool, chunk_rows: int) -> None:
+    """Classes, tenants, quotas, priorities, preemption, spilling, shedding, rejections; clients that just wait."""
+    keys = overload.scenario(seed, ties=ties)
+    for stream in keys["workload"]["streams"].values():
+        stream.pop("clients", None)
+        stream.pop("session", None)
+    scenario = load(keys)
+    assume(not feed.why_kept(scenario))
+    compare(scenario, calendar, chunk_rows)
