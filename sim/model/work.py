@@ -82,9 +82,19 @@ class WorkLaw:
 def work_law(specs: Sequence[PoolSpec], row: int, requests: NDArray[Any], make: PoolSpec | None = None) -> WorkLaw:
     """The work of requests at pool `row` (of the `make`, another than its own, if given), by the mix that these are."""
     spec = specs[row] if make is None else make
+    law = unmixed_law(specs, row, spec)
+    if not spec.batching:
+        return law
+    few = requests[:: max(len(requests) // _SAMPLE, 1)]
+    own = few[law.comes(few)]
+    return by_mix(law, spec, mix_of(law, own)) if len(own) else law
+
+
+def unmixed_law(specs: Sequence[PoolSpec], row: int, spec: PoolSpec) -> WorkLaw:
+    """What the law of a pool's replicas is whatever the requests are: for slots all of it."""
     if not spec.batching:
         return WorkLaw(row, s_per_service_s=1 / spec.seats)
-    law = WorkLaw(
+    return WorkLaw(
         row,
         senders=tuple(sender for sender, other in enumerate(specs) if other.next_pool == row),
         hands_over=spec.next_pool is not None,
@@ -92,11 +102,41 @@ def work_law(specs: Sequence[PoolSpec], row: int, requests: NDArray[Any], make: 
         tokens_per_step=spec.tokens_per_step,
         max_batched_tokens=max(spec.max_batched_tokens, 1),
     )
-    few = requests[:: max(len(requests) // _SAMPLE, 1)]
-    own = few[law.comes(few)]
-    if not len(own):
-        return law
-    per_iteration_s, per_token_s = _Batch(spec, _Counts(law, own, law.handed(own)), own).seconds()
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Requests of a pool on average: what its replicas can do at best depends on nothing else of them."""
+
+    new_tokens: float
+    """Prompt tokens computed here."""
+    decodes: float
+    """Iterations decoded in."""
+    held: float
+    """Iterations in which a seat is held."""
+    context_tokens: float
+    """Tokens attended to, over all decoding."""
+    kv_tokens: float
+    """Tokens held in memory, over all iterations here."""
+
+
+def mix_of(law: WorkLaw, own: NDArray[Any]) -> Mix:
+    """The mix of some requests that come to a pool, at least one."""
+    counts = _Counts(law, own, law.handed(own))
+    prompt, output = own["prompt_tokens"].astype(float), own["output_tokens"].astype(float)
+    context_tokens = float((counts.decodes * (prompt + 0.5 * output)).mean())
+    return Mix(
+        new_tokens=float(counts.new.mean()),
+        decodes=float(counts.decodes.mean()),
+        held=float(counts.held.mean()),
+        context_tokens=context_tokens,
+        kv_tokens=context_tokens + float((counts.prefills * prompt).mean()),
+    )
+
+
+def by_mix(law: WorkLaw, spec: PoolSpec, mix: Mix) -> WorkLaw:
+    """A law with its times, for requests that are so on average."""
+    per_iteration_s, per_token_s = _Batch(spec, mix).seconds()
     return replace(law, s_per_iteration=per_iteration_s, s_per_new_token=per_token_s)
 
 
@@ -119,16 +159,10 @@ class _Counts:
 class _Batch:
     """Requests of a batching replica as a fluid: `load` of them come and go an iteration."""
 
-    def __init__(self, spec: PoolSpec, counts: _Counts, requests: NDArray[Any]) -> None:
+    def __init__(self, spec: PoolSpec, mix: Mix) -> None:
         self.spec = spec
-        prompt, output = requests["prompt_tokens"].astype(float), requests["output_tokens"].astype(float)
-        context = prompt + 0.5 * output
-        self.mean_new, self.mean_decodes = float(counts.new.mean()), float(counts.decodes.mean())
-        self.mean_held = float(counts.held.mean())
-        self.context_tokens = float((counts.decodes * context).mean())
-        """Tokens attended to over all its decoding, on average over requests."""
-        self.kv_tokens = self.context_tokens + float((counts.prefills * prompt).mean())
-        """Tokens held, summed over its iterations here, on average over requests."""
+        self.mean_new, self.mean_decodes, self.mean_held = mix.new_tokens, mix.decodes, mix.held
+        self.context_tokens, self.kv_tokens = mix.context_tokens, mix.kv_tokens
 
     def seconds(self) -> tuple[float, float]:
         """Replica-seconds for an iteration that a request holds a seat in, and for a prompt token, at the best load.

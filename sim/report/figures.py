@@ -18,7 +18,7 @@ from sim.report.drawing import Clock, Figure, Plot, area, line
 from sim.report.fleet_figures import fleet_figures, ledger_figure
 from sim.report.load_duration_figure import load_duration_figures
 from sim.result import words
-from sim.result.latency import METRICS, metric_s, tail_curve
+from sim.result.latency import METRICS, metric_s, tail_curve, tail_of
 from sim.result.money.ledger import changes, worth_telling
 from sim.result.verdict import runs_away
 from sim.result.window import measured_window
@@ -80,13 +80,11 @@ def latency_over_time(result: Result) -> Figure:
 
 def latency_tail(result: Result) -> Figure:
     """The share of requests slower than x, by metric, with the SLO's targets as points."""
-    rows = result.log.logical[measured_window(result.scenario, result.log).rows]
     data: list[Plot] = []
     shown_s = [target.under_s for target in result.scenario.slo]
     for metric in METRICS:
         name, colour = METRIC_STYLE[metric]
-        value_s = metric_s(rows, metric)
-        grid_s, above = tail_curve(value_s)
+        grid_s, above = _tail(result, metric)
         points = [
             (at_s, share) for at_s, share in zip(grid_s, above, strict=True) if at_s > 0 and share >= _LEAST_SHARE
         ]
@@ -109,6 +107,14 @@ def latency_tail(result: Result) -> Figure:
     if result.scenario.slo:
         caption += " A diamond is an SLO target: the curve of its colour has to pass below it."
     return Figure("tail", "Latency distribution", caption, {"data": data, "layout": layout})
+
+
+def _tail(result: Result, metric: str) -> tuple[list[float], list[float]]:
+    """The points of a metric's curve, of the requests of the window."""
+    log = result.log
+    if log.tally is not None:
+        return tail_of(log.tally.latencies()[metric])
+    return tail_curve(metric_s(log.logical[measured_window(result.scenario, log).rows], metric))
 
 
 def queue_and_replicas(result: Result) -> Figure:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from sim.pricing.slowness import AnySlowness
-    from sim.result.log import RunLog
     from sim.scenario import Target
+
+
+class Senders(Protocol):
+    """Who sends the requests of a run: what a log knows of it, and a tally before there is a log."""
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def tenants(self) -> tuple[str, ...]: ...
+
+    @property
+    def stream_class(self) -> tuple[int, ...]: ...
+
+    @property
+    def stream_tenant(self) -> tuple[int, ...]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +53,15 @@ class Group:
 EVERYBODY = Group()
 
 
-def of_class(log: RunLog, place: int) -> Group:
+def of_class(log: Senders, place: int) -> Group:
     return Group(streams=np.array(log.stream_class) == place)
 
 
-def of_tenant(log: RunLog, place: int) -> Group:
+def of_tenant(log: Senders, place: int) -> Group:
     return Group(streams=np.array(log.stream_tenant) == place)
 
 
-def meant(log: RunLog, target: Target | AnySlowness) -> Group:
+def meant(log: Senders, target: Target | AnySlowness) -> Group:
     """The requests that an objective or a price is about: everybody's, or those of its class, its tenant, of both."""
     name, tenant = limited_to(target)
     found = [of_class(log, log.classes.index(name))] if name is not None else []

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.tables import COMPLETED
+from sim.result.cells import Cells, cells_of
 from sim.result.groups import EVERYBODY, Group, limited_to, meant
+from sim.statistics.histogram import Histogram, upper_edges
 
 if TYPE_CHECKING:
     from sim.result.log import RunLog
@@ -72,16 +74,6 @@ def within(rows: NDArray[np.void], value_s: NDArray[np.float64], metric: str, un
     return np.asarray(met)
 
 
-def _share(met: NDArray[np.bool_], *masks: NDArray[np.bool_] | None) -> float | None:
-    """The share of those in all the masks that met something; None if there is nobody in them."""
-    limits = [mask for mask in masks if mask is not None]
-    if not limits:
-        return int(np.count_nonzero(met)) / len(met) if len(met) else None
-    counted = limits[0] if len(limits) == 1 else np.logical_and(*limits)
-    arrived = int(np.count_nonzero(counted))
-    return int(np.count_nonzero(met & counted)) / arrived if arrived else None
-
-
 def good_rows(log: RunLog, rows: NDArray[np.void], targets: Sequence[Target]) -> NDArray[np.bool_]:
     """Which requests (rows of `log.logical`) were completed within every objective of theirs, shape (n,)."""
     good = np.asarray(rows["outcome"] == COMPLETED)
@@ -100,39 +92,55 @@ class Served:
     """By key of a group: its `latency` block."""
     slo: dict[Any, list[dict[str, Any]]]
     """And its `slo` block: the objectives that can be about its requests, in their order."""
-    good: NDArray[np.bool_]
-    """Which requests were completed within every objective of theirs; shape (requests of the window,)."""
+    cells: Cells
+    """How many of them, by pool and stream."""
 
 
 def latency_and_slo(log: RunLog, window: Window, targets: Sequence[Target], groups: Mapping[Any, Group]) -> Served:
-    """The `latency` and `slo` blocks of groups of the window's requests (by any keys), in one pass a metric."""
+    """The `latency` and `slo` blocks of groups of the window's requests (by any keys)."""
+    latency, cells = _measured(log, window, targets, groups) if log.tally is None else log.tally.measured(groups)
+    about = [meant(log, target) for target in targets]
+    slo = {
+        key: [
+            _slo_entry(target, cells.attained(place, group, aim))
+            for place, (target, aim) in enumerate(zip(targets, about, strict=True))
+            if aim.shares(group)
+        ]
+        for key, group in groups.items()
+    }
+    return Served(latency, slo, cells)
+
+
+def _measured(
+    log: RunLog, window: Window, targets: Sequence[Target], groups: Mapping[Any, Group]
+) -> tuple[dict[Any, dict[str, Any]], Cells]:
+    """The `latency` blocks of groups, and the counts, in one pass over the rows a metric."""
     rows = log.logical[window.rows]
     # everybody last: the quantiles reorder the column
     ordered = sorted(groups.items(), key=lambda entry: entry[1] is EVERYBODY)
-    about = [meant(log, target) for target in targets]
     latency: dict[Any, dict[str, Any]] = {key: {} for key in groups}
-    asked = {key: [place for place, aim in enumerate(about) if aim.shares(group)] for key, group in groups.items()}
-    slo: dict[Any, list[dict[str, Any]]] = {key: [{} for _ in places] for key, places in asked.items()}
     good = np.asarray(rows["outcome"] == COMPLETED)
+    met: dict[int, NDArray[np.bool_]] = {}
     for metric in METRICS:
         value_s = metric_s(rows, metric)
-        met = {
-            place: within(rows, value_s, metric, target.under_s)
-            for place, target in enumerate(targets)
-            if target.metric == metric
-        }
-        limits = {place: about[place].mask(rows) for place in met}
-        for place, those in met.items():
-            limit = limits[place]
-            good &= those if limit is None else those | ~limit
+        for place, target in enumerate(targets):
+            if target.metric == metric:
+                met[place] = within(rows, value_s, metric, target.under_s)
+                limit = meant(log, target).mask(rows)
+                good &= met[place] if limit is None else met[place] | ~limit
         for key, group in ordered:
             mask = group.mask(rows)
-            for at, place in enumerate(asked[key]):
-                if place in met:
-                    slo[key][at] = _slo_entry(targets[place], _share(met[place], mask, limits[place]))
             latency[key][f"{metric}_s"] = statistics(value_s if mask is None else value_s[mask])
         del value_s  # before the next one is made
-    return Served(latency, slo, good)
+    return latency, cells_of(rows, len(log.pools), len(log.streams), good, met)
+
+
+def statistics_of(found: Histogram) -> dict[str, float | None]:
+    """As `statistics`, of values only known as a histogram: mean and maximum exact, quantiles within 1.09 %."""
+    if not found.count:
+        return dict.fromkeys(("mean", *QUANTILES, "max"))
+    points = {name: found.linear(share) for name, share in QUANTILES.items()}
+    return {"mean": found.sum / found.count, **points, "max": found.most}
 
 
 def _slo_entry(target: Target, attained: float | None) -> dict[str, Any]:
@@ -168,6 +176,18 @@ def tail_curve(value_s: NDArray[np.float64]) -> tuple[list[float], list[float]]:
         counts += np.bincount(_bins(part_s[part_s > 0]) - (low - 1), minlength=len(counts))
     at_most = np.cumsum(counts)
     return edges_s.tolist(), ((at_most[-1] - at_most) / total).tolist()
+
+
+def tail_of(found: Histogram) -> tuple[list[float], list[float]]:
+    """The same of values that are known as a histogram: exact at the edges of its buckets, 32 to a doubling."""
+    if not found.count:
+        return [], []
+    there = np.flatnonzero(found.counts)
+    if not len(there):
+        return [0.0], [0.0]
+    places = np.arange(max(int(there[0]) - 1, 0), int(there[-1]) + 1)
+    at_most = found.zeros + np.cumsum(found.counts)[places]
+    return upper_edges()[places].tolist(), ((found.count - at_most) / found.count).tolist()
 
 
 def _bins(positive_s: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -139,10 +139,16 @@ class RunLog:
     tally: Tally | None = None
     """What is known of the requests where their rows are not kept: `requests` is then empty. None: they are."""
 
+    @property
+    def count(self) -> int:
+        """Attempts, whether their rows are kept or not."""
+        return len(self.requests) if self.tally is None else self.tally.count
+
     @cached_property
     def logical(self) -> NDArray[np.void]:
         """What users wanted, one row a request in the order of first attempts (see `sim.result.attempts`).
 
-        The requests themselves where nothing is sent twice.
+        The requests themselves where nothing is sent twice. Of a run whose rows are not kept nobody may ask.
         """
+        assert self.tally is None, "rows of a run that keeps none"
         return logical_rows(self.requests, self.calls)

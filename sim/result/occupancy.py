@@ -8,11 +8,15 @@ minus for each that goes the rest of the bin. Every term is small, so nothing ca
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.tables import UNFINISHED
+
+if TYPE_CHECKING:
+    from sim.result.log import RunLog
 
 CHUNK_ROWS = 1 << 19
 """Rows looked at together: bounds the memory, whatever the size of the run."""
@@ -45,6 +49,13 @@ class _Flow:
         rest_s[bins == len(self.edges_s)] = 0.0
         self.count += np.bincount(bins, minlength=len(self.count))
         self.rest_s += np.bincount(bins, weights=rest_s, minlength=len(self.rest_s))
+
+
+def occupancy_of(log: RunLog, edges_s: NDArray[np.float64], pool: int | None = None) -> Occupancy:
+    """`occupancy` of a run, whether its rows are kept or not."""
+    if log.tally is not None:
+        return log.tally.occupancy(edges_s, pool)
+    return occupancy(log.requests, edges_s, pool, log.calls)
 
 
 def occupancy(

@@ -85,17 +85,24 @@ def recovery_block(scenario: Scenario, log: RunLog) -> dict[str, Any] | None:
     the rate that was carried before); `attempts_after` (of a request); `watched_s`; `recovered_after_s` (None: not in
     this run); `state` (one of `recovered`, `slow`, `overloaded`, `unknown`, `metastable`); `metastable`.
     """
-    arrival_s = log.logical["arrival_s"]
     edges_s = log.edges_s[log.edges_s >= min(scenario.warmup_s, log.edges_s[-1])]
-    edges_s = _look_edges(edges_s, np.diff(np.searchsorted(arrival_s, edges_s)))
-    offered = np.diff(np.searchsorted(arrival_s, edges_s)).astype(np.float64)
-    if not bursts(offered, edges_s):
+    edges_s = _look_edges(edges_s, _arrivals(log, edges_s))
+    if not bursts(_arrivals(log, edges_s).astype(np.float64), edges_s):
         return None
     return judged(looks_of(log, scenario.slo, edges_s))
 
 
+def _arrivals(log: RunLog, edges_s: Floats) -> NDArray[np.int64]:
+    """Requests that come between edges, shape (edges - 1,)."""
+    if log.tally is not None:
+        return log.tally.binned("came", edges_s)
+    return np.diff(np.searchsorted(log.logical["arrival_s"], edges_s))
+
+
 def in_time_at_end_share(scenario: Scenario, log: RunLog) -> float | None:
     """Of the requests that come in the last quarter of the measured time, those answered in time."""
+    if log.tally is not None:
+        return log.tally.in_time_at_end_share
     window = measured_window(scenario, log)
     rows = log.logical[window.rows]
     rows = rows[rows["arrival_s"] >= window.end_s - END_SHARE * window.length_s]
@@ -104,6 +111,9 @@ def in_time_at_end_share(scenario: Scenario, log: RunLog) -> float | None:
 
 def looks_of(log: RunLog, targets: Sequence[Target], edges_s: Floats) -> Looks:
     """A run's counts between edges."""
+    if log.tally is not None:
+        offered, in_time, answered = log.tally.looks(edges_s)
+        return Looks(edges_s, offered, in_time, answered, sent=offered)
     rows = log.logical
 
     def count(at_s: Floats) -> Floats:

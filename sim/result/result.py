@@ -30,7 +30,7 @@ class Result:
     """Blocks that a study has added to the summary: of `all` elastic pools, and of each below `pools`."""
 
     def __repr__(self) -> str:
-        return f"Result({self.scenario.name!r}, {len(self.log.requests)} requests, {self.log.calendar})"
+        return f"Result({self.scenario.name!r}, {self.log.count} requests, {self.log.calendar})"
 
     def summary(self) -> dict[str, Any]:
         """All numbers as one JSON-ready document; units are in the keys, None stands where there is no data."""

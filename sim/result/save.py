@@ -71,7 +71,7 @@ def save(
     replace = force or folder is None
     check_folder(target, replace)
     if requests is None:
-        requests = len(result.log.requests) <= REQUESTS_BY_DEFAULT
+        requests = result.log.tally is None and result.log.count <= REQUESTS_BY_DEFAULT
     try:
         with _whole_or_absent(target, replace) as draft:
             _write_files(draft, result, requests, report)
@@ -107,7 +107,7 @@ def _manifest(draft: Path, result: Result, command: Sequence[str]) -> dict[str, 
         "software": software(),
         "command": list(command),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "requests": len(log.requests),
+        "requests": log.count,
         "preemptions": log.preemptions,
         "notes": list(log.notes),
         "files": {path.name: _fingerprint(path) for path in sorted(draft.iterdir())},

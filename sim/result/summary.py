@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model.tables import COMPLETED
-from sim.result.attempts import attempts_block, attempts_of, outcomes
+from sim.model.tables import OUTCOMES
+from sim.result.attempts import OUTCOME_ORDER, attempts_block, attempts_of
 from sim.result.fleet import integrals_at, ratio, replicas, utilization
 from sim.result.groups import EVERYBODY, Group
 from sim.result.latency import Served, latency_and_slo
@@ -23,11 +23,11 @@ from sim.result.money.economics import economics_block, margin
 from sim.result.money.invoice import energy_block, invoice_block
 from sim.result.money.ledger import ledger
 from sim.result.money.slowness import slowness_block
-from sim.result.occupancy import occupancy
+from sim.result.occupancy import occupancy_of
 from sim.result.parties import Party, fairness, parties
 from sim.result.provenance import version
 from sim.result.recovery import recovery_block
-from sim.result.transfer import transfer_block
+from sim.result.transfer import handed_over, transfer_block
 from sim.result.window import Window, measured_window
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
     for key in fleets:
         blocks[key]["cost"] |= _by_token(whole, key, blocks[key], asked[key])
     found = earned(scenario, log, window)
-    came = log.requests[_arrivals(log, window)]
+    handed = handed_over(log, window)
     pools = {
         name: {
             **block,
             "law": law_block(scenario.pools[name], block),
             "price": price_block(scenario.pools[name]),
             "kv_transfer": transfer_block(
-                scenario.pools[name], place, came, window.length_s, block["replicas"]["mean"]
+                scenario.pools[name], handed[place], window.length_s, block["replicas"]["mean"]
             ),
         }
         for place, (name, block) in enumerate(shown.items())
@@ -94,43 +94,28 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
     }
 
 
-def _arrivals(log: RunLog, window: Window) -> slice:
-    """The attempts that arrive in a window."""
-    if log.calls is None:
-        return window.rows
-    first, last = np.searchsorted(log.requests["arrival_s"], (window.start_s, window.end_s)).tolist()
-    return slice(first, len(log.requests) if window.last == len(log.logical) else last)
-
-
 def _asked(
     log: RunLog, window: Window, key: Any, group: Group, served: Served, sent: NDArray[np.bool_] | None
 ) -> dict[str, Any]:
     """The blocks that tell of a group's requests alone."""
-    rows = log.logical[window.rows]
-    mask = group.mask(rows)
-    ended = outcomes(rows, mask)
-    counts = {"arrived": len(rows) if mask is None else int(np.count_nonzero(mask)), **ended}
-    answered = rows["outcome"] == COMPLETED
-    if mask is not None:
-        answered &= mask
-    good = int(np.count_nonzero(served.good if mask is None else served.good & mask))
-    prompt_tokens, output_tokens = (_total(rows[name], answered) for name in ("prompt_tokens", "output_tokens"))
+    found = served.cells.of(group)
+    counts = {"arrived": found.arrived, **{name: found.outcomes[OUTCOMES.index(name)] for name in OUTCOME_ORDER}}
     return {
         "requests": counts,
         "latency": served.latency[key],
         "throughput": {
             "requests_per_s": ratio(counts["completed"], window.length_s),
-            "prompt_tokens_per_s": ratio(prompt_tokens, window.length_s),
-            "output_tokens_per_s": ratio(output_tokens, window.length_s),
-            "goodput_per_s": ratio(good, window.length_s),
+            "prompt_tokens_per_s": ratio(found.prompt_tokens, window.length_s),
+            "output_tokens_per_s": ratio(found.output_tokens, window.length_s),
+            "goodput_per_s": ratio(found.good, window.length_s),
         },
-        "prefix_cache": {"hit_share": ratio(_total(rows["cached_tokens"], answered), prompt_tokens)},
+        "prefix_cache": {"hit_share": ratio(found.cached_tokens, found.prompt_tokens)},
         "slo": served.slo[key],
         "attempts": attempts_block(log, group, sent, counts),
-        "faults": _faults(rows, mask),
-        "prompt_tokens": prompt_tokens,
-        "output_tokens": output_tokens,
-        "good_share": ratio(good, counts["arrived"]),
+        "faults": {"retried": found.retried, "lost": found.lost},
+        "prompt_tokens": found.prompt_tokens,
+        "output_tokens": found.output_tokens,
+        "good_share": ratio(found.good, counts["arrived"]),
     }
 
 
@@ -140,7 +125,7 @@ def _blocks(
     """The blocks of one pool (its index) or of the whole fleet (None)."""
     pools = {place: scenario.pools[name] for place, name in enumerate(log.pools) if group in (None, place)}
     ends_s = np.array((window.start_s, window.end_s))
-    there = occupancy(log.requests, ends_s, group, log.calls)
+    there = occupancy_of(log, ends_s, group)
     usd = bill.spent_usd([log.pools[place] for place in pools], ends_s)
     total_usd = None if usd is None else float(usd[1] - usd[0])
     waiting, running = (ratio(part[0], window.length_s) for part in (there.waiting_s, there.running_s))
@@ -201,22 +186,13 @@ def _parties(
     return told
 
 
-def _faults(rows: NDArray[np.void], mask: NDArray[np.bool_] | None) -> dict[str, int]:
-    """Requests that lost a replica under them: those that were then served again, and all of them."""
-    lost = rows["lost"] > 0 if mask is None else (rows["lost"] > 0) & mask
-    return {"retried": int((lost & (rows["outcome"] == COMPLETED)).sum()), "lost": int(lost.sum())}
-
-
-def _total(tokens: NDArray[np.int32], served: NDArray[np.bool_]) -> int:
-    return int(np.sum(tokens, where=served, dtype=np.int64))
-
-
 def _run(scenario: Scenario, log: RunLog) -> dict[str, Any]:
     """How the run went: the only block that differs from one run of a scenario to the next."""
     return {
         "wall_s": log.wall_s,
         "engine_s": log.engine_s,
-        "requests_per_engine_s": ratio(len(log.requests), log.engine_s),
+        "requests_per_engine_s": ratio(log.count, log.engine_s),
+        "quantiles": "exact" if log.tally is None else "histogram",
         "events": log.events,
         "version": version(),
         "config_sha256": scenario.digest,

@@ -12,7 +12,7 @@ from sim.result.latency import good_rows, metric_s
 from sim.result.lives import stages
 from sim.result.money.bill import bill_of
 from sim.result.money.billing import paid_until_s
-from sim.result.occupancy import CHUNK_ROWS, occupancy
+from sim.result.occupancy import CHUNK_ROWS, occupancy_of
 
 if TYPE_CHECKING:
     from sim.result.log import RunLog
@@ -33,7 +33,7 @@ def timeline_columns(scenario: Scenario, log: RunLog, pool: int | None = None) -
     edges_s = log.edges_s
     length_s = np.diff(edges_s)
     chosen = {place: scenario.pools[name] for place, name in enumerate(log.pools) if pool in (None, place)}
-    there = occupancy(log.requests, edges_s, pool, log.calls)
+    there = occupancy_of(log, edges_s, pool)
     used = {name: np.diff(column) for name, column in integrals_at(log.samples, edges_s, list(chosen)).items()}
     usd = bill_of(scenario, log).spent_usd([log.pools[place] for place in chosen], edges_s)
     seen = stages(log, paid_until_s(log.spans, chosen), np.isin(log.spans["pool"], list(chosen)))
@@ -66,6 +66,8 @@ def _by_arrival(
     scenario: Scenario, log: RunLog, pool: int | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Requests and TTFT quantiles by bin of arrival; a bin's requests are one slice, as rows stand in that order."""
+    if log.tally is not None:
+        return log.tally.by_arrival(log.edges_s, pool)
     first = np.searchsorted(log.logical["arrival_s"], log.edges_s, side="left")
     if scenario.horizon_s is None or log.calls is None:
         first[-1] = len(log.logical)  # an arrival at the very horizon belongs to the last bin
@@ -91,6 +93,8 @@ def _arrivals(log: RunLog, pool: int | None) -> NDArray[np.float64]:
 
 def _completed(scenario: Scenario, log: RunLog, pool: int | None) -> NDArray[np.float64]:
     """Answers within every objective of theirs, by the bin in which they end."""
+    if log.tally is not None:
+        return log.tally.binned("good", log.edges_s, pool).astype(np.float64)
     counts = np.zeros(len(log.edges_s) + 1, np.int64)
     for first in range(0, len(log.logical), CHUNK_ROWS):
         rows = log.logical[first : first + CHUNK_ROWS]

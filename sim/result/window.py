@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Window:
-    """The measured stretch of a run: time in [start_s, end_s), requests in rows [first, last) of `RunLog.logical`."""
+    """The measured stretch of a run: time in [start_s, end_s), requests in rows [first, last) of `RunLog.logical`.
+
+    Where rows are not kept, there are none in it.
+    """
 
     start_s: float
     end_s: float
@@ -35,8 +38,10 @@ def measured_window(scenario: Scenario, log: RunLog) -> Window:
 
     Without a horizon the run ends with the trace's last arrival, and that arrival belongs to it.
     """
-    arrival_s = log.logical["arrival_s"]
     start_s, end_s = float(scenario.warmup_s), float(log.edges_s[-1])
+    if log.tally is not None:
+        return Window(min(start_s, end_s), end_s, 0, 0)
+    arrival_s = log.logical["arrival_s"]
     first = bisect_left(arrival_s, start_s)
     last = len(arrival_s) if scenario.horizon_s is None else bisect_left(arrival_s, end_s)
     return Window(min(start_s, end_s), end_s, first, max(first, last))

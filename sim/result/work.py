@@ -32,6 +32,8 @@ def work_done_s(log: RunLog, place: int, edges_s: NDArray[np.float64]) -> NDArra
         running_s = np.concatenate((samples["running_s"], [row.running_s for row in decided]))
         at_s, first = np.unique(at_s, return_index=True)
         return np.asarray(np.interp(edges_s, at_s, running_s[first]) * law.s_per_service_s)
+    if log.tally is not None:
+        return log.tally.work_done_s(law, edges_s)
     ramps = _Ramps(edges_s)
     for first_row in range(0, len(log.requests), CHUNK_ROWS):
         rows = log.requests[first_row : first_row + CHUNK_ROWS]

@@ -62,7 +62,16 @@ class Histogram:
 
         The middle of its bucket, in the sense that both ends are as far off, relative to themselves.
         """
-        place = self._place(share * (self.count - 1))
+        return self._at(share * (self.count - 1))
+
+    def linear(self, share: float) -> float:
+        """As numpy's `linear`: on the line between the values of the two nearest ranks; within 1.09 % of that."""
+        rank = share * (self.count - 1)
+        low, high = self._at(math.floor(rank)), self._at(math.ceil(rank))
+        return low + (high - low) * (rank - math.floor(rank))
+
+    def _at(self, rank: float) -> float:
+        place = self._place(rank)
         if place < 0:
             return 0.0
         low, high = self._edges(place)

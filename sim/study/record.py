@@ -49,11 +49,21 @@ def measured(task: Task) -> Record:
 def record_of(result: Result, condensed: bool = False) -> Record:
     """What is kept of a run that has been made."""
     log = result.log
+    summary = result.summary()
+    summary["run"] = {name: value for name, value in summary["run"].items() if name not in TIMES}
+    return Record(
+        log.replication, summary, _latency(result, condensed), in_time_at_end_share(result.scenario, log), log.wall_s
+    )
+
+
+def _latency(result: Result, condensed: bool) -> dict[str, Tail]:
+    """The latencies of the window's requests, by metric."""
+    log = result.log
+    if log.tally is not None:
+        return {f"{metric}_s": found for metric, found in log.tally.latencies().items()}
     rows = log.logical[measured_window(result.scenario, log).rows]
     latency: dict[str, Tail] = {}
     for metric in METRICS:
         values: Exact = exact(metric_s(rows, metric))
         latency[f"{metric}_s"] = values.condensed() if condensed else values
-    summary = result.summary()
-    summary["run"] = {name: value for name, value in summary["run"].items() if name not in TIMES}
-    return Record(log.replication, summary, latency, in_time_at_end_share(result.scenario, log), log.wall_s)
+    return latency

@@ -78,6 +78,17 @@ class Slowness(Scoped):
         """What it comes to for these requests over this window, in USD, at least 0. Pure."""
         return self.charge(seen).usd
 
-    @abstractmethod
     def charge(self, seen: Seen) -> Charge:
         """The same with what it rests on. Pure."""
+        return self.charge_of(self.sums(seen), len(seen), seen.window_s)
+
+    @abstractmethod
+    def sums(self, seen: Seen) -> Floats:
+        """What it rests on as far as that adds up over requests, shape (any,). Pure.
+
+        So parts of a window may be seen one by one.
+        """
+
+    @abstractmethod
+    def charge_of(self, sums: Floats, requests: int, window_s: float) -> Charge:
+        """What it comes to, from the sums over so many requests of a window of so many seconds. Pure."""

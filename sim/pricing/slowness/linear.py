@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import ConfigDict, Field
 
 from sim.config.units import Duration, UsdPerHour
-from sim.pricing.slowness.base import COMPLETED, Beyond, Charge, Seen, Slowness, Waited
+from sim.pricing.slowness.base import COMPLETED, Beyond, Charge, Floats, Seen, Slowness, Waited
 
 
 class Linear(Slowness):
@@ -37,17 +37,18 @@ class Linear(Slowness):
         ),
     ] = 0.0
 
-    def charge(self, seen: Seen) -> Charge:
-        """The hours beyond the limit at their price; `waited_beyond_hours` of the `slow_requests`."""
+    def sums(self, seen: Seen) -> Floats:
+        """Seconds beyond the limit, requests with any, requests without an answer and without any."""
         wait_s = seen.wait_s[self.metric]
         wait_s = np.where(np.isnan(wait_s), seen.stayed_s, wait_s)
         answered = seen.ended(COMPLETED)
         wait_s = np.where(answered, wait_s, np.maximum(wait_s, self.unanswered_s))
         over_s = np.maximum(wait_s - self.beyond_s, 0.0)
-        hours = float(over_s.sum()) / 3600
-        facts = {
-            "slow_requests": int(np.count_nonzero(over_s)),
-            "waited_beyond_hours": hours,
-            "unanswered_free": int(np.count_nonzero(~answered & (over_s == 0))),
-        }
+        return np.array((over_s.sum(), np.count_nonzero(over_s), np.count_nonzero(~answered & (over_s == 0))), float)
+
+    def charge_of(self, sums: Floats, requests: int, window_s: float) -> Charge:
+        """The hours beyond the limit at their price; `waited_beyond_hours` of the `slow_requests`."""
+        over_s, slow, free = sums.tolist()
+        hours = over_s / 3600
+        facts = {"slow_requests": int(slow), "waited_beyond_hours": hours, "unanswered_free": int(free)}
         return Charge(self.usd_per_hour * hours, facts)

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from sim.config.said import said
 from sim.config.units import Usd
-from sim.pricing.slowness.base import Charge, Seen, Slowness
+from sim.pricing.slowness.base import Charge, Floats, Seen, Slowness
 
 Lost = Literal["rejected", "abandoned", "timed_out", "failed", "unfinished"]
 LOST: tuple[Lost, ...] = ("rejected", "abandoned", "timed_out", "failed", "unfinished")
@@ -37,7 +37,11 @@ class LostRequests(Slowness):
                 raise said(f"'{name}' stands there twice", "outcomes", place)
         return self
 
-    def charge(self, seen: Seen) -> Charge:
+    def sums(self, seen: Seen) -> Floats:
+        """The lost requests."""
+        return np.array((np.count_nonzero(seen.ended(*self.outcomes)),), float)
+
+    def charge_of(self, sums: Floats, requests: int, window_s: float) -> Charge:
         """The lost requests at their price; `lost_requests` says how many."""
-        lost = int(np.count_nonzero(seen.ended(*self.outcomes)))
+        lost = int(sums[0])
         return Charge(self.usd_per_request * lost, {"lost_requests": lost})

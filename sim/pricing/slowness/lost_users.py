@@ -15,6 +15,9 @@ from sim.pricing.scope import PerUserAndDay
 from sim.pricing.slowness.base import COMPLETED, Charge, Floats, Measured, Seen, Slowness
 from sim.pricing.spans import DAY_S
 
+POWERS = 8
+"""Terms of the series of log(1 - p / users), where users are counted afterwards: of ten users on, nine digits."""
+
 
 class LostUsers(Slowness):
     """Each slow answer makes a share of its users stop for good; each is worth what they would still have paid.
@@ -88,26 +91,48 @@ class LostUsers(Slowness):
         found = np.interp(seen.wait_s[self.metric], waits_s, shares)
         return np.asarray(np.where(seen.ended(COMPLETED), found, shares[-1]))
 
-    def users_of(self, seen: Seen) -> float | None:
+    def users_of(self, requests: int, window_s: float) -> float | None:
         """How many users there are, at least 1; None if that is not said."""
         if self.users is not None or self.requests_per_user_per_day is None:
             return None if self.users is None else float(self.users)
-        days = seen.window_s / DAY_S
-        return max(1.0, len(seen) / (self.requests_per_user_per_day * days)) if days else 1.0
+        days = window_s / DAY_S
+        return max(1.0, requests / (self.requests_per_user_per_day * days)) if days else 1.0
 
     def charge(self, seen: Seen) -> Charge:
-        """The lost users at their worth: `slow_requests` (with a chance to lose somebody), `users`, `lost_users`."""
+        """As `charge_of`, where the number of users is known from the start."""
+        users = self.users_of(len(seen), seen.window_s)
+        return self.charge_of(self._sums(seen, users), len(seen), seen.window_s)
+
+    def sums(self, seen: Seen) -> Floats:
+        """Slow requests; sums of the shares who stop, and of their powers; of logarithms of who stays."""
+        return self._sums(seen, None if self.users is None else float(self.users))
+
+    def _sums(self, seen: Seen, users: float | None) -> Floats:
         stop = self.stop_share(seen)
-        users = self.users_of(seen)
-        usd_per_day = None
-        if users is None:
-            lost = float(stop.sum())
-        else:
+        powers, stays = np.full(POWERS, np.nan), 0.0
+        powers[0] = stop.sum()
+        if users is not None:
             with np.errstate(divide="ignore"):  # log 0 at a single user who surely stops: all are lost
                 stays = float(np.log1p(-stop / users).sum())
+        elif self.requests_per_user_per_day is not None:
+            powers[:] = [(stop**power).sum() for power in range(1, POWERS + 1)]
+            stays = np.nan
+        return np.array((np.count_nonzero(stop), stays, *powers))
+
+    def charge_of(self, sums: Floats, requests: int, window_s: float) -> Charge:
+        """The lost users at their worth: `slow_requests` (with a chance to lose somebody), `users`, `lost_users`."""
+        users = self.users_of(requests, window_s)
+        usd_per_day = None
+        if users is None:
+            lost = float(sums[2])
+        else:
+            stays = float(sums[1])
+            if np.isnan(stays):  # parts were seen before it was known how many users there are
+                orders = np.arange(1, POWERS + 1)
+                stays = -float(np.sum(sums[2:] / (orders * users**orders)))
             lost = float(-users * np.expm1(stays))
-            windows = max(DAY_S / seen.window_s, 1.0) if seen.window_s > 0 else 1.0
+            windows = max(DAY_S / window_s, 1.0) if window_s > 0 else 1.0
             if windows > 1:  # a day of them: whoever has stopped cannot stop again
                 usd_per_day = self.lifetime_usd * float(-users * np.expm1(stays * windows))
-        facts = {"slow_requests": int(np.count_nonzero(stop)), "users": users, "lost_users": lost}
+        facts = {"slow_requests": int(sums[0]), "users": users, "lost_users": lost}
         return Charge(self.lifetime_usd * lost, facts, usd_per_day)

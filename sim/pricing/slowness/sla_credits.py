@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 from sim.config.curves import once_each
 from sim.config.said import said
 from sim.config.units import PositiveDuration, PositiveShare, Usd
-from sim.pricing.slowness.base import Charge, Measured, Seen, Slowness
+from sim.pricing.slowness.base import Charge, Floats, Measured, Seen, Slowness
 from sim.pricing.spans import MONTH_S
 
 
@@ -55,14 +55,18 @@ class SlaCredits(Slowness):
         below = [share for share in self.tiers if attained < share]
         return self.tiers[min(below)] if below else 0.0
 
-    def charge(self, seen: Seen) -> Charge:
+    def sums(self, seen: Seen) -> Floats:
+        """The requests that were not in time."""
+        return np.array((np.count_nonzero(seen.slower(self.metric, self.under_s)),), float)
+
+    def charge_of(self, sums: Floats, requests: int, window_s: float) -> Charge:
         """The credit for this window: `slow_requests`, the share `attained`, and the `credit_share` that gives."""
-        slow = int(np.count_nonzero(seen.slower(self.metric, self.under_s)))
-        if not len(seen):
+        slow = int(sums[0])
+        if not requests:
             return Charge(0.0, {"slow_requests": 0, "attained": None, "credit_share": 0.0})
-        attained = (len(seen) - slow) / len(seen)
+        attained = (requests - slow) / requests
         credit = self.credit_share(attained)
-        usd = self.monthly_usd * credit * seen.window_s / MONTH_S
+        usd = self.monthly_usd * credit * window_s / MONTH_S
         return Charge(usd, {"slow_requests": slow, "attained": attained, "credit_share": credit})
 
 

@@ -127,6 +127,8 @@ def allocate(
 
 def work_by_stream_s(log: RunLog, window: Window, sent: NDArray[np.bool_] | None) -> NDArray[np.float64]:
     """Replica-seconds of work of the attempts that count, shape (pools, streams, 2): in prefill, in decoding."""
+    if log.tally is not None:
+        return log.tally.work_by_stream_s(log.work)
     work_s = np.zeros((len(log.pools), len(log.streams), 2))
     rows_from, rows_to = (window.first, window.last) if sent is None else (0, len(log.requests))
     for first in range(rows_from, rows_to, CHUNK_ROWS):

@@ -226,12 +226,20 @@ def _egress(scenario: Scenario, log: RunLog) -> Iterator[Line]:
     for place, (name, pool) in enumerate(scenario.pools.items()):
         if pool.egress is None:
             continue
-        rows = log.requests
-        own = rows[(rows["pool"] == place) & (rows["outcome"] == COMPLETED)]
-        sent = pool.egress.answer_bytes + pool.egress.token_bytes * own["output_tokens"]
-        place_of = np.searchsorted(edges_s, own["finish_s"], side="right") - 1
-        inside = place_of < len(edges_s) - 1
-        parts = np.bincount(place_of[inside], weights=sent[inside], minlength=len(edges_s) - 1)
-        yield Line(
-            name, "egress", None, None, Flow.of_parts(edges_s, parts.astype(np.float64) * (pool.egress.usd_per_gb / GB))
-        )
+        answers, tokens = _answers(log, place, edges_s)
+        parts = pool.egress.answer_bytes * answers + pool.egress.token_bytes * tokens
+        yield Line(name, "egress", None, None, Flow.of_parts(edges_s, parts * (pool.egress.usd_per_gb / GB)))
+
+
+def _answers(log: RunLog, place: int, edges_s: Array) -> tuple[Array, Array]:
+    """Answers of a pool, and their tokens, by when they are there; shape (bins,) each."""
+    if log.tally is not None:
+        found = [log.tally.binned(name, edges_s, place) for name in ("answered", "output_tokens")]
+        return found[0].astype(np.float64), found[1].astype(np.float64)
+    rows = log.requests
+    own = rows[(rows["pool"] == place) & (rows["outcome"] == COMPLETED)]
+    place_of = np.searchsorted(edges_s, own["finish_s"], side="right") - 1
+    inside = place_of < len(edges_s) - 1
+    tokens = own["output_tokens"][inside]
+    answers = np.bincount(place_of[inside], minlength=len(edges_s) - 1).astype(np.float64)
+    return answers, np.bincount(place_of[inside], weights=tokens, minlength=len(edges_s) - 1).astype(np.float64)

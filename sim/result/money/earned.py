@@ -68,6 +68,8 @@ def _of(group: Group, streams: int) -> list[bool]:
 
 def _uses(log: RunLog, window: Window) -> list[Use]:
     """What the requests of a window came to, by stream."""
+    if log.tally is not None:
+        return [Use(window.length_s, *counts) for counts in log.tally.uses()]
     rows = log.logical[window.rows]
     answered = rows["outcome"] == COMPLETED
 

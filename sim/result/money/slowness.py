@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.tables import COMPLETED, OUTCOMES
-from sim.pricing.slowness import AnySlowness, Seen
+from sim.pricing.slowness import AnySlowness, Charge, Seen
 from sim.pricing.spans import DAY_S
 from sim.result.attempts import ended_s
 from sim.result.fleet import ratio
@@ -35,7 +35,10 @@ def slowness_block(
     """
     if not scenario.slowness:
         return {}
-    entries = [_entry(price, seen(log, window, price)) for price in scenario.slowness]
+    entries = [
+        _entry(price, window.length_s, *found)
+        for price, found in zip(scenario.slowness, _charges(scenario, log, window), strict=True)
+    ]
     total_usd = math.fsum(entry["usd"] for entry in entries)
     fleet_usd = cost["total_usd"]
     together_usd = None if fleet_usd is None else fleet_usd + total_usd
@@ -55,16 +58,23 @@ def slowness_block(
     }
 
 
-def _entry(price: AnySlowness, of: Seen) -> dict[str, Any]:
-    charge = price.charge(of)
+def _charges(scenario: Scenario, log: RunLog, window: Window) -> list[tuple[int, Charge]]:
+    """By price: the requests it is about, and what it comes to."""
+    if log.tally is not None:
+        return [slow.charge(log.end_s, window.length_s) for slow in log.tally.slow]
+    views = [(price, seen(log, window, price)) for price in scenario.slowness]
+    return [(len(of), price.charge(of)) for price, of in views]
+
+
+def _entry(price: AnySlowness, window_s: float, requests: int, charge: Charge) -> dict[str, Any]:
     about = dict(zip(("class", "tenant"), limited_to(price), strict=True))
     said = {name: getattr(price, name, None) for name in ("metric", "beyond_s", "under_s")} | about
     return {
         "kind": price.kind,
         **{name: value for name, value in said.items() if value is not None},
-        "requests": len(of),
+        "requests": requests,
         "usd": charge.usd,
-        "usd_per_day": _per_day(charge.usd, of.window_s) if charge.usd_per_day is None else charge.usd_per_day,
+        "usd_per_day": _per_day(charge.usd, window_s) if charge.usd_per_day is None else charge.usd_per_day,
         **charge.facts,
     }
 
@@ -76,17 +86,28 @@ def _per_day(usd: float, window_s: float) -> float | None:
 def seen(log: RunLog, window: Window, price: AnySlowness) -> Seen:
     """What the requests of the window that a price is about saw of the service."""
     rows = log.logical[window.rows]
-    mask = meant(log, price).mask(rows)
+    over_s = ended_s(rows) if log.calls is None else ended_s(log.requests)[rows["row"]]
+    return seen_by(rows, price, meant(log, price).mask(rows), np.minimum(over_s, log.end_s), window.length_s)
+
+
+def seen_by(
+    rows: NDArray[np.void],
+    price: AnySlowness,
+    mask: NDArray[np.bool_] | None,
+    over_s: NDArray[np.float64],
+    window_s: float,
+) -> Seen:
+    """What some requests, those of the mask, saw; `over_s`: when each was over, at the latest at the run's end."""
 
     def those(values: NDArray[Any]) -> NDArray[Any]:
         return values if mask is None else values[mask]
 
     return Seen(
         wait_s={metric: those(_wait_s(rows, metric)) for metric in price.metrics},
-        stayed_s=those(_stayed_s(log, rows)),
+        stayed_s=those(np.asarray(over_s - rows["arrival_s"])),
         outcome=those(rows["outcome"]),
         outcomes=OUTCOMES,
-        window_s=window.length_s,
+        window_s=window_s,
     )
 
 
@@ -96,9 +117,3 @@ def _wait_s(rows: NDArray[np.void], metric: str) -> NDArray[np.float64]:
     if metric == "tpot":
         value_s[(rows["outcome"] == COMPLETED) & (rows["output_tokens"] <= 1)] = 0.0
     return value_s
-
-
-def _stayed_s(log: RunLog, rows: NDArray[np.void]) -> NDArray[np.float64]:
-    """From a request's first attempt until it was over, shape (n,); to the run's end for one that never was."""
-    over_s = ended_s(rows) if log.calls is None else ended_s(log.requests)[rows["row"]]
-    return np.asarray(np.minimum(over_s, log.end_s) - rows["arrival_s"])
