@@ -8,6 +8,7 @@ holds all of them, so rows come out bit for bit the same.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from numpy.typing import NDArray
@@ -59,23 +60,25 @@ def why_kept(scenario: Scenario) -> list[Problem]:
 
 
 class Feed:
-    """Draws demand as it is needed, and hands requests on when they have ended."""
+    """Draws demand ahead of its use, in a thread of its own, and hands requests on when they have ended."""
 
     def __init__(self, scenario: Scenario, specs: list[PoolSpec], replication: int) -> None:
         self.scenario = scenario
         self.specs = specs
         self.chunks = chunks(scenario.workload, scenario.seed, replication, scenario.horizon_s, CHUNK_ROWS)
+        self.smallest = quotas.Smallest(scenario)
         self.drawn = 0
         """Requests drawn so far."""
         self.gone = 0
         """Of these, those that have left the table."""
         self.notes: tuple[str, ...] = ()
-        self.smallest = quotas.Smallest(scenario)
+        self.thread = ThreadPoolExecutor(1, "demand")
+        self.next: Future[NDArray[Any] | None]
 
     def first(self) -> tuple[Demand, NDArray[Any]]:
         """The first chunk, and its rows for the table."""
         demand = next(self.chunks)
-        return demand, self._rows(demand)
+        return demand, self._rows(demand, None)
 
     def attach(self, tables: State, clock: Clock, retired: Retired) -> None:
         """Keep this table, which holds the first chunk, filled from now on."""
@@ -83,23 +86,25 @@ class Feed:
         run = tables.run[0]
         run["more"] = 1
         run["expected"] += 1  # at least, as far as the calendars know
+        self.next = self.thread.submit(self._draw, None)
 
     def refill(self) -> None:
         """To be called between two transitions when all requests of the table have arrived."""
         run = self.tables.run[0]
         if run["more"] == 0 or run["next_arrival"] < run["arrivals"]:
             return
-        demand = next(self.chunks, None)
-        if demand is None:
+        rows = self.next.result()
+        if rows is None:
             run["more"] = 0
             run["expected"] -= 1
-            self.smallest.refuse()
             return
         self._retire(retiring.ended(self.tables))
-        self._append(self._rows(demand))
+        self._append(rows)
+        self.next = self.thread.submit(self._draw, rows)  # over these, which are in the table now
 
     def close(self) -> None:
         """The run is over: whoever is left is handed on, ended or not."""
+        self.thread.shutdown()
         self._retire(int(self.tables.run[0]["rows"]))
 
     def progress(self, shown: Callable[[float, int, int, int], None], expected: int) -> Callable[..., None]:
@@ -110,10 +115,18 @@ class Feed:
 
         return told
 
-    def _rows(self, demand: Demand) -> NDArray[Any]:
+    def _draw(self, over: NDArray[Any] | None) -> NDArray[Any] | None:
+        """Rows of the next chunk, in the place of rows that nobody needs; None when there are no more."""
+        demand = next(self.chunks, None)
+        if demand is None:
+            self.smallest.refuse()
+            return None
+        return self._rows(demand, over)
+
+    def _rows(self, demand: Demand, over: NDArray[Any] | None) -> NDArray[Any]:
         self.notes += demand.notes
         self.smallest.see(demand)
-        rows = setup.request_table(self.scenario, demand)
+        rows = setup.request_table(self.scenario, demand, over)
         setup.check_servable(self.scenario, self.specs, rows, self.drawn)
         self.drawn += len(rows)
         return rows

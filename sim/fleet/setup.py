@@ -182,9 +182,13 @@ def _handing_over(pool: Pool, names: list[str]) -> dict[str, Any]:
     }
 
 
-def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:
-    """Request rows for the model, in arrival order."""
-    requests = np.zeros(len(demand), REQUEST)
+def request_table(scenario: Scenario, demand: Demand, into: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Request rows for the model, in arrival order; the first of `into`, if that is given and long enough."""
+    if into is None or len(into) < len(demand):
+        requests = np.zeros(len(demand), REQUEST)
+    else:
+        requests = into[: len(demand)]
+        requests.view(np.uint8)[:] = 0
     for name in ("arrival_s", "service_s", "first_service_s", "ticket", "stream"):
         requests[name] = getattr(demand, name)
     for name in ("prompt_tokens", "output_tokens", "cached_tokens", "prefix0"):
