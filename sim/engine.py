@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from sim.model.specs import PoolSpec
 from sim.model.tables import NONE, REQUEST, State
 from sim.model.work import work_law
 from sim.result import Result
+from sim.result.frames import RowNames
 from sim.result.log import RunLog
 from sim.result.tally import Tally
 from sim.scenario import Scenario
@@ -58,14 +60,15 @@ def simulate(
     progress: Progress | None = None,
     on_compile: Callable[[], None] | None = None,
     stream: bool | None = None,
-    retired: Retired | None = None,
+    retired: Callable[[RowNames], Retired] | None = None,
 ) -> Result:
     """Run a scenario once.
 
     `replication` picks independent randomness for the same scenario and seed. `on_compile` is called before the engine
     is compiled for the first time on a machine. `stream`: draw requests in chunks and keep none of their rows (the
     log's `tally` has what is known of them); None: when more than 20 million are expected, and it can be done.
-    `retired` is then given all rows, some at a time, in arrival order. Raises `ConfigError` or `DataError` where a
+    `retired` is then told what codes in rows stand for, and what it returns is given all rows, some at a time, in
+    arrival order. Raises `ConfigError` or `DataError` where a
     request can never be served (it needs more KV memory than a replica has), and for `stream` where rows are needed.
     """
     began = time.perf_counter()
@@ -101,14 +104,21 @@ def simulate(
     fleet = Fleet(clock, tables, scenario, specs, makes, replication, horizon_s)
     bins_s = edges(horizon_s)
     sampler = Sampler(clock, tables, np.unique(np.append(bins_s, scenario.warmup_s)))
-    groups = {
-        "stream_class": _places(scenario.stream_classes, scenario.request_classes),
-        "stream_tenant": _places(scenario.stream_tenants, scenario.customers),
-    }
+    names = RowNames(
+        streams,
+        tuple(scenario.pools),
+        tuple(spec.replicas for spec in specs),
+        tuple(scenario.request_classes),
+        tuple(scenario.customers),
+        _places(scenario.stream_classes, scenario.request_classes),
+        _places(scenario.stream_tenants, scenario.customers),
+    )
     tally = None
     if feed is not None:
-        tally = Tally(scenario, specs, streams, **groups, edges_s=bins_s, decisions=fleet.decisions)
-        feed.attach(tables, clock, tally.add if retired is None else both(tally.add, retired))
+        tally = Tally(
+            scenario, specs, streams, names.stream_class, names.stream_tenant, edges_s=bins_s, decisions=fleet.decisions
+        )
+        feed.attach(tables, clock, tally.add if retired is None else both(tally.add, retired(names)))
         progress = None if progress is None else feed.progress(progress, expected)
     started = time.perf_counter()
     run = SimpyCalendar if calendar == "simpy" else CompiledCalendar
@@ -118,6 +128,9 @@ def simulate(
         feed.close()
         notes = feed.notes
     engine_s = time.perf_counter() - started
+    decisions = fleet.decisions()
+    if tally is not None:
+        tally.decisions = partial(tuple, decisions)  # all of them; the fleet may go
     if feed is None:
         requests, calls = in_order(tables)
         if calls is None and any(sender.max_in_flight is not None for sender in senders):
@@ -131,11 +144,8 @@ def simulate(
         edges_s=bins_s,
         spans=fleet.spans(),
         down=fleet.downs(),
-        decisions=fleet.decisions(),
+        decisions=decisions,
         work=tuple(work_law(specs, row, requests) for row in range(len(specs))) if tally is None else tally.laws(),
-        streams=streams,
-        pools=tuple(scenario.pools),
-        rooms=tuple(spec.replicas for spec in specs),
         notes=notes,
         end_s=max(horizon_s, float(tables.run[0]["last_finish_s"])),
         events=events,
@@ -144,10 +154,8 @@ def simulate(
         wall_s=time.perf_counter() - began,
         engine_s=engine_s,
         calls=calls,
-        classes=tuple(scenario.request_classes),
-        tenants=tuple(scenario.customers),
         tally=tally,
-        **groups,
+        **names._asdict(),
     )
     fleet.close()
     return Result(scenario, log)

@@ -31,7 +31,9 @@ def checked_runs() -> Iterator[None]:
     result = sim.engine.Result
 
     def checked(scenario: Any, log: Any) -> Any:
-        if log.tally is None:  # else the rows are gone; that they are those of a run that keeps them is a test of its own
+        if (
+            log.tally is None
+        ):  # else the rows are gone; that they are those of a run that keeps them is a test of its own
             check(scenario, log, *tables)
         return result(scenario, log)
 

@@ -24,7 +24,7 @@ from sim.scenario import Scenario
 from sim.workload.chunks import chunks, why_whole
 from sim.workload.demand import Demand
 
-CHUNK_ROWS = 1 << 17
+CHUNK_ROWS = 1 << 16
 """Requests drawn at a time: few enough for the processor's cache, so many that a chunk's own costs do not matter."""
 
 STREAMED_FROM = 20_000_000

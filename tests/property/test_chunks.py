@@ -83,7 +83,8 @@ def test_merged_streams_are_the_same(
 ) -> None:
     """With a trace, a rare stream, and streams on one grid, whose requests come together."""
     streams: dict[str, Any] = {
-        f"{kind.partition(' ')[0]}{place}": chat(arrivals={"kind": kind, **ARRIVALS[kind]}) for place, kind in enumerate(kinds)
+        f"{kind.partition(' ')[0]}{place}": chat(arrivals={"kind": kind, **ARRIVALS[kind]})
+        for place, kind in enumerate(kinds)
     }
     streams["rare"] = chat(arrivals={"kind": "poisson", "rate": 0.02})
     if every_s:

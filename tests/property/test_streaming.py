@@ -25,7 +25,7 @@ def compare(scenario: Scenario, calendar: str, chunk_rows: int) -> np.ndarray[An
     kept = simulate(scenario, stream=False).log
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(feed, "CHUNK_ROWS", chunk_rows)
-        told = simulate(scenario, stream=True, retired=lambda some, _: rows.append(some.copy())).log
+        told = simulate(scenario, stream=True, retired=lambda _: lambda some, _: rows.append(some.copy())).log
     streamed = np.concatenate(rows)
     for name in kept.requests.dtype.names or ():
         if name != "next":  # a link of lines that nobody stands in any more
