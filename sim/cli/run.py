@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-
-from sim.cli.progress import progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,9 +30,23 @@ FILE_WIDTH = 100
 @click.option("--out", type=click.Path(path_type=Path), help="Write the run's folder here, not below outputs/.")
 @click.option("--force", is_flag=True, help="Replace the folder of an older run at --out.")
 @click.option("--requests/--no-requests", default=None, help="Write a row a request (default: up to 2 million).")
+@click.option(
+    "--stream/--no-stream",
+    default=None,
+    help="Keep no rows: runs of any size (default: above 20 million).",
+)
 @click.option("--no-save", is_flag=True, help="Write no folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON document, and nothing else.")
 @click.option("--check", is_flag=True, help=f"Exit with {SLO_MISSED} when an objective of the scenario is missed.")
+@click.option(
+    "--replications",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="So many independent runs; 1: one plain run. Default: as many as the precision takes.",
+)
+@click.option("--precision", metavar="SHARE", help="How well to know p99 TTFT, attainment and cost (default: 5%).")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes (default: as many as pay).")
+@click.option("--steady", is_flag=True, help="Find the warm-up, and leave it out: for demand at a constant rate.")
 @click.option("--regret", is_flag=True, help="Run again with autoscalers that know the future: what is yours worth?")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.pass_context
@@ -46,9 +59,14 @@ def command(
     out: Path | None,
     force: bool,
     requests: bool | None,
+    stream: bool | None,
     no_save: bool,
     as_json: bool,
     check: bool,
+    replications: int | None,
+    precision: str | None,
+    workers: int | None,
+    steady: bool,
     regret: bool,
     quiet: bool,
 ) -> None:
@@ -56,15 +74,16 @@ def command(
 
     Prints a verdict and a table, and writes a folder with the report, the numbers and the rows behind them.
     """
+    from sim.cli.replicating import Wanted
     from sim.config import catalogue
     from sim.config.errors import ConfigError
-    from sim.engine import simulate
     from sim.result.save import check_folder, default_folder
     from sim.scenario import load, located
 
     if not scenario:
         known = ", ".join(catalogue.names(catalogue.SCENARIOS))
         raise ConfigError(f"which scenario? give a file, or the name of one that ships: {known}")
+    effort = Wanted.of(replications, precision, workers, steady, regret, quiet, stream)
     short = [f"{key}={value}" for key, value in (("seed", seed), ("calendar", calendar)) if value is not None]
     sets = (*sets, *short)
     wanted = load(scenario, sets)
@@ -75,42 +94,36 @@ def command(
     if not no_save:
         # before the work, not after it: a folder that cannot be used costs the user a second
         check_folder(out or default_folder(wanted), replace=force or out is None)
+    folder, place = None, out or default_folder(wanted)
+    with ExitStack() as opened:
+        try:
+            rows = None
+            if requests and not no_save and effort.streams(wanted):
+                from sim.result.rows_draft import rows_draft
 
-    def compiling() -> None:
-        if not quiet:
-            click.echo("compiling the engine, once on this machine (some 25 seconds) ...", err=True)
+                rows = opened.enter_context(rows_draft(place))
+            result = effort.run(wanted, None if rows is None else rows.begin)
+        except ConfigError as error:
+            raise located(error, scenario, sets) from None
+        if not no_save:
+            from sim.report import render
 
-    try:
-        with progress(quiet) as shown:
-            result = simulate(wanted, progress=shown, on_compile=compiling)
-    except ConfigError as error:
-        raise located(error, scenario, sets) from None
-    if regret:
-        result = _with_regret(result, quiet)
-    folder = None
-    if not no_save:
-        from sim.report import render
-
-        folder = result.save(out, requests=requests, force=force, report=render, command=["fleetcast", *sys.argv[1:]])
+            written = requests if rows is None else rows.close()
+            typed = ["fleetcast", *sys.argv[1:]]
+            folder = result.save(out, requests=written, force=force, report=render, command=typed)
     if as_json:
         from sim.report.contract_notes import contract_notes
+        from sim.report.interval_tables import replication_notes
         from sim.result.files import json_text
 
         summary = result.summary()
         click.echo(json_text(summary), nl=False)
-        for note in [*result.log.notes, *contract_notes(wanted, summary)]:
+        for note in [*result.log.notes, *replication_notes(summary), *contract_notes(wanted, summary)]:
             click.echo(f"note: {note}", err=True)
     else:
         show(result, folder)
     if check and any(target["met"] is False for target in result.summary()["slo"]):
         ctx.exit(SLO_MISSED)
-
-
-def _with_regret(result: Result, quiet: bool) -> Result:
-    """The result with what its autoscalers cost beyond ones that know the future."""
-    from sim.study.regret import regret
-
-    return regret(result, watch=lambda step: progress(quiet, step)).added_to(result)
 
 
 def show(result: Result, folder: Path | None) -> None:
@@ -119,6 +132,7 @@ def show(result: Result, folder: Path | None) -> None:
 
     from sim.report.contract_notes import contract_notes
     from sim.report.economics_tables import economics_sentence
+    from sim.report.interval_tables import replication_notes, steady_note
     from sim.report.slowness_tables import slowness_notes
     from sim.report.tables import pool_notes, tables
     from sim.result.verdict import ledger_sentence, regret_sentence
@@ -126,7 +140,10 @@ def show(result: Result, folder: Path | None) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
     summary = result.summary()
-    for sentence in filter(None, (ledger_sentence(summary), economics_sentence(summary), regret_sentence(summary))):
+    for note in replication_notes(summary):
+        console.print(note, markup=False, soft_wrap=True)
+    told = (ledger_sentence(summary), economics_sentence(summary), regret_sentence(summary), steady_note(summary))
+    for sentence in filter(None, told):
         console.print(sentence, markup=False, soft_wrap=True)
     for sheet in tables(summary):
         console.print()
@@ -137,7 +154,7 @@ def show(result: Result, folder: Path | None) -> None:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     if folder is not None:
         console.print(f"written to {folder}", markup=False, soft_wrap=True)
-        if result.log.requests.size and not (folder / "requests.parquet").exists():
+        if result.log.count and not (folder / "requests.parquet").exists():
             console.print("(no row a request: ask for it with --requests)", markup=False)
 
 
@@ -159,6 +176,8 @@ def _grid(sheet: Table, brief: bool, gap: int) -> Grid:
     """A table for the terminal; `brief` says TTFT for `first token (TTFT)`, `gap` is the space between columns."""
     from rich import table
 
+    from sim.report.interval_tables import SHORT
+
     grid = table.Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
     title = sheet.caption if brief else f"{sheet.caption} {sheet.heading[0]}".strip()
     longest = max(map(len, (title, *(row[0] for row in sheet.rows))))
@@ -166,5 +185,7 @@ def _grid(sheet: Table, brief: bool, gap: int) -> Grid:
     for head in sheet.heading[1:]:
         grid.add_column(head, justify="right", no_wrap=True)
     for name, *values in sheet.rows:
-        grid.add_row(re.sub(r"^.*\((TTFT|TPOT|E2E)\)", r"\1", name) if brief else name, *values)
+        if brief:
+            name, values = re.sub(r"^.*\((TTFT|TPOT|E2E)\)", r"\1", name), [SHORT.sub(r"+\1", each) for each in values]
+        grid.add_row(name, *values)
     return grid

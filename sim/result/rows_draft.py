@@ -34,11 +34,12 @@ class RowsDraft:
         self._file = self._open.enter_context(RequestsFile(self.path, names))
         return self._add
 
-    def close(self) -> None:
-        """All rows have been given: the file is whole."""
+    def close(self) -> Path:
+        """All rows have been given: the file is whole. Returns where it is."""
         if self._count or not self._written:
             self._write()
         self._open.close()
+        return self.path
 
     def abandon(self) -> None:
         """Leave nothing behind, unless the file has been moved to its folder."""

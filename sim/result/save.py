@@ -94,6 +94,8 @@ def _write_files(draft: Path, result: Result, requests: bool | Path, report: Cal
         requests.rename(draft / "requests.parquet")
     elif requests:
         files.write_requests(draft / "requests.parquet", result.log)
+    for name, text in ({} if result.together is None else result.together.files).items():
+        files.write_text(draft / name, text)
     if report is not None:
         files.write_text(draft / "report.html", report(result))
 
@@ -101,6 +103,7 @@ def _write_files(draft: Path, result: Result, requests: bool | Path, report: Cal
 def _manifest(draft: Path, result: Result, command: Sequence[str]) -> dict[str, Any]:
     """What made this folder and what is in it; nothing that tells the machine or the user."""
     log = result.log
+    several = {} if result.together is None else {"replications": result.together.summary["replications"]}
     return {
         "format": FORMAT,
         "schema_version": 1,
@@ -112,6 +115,7 @@ def _manifest(draft: Path, result: Result, command: Sequence[str]) -> dict[str, 
         "software": software(),
         "command": list(command),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **several,
         "requests": log.count,
         "preemptions": log.preemptions,
         "notes": list(log.notes),

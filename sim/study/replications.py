@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from sim.engine import warm_up
+from sim.model import compiled
 from sim.scenario import Scenario
 from sim.statistics.intervals import CONFIDENCE, Interval
 from sim.study.estimates import Estimates, put
@@ -24,9 +26,9 @@ STEP = 5
 MOST = 100
 MOST_REQUESTS = 2_000_000
 """The budget: runs, and requests in all of them."""
-PLAIN_REQUESTS = 20_000
-"""Up to so many requests in all that may be to come, they are simulated in plain Python where the scenario leaves the
-choice: loading the compiled engine takes longer."""
+PLAIN_REQUESTS, UNCOMPILED_REQUESTS = 1_500, 30_000
+"""Up to so many requests, later runs are simulated in plain Python where the scenario leaves the choice: loading the
+compiled engine takes longer, and compiling it, if that has not been done on this machine, much longer."""
 PRECISION = 0.05
 
 
@@ -121,12 +123,13 @@ def replicate(
     first: Record | None = None,
     condensed: bool = False,
     watch: Callable[[int, int | None], None] | None = None,
+    on_compile: Callable[[], None] | None = None,
 ) -> Replicated:
     """Run a scenario `number` times; without a number, until all goals are reached or the budget is spent.
 
     Goals are looked at after 10 replications and after every 5 more, whoever makes them, so that the number of
     processes changes nothing. `first`: replication 0, where it has been made already. `condensed`: see `Task`. `watch`
-    is told how many have been made, and of how many at most.
+    is told how many have been made, and of how many at most. `on_compile`: see `simulate`.
     """
     records = [measured(Task(scenario, 0, condensed)) if first is None else first]
     requests = max(int(records[0].summary["attempts"]["sent"]), 1)
@@ -135,13 +138,14 @@ def replicate(
     else:
         most = number
     later = scenario
-    if scenario.calendar == "auto" and (most - 1) * requests > PLAIN_REQUESTS:
-        later = scenario.model_copy(update={"calendar": "compiled"})
     workers = Here() if executor is None else executor
     while True:
         if watch is not None:
             watch(len(records), most)
         goal = number if number is not None else LEAST if len(records) < LEAST else len(records) + STEP
+        if later is scenario and _pays_to_compile(scenario, (min(goal, most) - 1) * requests):
+            warm_up("compiled", on_compile)  # here, before other processes do so, each for itself
+            later = scenario.model_copy(update={"calendar": "compiled"})
         tasks = [Task(later, replication, condensed) for replication in range(len(records), min(goal, most))]
         for record in workers.in_order(measured, tasks):
             records.append(record)
@@ -153,6 +157,13 @@ def replicate(
             return Replicated(scenario, tuple(records), "precision")
         if len(records) >= most:
             return Replicated(scenario, tuple(records), "budget")
+
+
+def _pays_to_compile(scenario: Scenario, requests: int) -> bool:
+    """Whether so many requests in later runs are too many for plain Python; the calendars give the same numbers."""
+    if scenario.calendar != "auto" or requests <= PLAIN_REQUESTS:
+        return False
+    return requests > UNCOMPILED_REQUESTS or compiled.cached_on_disk()
 
 
 def _copied(value: Any) -> Any:
