@@ -116,9 +116,10 @@ def simulate(
     tally = None
     if feed is not None:
         tally = Tally(
-            scenario, specs, streams, names.stream_class, names.stream_tenant, edges_s=bins_s, decisions=fleet.decisions
+            scenario, specs, streams, names.stream_class, names.stream_tenant, edges_s=bins_s, decisions=feed.decided
         )
-        feed.attach(tables, clock, tally.add if retired is None else both(tally.add, retired(names)))
+        given = tally.add if retired is None else both(tally.add, retired(names))
+        feed.attach(tables, clock, given, fleet.decisions)
         progress = None if progress is None else feed.progress(progress, expected)
     started = time.perf_counter()
     run = SimpyCalendar if calendar == "simpy" else CompiledCalendar

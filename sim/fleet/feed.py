@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from sim.autoscaling.observation import WORK_AHEAD
@@ -19,7 +20,8 @@ from sim.fleet import quotas, setup
 from sim.fleet.clock import Clock
 from sim.model import calls, retiring, state
 from sim.model.specs import PoolSpec
-from sim.model.tables import State
+from sim.model.tables import REQUEST, State
+from sim.result.log import DecisionRow
 from sim.scenario import Scenario
 from sim.workload.chunks import chunks, why_whole
 from sim.workload.demand import Demand
@@ -60,7 +62,10 @@ def why_kept(scenario: Scenario) -> list[Problem]:
 
 
 class Feed:
-    """Draws demand ahead of its use, in a thread of its own, and hands requests on when they have ended."""
+    """Draws demand ahead of its use, and hands requests on when they have ended: both in a thread of its own.
+
+    What the thread does depends on what it is given alone, never on how far the run is meanwhile.
+    """
 
     def __init__(self, scenario: Scenario, specs: list[PoolSpec], replication: int) -> None:
         self.scenario = scenario
@@ -74,19 +79,27 @@ class Feed:
         self.notes: tuple[str, ...] = ()
         self.thread = ThreadPoolExecutor(1, "demand")
         self.next: Future[NDArray[Any] | None]
+        self.buffer = np.empty(0, REQUEST)
+        self._decided: tuple[DecisionRow, ...] = ()
 
     def first(self) -> tuple[Demand, NDArray[Any]]:
         """The first chunk, and its rows for the table."""
         demand = next(self.chunks)
         return demand, self._rows(demand, None)
 
-    def attach(self, tables: State, clock: Clock, retired: Retired) -> None:
+    def attach(
+        self, tables: State, clock: Clock, retired: Retired, decisions: Callable[[], tuple[DecisionRow, ...]]
+    ) -> None:
         """Keep this table, which holds the first chunk, filled from now on."""
-        self.tables, self.clock, self.retired = tables, clock, retired
+        self.tables, self.clock, self.retired, self.decisions = tables, clock, retired, decisions
         run = tables.run[0]
         run["more"] = 1
         run["expected"] += 1  # at least, as far as the calendars know
         self.next = self.thread.submit(self._draw, None)
+
+    def decided(self) -> tuple[DecisionRow, ...]:
+        """What had been decided when those that are handed on left the table."""
+        return self._decided
 
     def refill(self) -> None:
         """To be called between two transitions when all requests of the table have arrived."""
@@ -98,14 +111,15 @@ class Feed:
             run["more"] = 0
             run["expected"] -= 1
             return
-        self._retire(retiring.ended(self.tables))
+        gone, now_s = self._retire(retiring.ended(self.tables))
         self._append(rows)
-        self.next = self.thread.submit(self._draw, rows)  # over these, which are in the table now
+        self.next = self.thread.submit(self._go_on, gone, now_s, rows)
 
     def close(self) -> None:
         """The run is over: whoever is left is handed on, ended or not."""
+        self.next.result()
         self.thread.shutdown()
-        self._retire(int(self.tables.run[0]["rows"]))
+        self.retired(*self._retire(int(self.tables.run[0]["rows"])))
 
     def progress(self, shown: Callable[[float, int, int, int], None], expected: int) -> Callable[..., None]:
         """What a calendar may call for the rows of its table, so that the user hears of all requests."""
@@ -114,6 +128,11 @@ class Feed:
             shown(now_s, self.gone + arrived, ended, max(expected, self.drawn))
 
         return told
+
+    def _go_on(self, gone: NDArray[Any], now_s: float, over: NDArray[Any]) -> NDArray[Any] | None:
+        """Hand on those that have left, then draw the next, over rows that are in the table now."""
+        self.retired(gone, now_s)
+        return self._draw(over)
 
     def _draw(self, over: NDArray[Any] | None) -> NDArray[Any] | None:
         """Rows of the next chunk, in the place of rows that nobody needs; None when there are no more."""
@@ -131,13 +150,19 @@ class Feed:
         self.drawn += len(rows)
         return rows
 
-    def _retire(self, count: int) -> None:
+    def _retire(self, count: int) -> tuple[NDArray[Any], float]:
+        """The first rows leave the table: a copy of them, and how far the run is."""
         run = self.tables.run[0]
         last = int(run["next_arrival"]) - 1
         now_s = max(self.clock.now, float(self.tables.requests[last]["arrival_s"]) if last >= 0 else 0.0)
-        self.retired(self.tables.requests[:count], now_s)
+        self._decided = self.decisions()
+        if count > len(self.buffer):
+            self.buffer = np.empty(count + (count >> 3), REQUEST)
+        gone = self.buffer[:count]  # what was here before has been handed on
+        gone[:] = self.tables.requests[:count]
         retiring.retire(self.tables, count)
         self.gone += count
+        return gone, now_s
 
     def _append(self, rows: NDArray[Any]) -> None:
         run = self.tables.run[0]
