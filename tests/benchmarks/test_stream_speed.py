@@ -69,7 +69,8 @@ def command(folder: Path, requests: int, *options: str) -> tuple[dict[str, Any],
     began = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "sim", *words], stdout=subprocess.PIPE)
     assert process.stdout is not None
-    text = process.stdout.read()
+    with process.stdout as out:
+        text = out.read()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
