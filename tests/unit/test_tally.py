@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sim.engine import simulate
 from sim.fleet import setup
 from sim.model.tables import REQUEST, UNFINISHED
 from sim.report.figures import latency_tail
-from sim.result import Result, RunLog
+from sim.result import Result
 from sim.result.latency import METRICS, metric_s
 from sim.result.recovery import in_time_at_end_share, looks_of
 from sim.result.tally import Tally
@@ -83,7 +84,7 @@ LIMITED = [
 SLOW = [
     {"kind": "linear", "metric": "ttft", "usd_per_hour": "5", "beyond": "20ms", "unanswered": "10s"},
     {"kind": "lost_requests", "usd": 0.1},
-    {"kind": "sla_credits", "metric": "e2e", "under": "400ms", "monthly_usd": 1000, "tiers": {"99%": "10%", "80%": "30%"}},
+    {"kind": "sla_credits", "metric": "e2e", "under": "400ms", "monthly_usd": 1000, "tiers": {"99%": "10%"}},
     {"kind": "lost_users", "metric": "ttft", "beyond": "50ms", "share": "2%", "lifetime_usd": 10},
     {
         "kind": "lost_users", "metric": "tpot", "curve": {"5ms": "0%", "20ms": "50%"}, "lifetime_usd": 10,
@@ -100,9 +101,9 @@ CASES: dict[str, Mapping[str, Any]] = {
         "workload": {"arrivals": at("90/s"), **TOKENS}, "horizon": "20s",
         "pools": {"main": pool(queue={"kind": "central", "max_waiting": 30})},
     },
-    "unfinished": {"workload": {"arrivals": at("60/s"), **TOKENS}, "horizon": "20s"},
     "elastic": {
-        "horizon": "5m", "workload": {"arrivals": {"kind": "curve", "points": [[0, 2], ["2m", "14/s"], ["5m", 1]]}, **TOKENS},
+        "horizon": "5m",
+        "workload": {"arrivals": {"kind": "curve", "points": [[0, 2], ["2m", "14/s"], ["5m", 1]]}, **TOKENS},
         "pools": {"main": pool(autoscaler=ELASTIC, overhead="30ms")},
     },
     "parties": {"workload": STREAMS, **PARTIES, "slo": LIMITED},
@@ -111,7 +112,10 @@ CASES: dict[str, Mapping[str, Any]] = {
         **PARTIES, "slo": LIMITED,
         "pools": {"first": {**MODEL, "kv_transfer": {"to": "second", "bandwidth": "5GB/s"}}, "second": MODEL},
     },
-    "slowness": {"slowness": SLOW, "workload": {"arrivals": at("40/s"), **TOKENS}, "horizon": "20s"},
+    "slowness": {
+        "slowness": SLOW, "workload": {"arrivals": at("60/s"), **TOKENS}, "horizon": "20s",
+        "pools": {"main": pool(queue={"kind": "central", "max_waiting": 30})},
+    },
     "revenue, contracts, egress": {
         "workload": STREAMS, **PARTIES, "slo": LIMITED,
         "pools": {"main": pool(egress={"price": "$0.10/GB", "per_answer": "500MB", "per_output_token": 1000})},
@@ -123,7 +127,7 @@ CASES: dict[str, Mapping[str, Any]] = {
     },
     "a burst": {
         "horizon": "4m", "warmup": "10s", "workload": {
-            "arrivals": {"kind": "curve", "points": [[0, 8], ["2m", 8], ["2m1s", 40], ["130s", 40], ["131s", 8], ["4m", 8]]},
+            "arrivals": {"kind": "curve", "points": [[0, 8], ["2m", 8], ["121s", 40], ["130s", 40], ["131s", 8]]},
             **TOKENS,
         },
     },
@@ -179,9 +183,7 @@ def run(request: pytest.FixtureRequest) -> Result:
     return simulate(scenario(**CASES[request.param]))
 
 
-@pytest.mark.parametrize(("rows", "lag_s"), [(10**9, 0.0), (97, 0.0), (50, 0.7)])
-def test_every_number_is_that_of_the_rows(run: Result, rows: int, lag_s: float) -> None:
-    parts = told_in_parts(run, rows, lag_s)
+def check_same(run: Result, parts: Result) -> None:
     kept, told = dict(numbers(run.summary())), dict(numbers(parts.summary()))
     assert list(kept) == list(told)
     assert (kept.pop(("run", "quantiles")), told.pop(("run", "quantiles"))) == ("exact", "histogram")
@@ -194,6 +196,35 @@ def test_every_number_is_that_of_the_rows(run: Result, rows: int, lag_s: float) 
             within = WITHIN if column.startswith("ttft_s") else 1e-9
             np.testing.assert_allclose(parts_s[column], values, rtol=within, atol=1e-9, err_msg=column)
     assert parts.verdict()
+
+
+@pytest.mark.parametrize(("rows", "lag_s"), [(10**9, 0.0), (97, 0.0), (50, 0.7)])
+def test_every_number_is_that_of_the_rows(run: Result, rows: int, lag_s: float) -> None:
+    check_same(run, told_in_parts(run, rows, lag_s))
+
+
+def test_an_arrival_at_the_very_end_of_a_trace_is_in_it(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("arrival_s,prompt_tokens,output_tokens\n" + "".join(f"{n / 4},300,{9 + n}\n" for n in range(101)))
+    run = simulate(scenario(workload={"trace": str(trace)}, horizon=None, warmup="3s"))
+    for name in ("arrival_s", "start_s", "first_token_s", "finish_s"):
+        run.log.requests[name][-1] += 1.0
+    assert run.log.requests["arrival_s"][-1] == run.log.edges_s[-1] == 26.0
+    assert run.summary()["requests"]["arrived"] == 101 - 12
+    for rows in (10**9, 10):
+        check_same(run, told_in_parts(run, rows, 0.0))
+
+
+def test_requests_that_never_end_count() -> None:
+    run = simulate(scenario(**CASES["slowness"]))
+    waiting, running = run.log.requests[-60:-30], run.log.requests[-30:]
+    for rows in (waiting, running):
+        rows["outcome"] = UNFINISHED
+        rows["finish_s"] = rows["first_token_s"] = math.nan
+    waiting["start_s"] = math.nan
+    assert run.summary()["requests"]["unfinished"] > 0
+    for rows in (10**9, 70):
+        check_same(run, told_in_parts(run, rows, 0.0))
 
 
 def test_what_studies_keep_is_that_of_the_rows(run: Result) -> None:
