@@ -190,7 +190,7 @@ def ramp(grid: Grid, ramps: Any, at_s: float, held: float, new: float, squares: 
     at[5] += squares * since_s
 
 
-@compiled_apart
+@compiled
 def spread(grid: Grid, plan: Plan, ramps: Any, row: Any) -> None:
     """The work of an answered request, evenly over its time at a pool that batches, and at the next one."""
     pool = 0 + int(row["pool"])
@@ -204,9 +204,9 @@ def spread(grid: Grid, plan: Plan, ramps: Any, row: Any) -> None:
         held += max(output - 1.0, 0.0) / own["tokens_per_step"]
     elif row["handed"] > 0:
         to_s = float(row["first_token_s"])
-    length_s = max(to_s - from_s, LEAST_LENGTH_S)
-    ramp(grid, ramps[pool], from_s, held / length_s, new / length_s, squares / length_s)
-    ramp(grid, ramps[pool], to_s, -held / length_s, -new / length_s, -squares / length_s)
+    per_s = 1.0 / max(to_s - from_s, LEAST_LENGTH_S)
+    ramp(grid, ramps[pool], from_s, held * per_s, new * per_s, squares * per_s)
+    ramp(grid, ramps[pool], to_s, -held * per_s, -new * per_s, -squares * per_s)
     if own["next"] >= 0 and output > 1.0:
         other = 0 + int(own["next"])
         from_s, to_s = float(row["first_token_s"]), float(row["finish_s"])
