@@ -65,8 +65,8 @@ class Wanted:
         `retired`: see `simulate`.
         """
         from sim.engine import simulate
-        from sim.study.answer import answered
-        from sim.study.workers import workers
+        from sim.study.answer import alone, answered
+        from sim.study.executors import executor
 
         began = time.perf_counter()
         found = self._settled(scenario) if self.steady else None
@@ -79,18 +79,18 @@ class Wanted:
 
             result = regret(result, watch=lambda step: progress(self.quiet, step)).added_to(result)
         if self.effort.replications == 1 and found is None:
-            return result
+            return alone(result)
         most = "{} replications" if self.effort.goal is None else "at most {} replications"
         # of a small run in plain Python nothing follows for later ones, which may be compiled
         alike = result.log.calendar == "compiled" or scenario.calendar == "simpy"
         with (
-            workers(self.workers, result.log.engine_s if alike else 0.0) as executor,
+            executor(self.workers, each_s=result.log.engine_s if alike else 0.0) as workers,
             counted(self.quiet, most) as watch,
         ):
             result = answered(
                 result,
                 self.effort,
-                executor,
+                workers,
                 steady=None if found is None else found.block(),
                 watch=watch,
                 on_compile=self._compiling,
@@ -102,11 +102,11 @@ class Wanted:
         return replace(result, together=replace(result.together, summary=summary, files=files))
 
     def _settled(self, scenario: Scenario) -> Settled:
+        from sim.study.executors import executor
         from sim.study.steady import settled
-        from sim.study.workers import workers
 
-        with workers(self.workers) as executor, counted(self.quiet, "{} runs to find the warm-up") as watch:
-            return settled(scenario, executor, watch)
+        with executor(self.workers) as workers, counted(self.quiet, "{} runs to find the warm-up") as watch:
+            return settled(scenario, workers, watch)
 
     def _compiling(self) -> None:
         if not self.quiet:

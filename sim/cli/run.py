@@ -6,7 +6,7 @@ import re
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -37,7 +37,7 @@ FILE_WIDTH = 100
 )
 @click.option("--no-save", is_flag=True, help="Write no folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON document, and nothing else.")
-@click.option("--check", is_flag=True, help=f"Exit with {SLO_MISSED} when an objective of the scenario is missed.")
+@click.option("--check", is_flag=True, help=f"Exit with {SLO_MISSED} when an objective or an assertion is missed.")
 @click.option(
     "--replications",
     type=click.IntRange(min=1),
@@ -112,35 +112,46 @@ def command(
             typed = ["fleetcast", *sys.argv[1:]]
             folder = result.save(out, requests=written, force=force, report=render, command=typed)
     if as_json:
+        from sim.report.assertion_tables import assertion_notes
         from sim.report.contract_notes import contract_notes
         from sim.report.interval_tables import replication_notes
         from sim.result.files import json_text
 
         summary = result.summary()
         click.echo(json_text(summary), nl=False)
-        for note in [*result.log.notes, *replication_notes(summary), *contract_notes(wanted, summary)]:
+        notes = [*result.log.notes, *replication_notes(summary), *contract_notes(wanted, summary)]
+        for note in [*notes, *assertion_notes(summary)]:
             click.echo(f"note: {note}", err=True)
     else:
         show(result, folder)
-    if check and any(target["met"] is False for target in result.summary()["slo"]):
+    if check and _missed(result.summary()):
         ctx.exit(SLO_MISSED)
+
+
+def _missed(summary: dict[str, Any]) -> bool:
+    """Whether an objective is missed, or an assertion does not pass."""
+    from sim.report.assertion_tables import missed
+
+    return missed(summary) or any(target["met"] is False for target in summary["slo"])
 
 
 def show(result: Result, folder: Path | None) -> None:
     """Print the verdict, the tables, the notes, and where the rest is."""
     from rich.console import Console
 
+    from sim.report.assertion_tables import assertion_notes
     from sim.report.contract_notes import contract_notes
     from sim.report.economics_tables import economics_sentence
     from sim.report.interval_tables import replication_notes, steady_note
     from sim.report.slowness_tables import slowness_notes
     from sim.report.tables import pool_notes, tables
+    from sim.result.twin.words import theory_notes, theory_sentence
     from sim.result.verdict import ledger_sentence, regret_sentence
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
     summary = result.summary()
-    for note in replication_notes(summary):
+    for note in [*replication_notes(summary), *assertion_notes(summary)]:
         console.print(note, markup=False, soft_wrap=True)
     told = (ledger_sentence(summary), economics_sentence(summary), regret_sentence(summary), steady_note(summary))
     for sentence in filter(None, told):
@@ -149,7 +160,10 @@ def show(result: Result, folder: Path | None) -> None:
         console.print()
         console.print(_fitting(sheet, console))
     console.print()
-    notes = [*result.log.notes, *pool_notes(result.scenario, summary), *slowness_notes(summary)]
+    beside = theory_sentence(summary)
+    if beside is not None:
+        console.print(beside, markup=False, soft_wrap=True)
+    notes = [*result.log.notes, *theory_notes(summary), *pool_notes(result.scenario, summary), *slowness_notes(summary)]
     for note in [*notes, *contract_notes(result.scenario, summary)]:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     if folder is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sim.autoscaling.observation import WAITING
+from sim.report.assertion_tables import assertion_table
 from sim.report.client_tables import attempts_table, party_tables
 from sim.report.economics_tables import break_even_table, economics_table, showback_tables
 from sim.report.interval_tables import interval_table, told
@@ -57,6 +58,7 @@ def tables(summary: dict[str, Any]) -> list[Table]:
     """The tables of a run that have rows, most asked-for first. A pool gets its own columns when there are several."""
     made = (
         slo_table(summary),
+        assertion_table(summary),
         latency_table(summary),
         interval_table(summary),
         slowness_table(summary),

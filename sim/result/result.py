@@ -35,12 +35,16 @@ class Result:
     def __repr__(self) -> str:
         return f"Result({self.scenario.name!r}, {self.log.count} requests, {self.log.calendar})"
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self, *, theory: bool = True) -> dict[str, Any]:
         """All numbers as one JSON-ready document; units are in the keys, None stands where there is no data.
 
         With several replications: their estimates, `intervals` (95 %) by dotted path, and `refused` quantiles.
+        `theory`: with the block of that name, what queueing theory says beside it (see `sim.result.twin`).
         """
-        return copy.deepcopy(self._summary)
+        found = copy.deepcopy(self._summary)
+        if theory and "theory" not in found:
+            found["theory"] = copy.deepcopy(self._theory)
+        return found
 
     def verdict(self) -> str:
         """The result in one or two plain sentences."""
@@ -113,6 +117,12 @@ class Result:
             for name, block in self.regret["pools"].items():
                 summary["pools"][name]["regret"] = block
         return summary
+
+    @cached_property
+    def _theory(self) -> list[dict[str, Any]]:
+        from sim.result.twin import theory_block
+
+        return theory_block(self.scenario, self._summary, self.columns)
 
     @cached_property
     def columns(self) -> Columns:

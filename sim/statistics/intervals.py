@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +45,21 @@ class Interval:
         return self.half_width <= abs(self.estimate) * relative / (1 + relative)
 
 
+@cache
 def student_t(confidence: float, degrees: int) -> float:
     """The two-sided quantile of Student's t."""
     from scipy import special  # scipy.stats takes a second to import, longer than many a run
 
     return float(special.stdtrit(degrees, (1 + confidence) / 2))
+
+
+def one_sided(confidence: float) -> float:
+    """The confidence of the two-sided interval whose ends are, each alone, bounds of this confidence; at least 0.5.
+
+    What may lie beyond one end is all of 1 - c, so beyond both it is 2 (1 - c), and 2 c - 1 is left between them.
+    """
+    assert confidence >= 0.5, "a bound on the far side of the estimate bounds nothing"
+    return 2 * confidence - 1
 
 
 def of_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:

@@ -13,6 +13,7 @@ from typing import Any
 from sim.result import Result
 from sim.result.together import Together
 from sim.statistics.intervals import CONFIDENCE
+from sim.study.assertions import assertions_block, goals
 from sim.study.estimates import Estimates
 from sim.study.executors import Executor
 from sim.study.record import Record, record_of
@@ -86,7 +87,7 @@ def answered(
     made = replicate(
         first.scenario,
         effort.replications if goal is None else None,
-        () if goal is None else (goal,),
+        () if goal is None else (goal, *goals(first.scenario)),
         most=budget["replications"] or MOST,
         most_requests=budget["requests"] or sys.maxsize,
         executor=executor,
@@ -106,8 +107,17 @@ def answered(
         summary["recovery"]["metastable_replications"] = sum(bool(one and one["metastable"]) for one in blocks)
     if steady is not None:
         summary["steady"] = steady
+    summary |= assertions_block(made)
     summary["run"] = {**first.summary()["run"], **summary.pop("run")}
     return replace(first, together=Together(summary, {FILE: table(made)}))
+
+
+def alone(only: Result) -> Result:
+    """The only run, with what becomes of the scenario's assertions, if it has any."""
+    if not only.scenario.assertions:
+        return only
+    block = assertions_block(Replicated(only.scenario, (record_of(only),), "number"))
+    return replace(only, together=Together(only.summary() | block, {}))
 
 
 def least_known(made: Replicated, goal: Precision | None) -> dict[str, Any] | None:

@@ -49,7 +49,7 @@ def measured(task: Task) -> Record:
 def record_of(result: Result, condensed: bool = False) -> Record:
     """What is kept of a run that has been made."""
     log = result.log
-    summary = result.summary()
+    summary = result.summary(theory=log.replication == 0)
     summary["run"] = {name: value for name, value in summary["run"].items() if name not in TIMES}
     return Record(
         log.replication, summary, _latency(result, condensed), in_time_at_end_share(result.scenario, log), log.wall_s

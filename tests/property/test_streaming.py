@@ -62,3 +62,54 @@ def test_overloaded_pools(calendar: str, seed: int, ties: bool, chunk_rows: int)
     scenario = load(keys)
     assume(not feed.why_kept(scenario))
     compare(scenario, calendar, chunk_rows)
+
+
+ENGINE = {"model": "llama-3-8b", "gpu": "h100-sxm"}
+DISAGGREGATED: dict[str, Any] = {
+    "name": "handing over",
+    "horizon": "1m",
+    "workload": {
+        "arrivals": {"kind": "mmpp", "rates": [1, 30], "leave": [0.1, 0.1]},
+        "prompt_tokens": {"kind": "lognormal", "mean": 300, "cv": 1, "max": 1200},
+        "output_tokens": {"kind": "uniform", "low": 1, "high": 150},
+    },
+    "pools": {
+        "prefill": {
+            **ENGINE,
+            "kv_transfer": {"to": "decode", "bandwidth": "1GB/s", "latency": "20ms"},
+            "autoscaler": {"kind": "fixed", "replicas": 2},
+        },
+        "decode": {
+            **ENGINE,
+            "replica": {"kind": "batching", "max_num_seqs": 8},
+            "autoscaler": {"kind": "fixed", "replicas": 1},
+            "queue": {"kind": "central", "max_waiting": 3},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("calendar", ["simpy", "compiled"])
+@pytest.mark.parametrize("chunk_rows", [1, 7, 60])
+def test_pools_that_hand_over(calendar: str, chunk_rows: int) -> None:
+    """Requests on links have timers, which are kept by rows too."""
+    scenario = load(DISAGGREGATED)
+    rows = compare(scenario, calendar, chunk_rows)
+    assert (rows["handed"] > 0).sum() > 100
+    assert len(np.unique(rows["outcome"])) == 2
+
+
+@pytest.mark.parametrize("chunk_rows", [7, 1000])
+def test_what_is_told_does_not_depend_on_the_calendar(chunk_rows: int) -> None:
+    """Numbers of an elastic fleet that was told of its requests in parts, to the last bit."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(feed, "CHUNK_ROWS", chunk_rows)
+        for seed in (0, 3, 5):
+            scenario = load(elastic.scenario(seed))
+            told = [
+                simulate(scenario.model_copy(update={"calendar": calendar}), stream=True).summary()
+                for calendar in ("simpy", "compiled")
+            ]
+            for summary in told:
+                del summary["run"], summary["calendar"]
+            assert told[0] == told[1]
