@@ -120,6 +120,7 @@ def simulate(
         )
         given = tally.add if retired is None else both(tally.add, retired(names))
         feed.attach(tables, clock, given, fleet.decisions)
+        tally.add(np.zeros(0, REQUEST), 0.0)  # compiled or loaded now, not while it runs
         progress = None if progress is None else feed.progress(progress, expected)
     started = time.perf_counter()
     run = SimpyCalendar if calendar == "simpy" else CompiledCalendar
