@@ -135,7 +135,7 @@ def traced(task: Task) -> dict[str, Floats]:
     Requests in the system and waiting are exact; KV memory (tokens) and ready replicas are sampled some 200 times a
     run, and what lies between two samples is spread evenly.
     """
-    result = simulate(task.scenario, task.replication)
+    result = simulate(task.scenario, task.replication, stream=False)
     log = result.log
     edges_s = np.linspace(0.0, log.edges_s[-1], BINS + 1)
     length_s = np.diff(edges_s)
