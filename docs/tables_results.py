@@ -179,6 +179,11 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "run.wall_s": ("s", RUN, "From the first draw to the last event, on the wall clock."),
     "run.engine_s": ("s", RUN, "Of that, inside the calendar: compiling and loading excluded."),
     "run.requests_per_engine_s": ("1/s", RUN, "All requests of the run over `engine_s`."),
+    "run.quantiles": (
+        "",
+        RUN,
+        "`exact`, or `histogram` where the rows of requests are not kept: quantiles are then within 1.1 %.",
+    ),
     "run.events": ("events", RUN, "Transitions called: arrivals and wake-ups of replicas."),
     "run.version": ("", RUN, "The version of fleetcast."),
     "run.config_sha256": ("", RUN, "Digest of the resolved scenario."),

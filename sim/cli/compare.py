@@ -31,8 +31,10 @@ PICTURE = "waterfall.svg"
     help="Compare with A, changed so; repeatable: each is one more alternative.",
 )
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key in all of them; repeatable.")
-@click.option("--replications", type=int, help="Pairs of runs (default: until the main differences are known).")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes (default: all cores); changes no result.")
+@click.option(
+    "--replications", type=int, metavar="N", help="Pairs of runs (default: until the main differences are known)."
+)
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes (default: as many as pay).")
 @click.option("--seed", type=int, help="Short for --set seed=N.")
 @click.option("--metric", "metrics", multiple=True, metavar="PATH", help="Show these numbers instead; repeatable.")
 @click.option("--walk", "walks", is_flag=True, help="From A to the other one change at a time: what does each add?")
@@ -109,18 +111,18 @@ def _run(
     walks: bool,
     quiet: bool,
 ) -> tuple[Replicated, list[Comparison], list[Stride]]:
-    from sim.cli.progress import Counted
+    from sim.cli.progress import compiling, counted
     from sim.study.compare import compare
-    from sim.study.executors import executor, usable_cores
+    from sim.study.executors import executor
     from sim.study.walk import walk
 
     scenarios = [(each.name, each.scenario) for each in (baseline, *others)]
-    watch = None if quiet else Counted("runs at most")
-    with executor(workers or usable_cores()) as made:
+    told = None if quiet else compiling
+    with executor(workers) as made, counted(quiet, "at most {} runs") as watch:
         if walks:
-            ours, one, strides = walk(scenarios[0], scenarios[1], replications, made, watch, order)
+            ours, one, strides = walk(scenarios[0], scenarios[1], replications, made, watch, order, told)
             return ours, [one], strides
-        return *compare(scenarios, replications, made, watch), []
+        return *compare(scenarios, replications, made, watch, on_compile=told), []
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

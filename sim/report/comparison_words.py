@@ -31,7 +31,8 @@ _STATISTICS = ("mean", "p50", "p90", "p95", "p99", "p999", "max", "min")
 
 def sentence(baseline_name: str, baseline: Replicated, other: Comparison) -> str:
     """What is to be known of an alternative, most telling first."""
-    if all(each.is_same for each in other.differences):
+    alike = baseline.intervals.keys() == other.replicated.intervals.keys()  # a pool without its price has fewer
+    if alike and all(each.is_same for each in other.differences):
         return f"{baseline_name} and {other.name} give the same numbers in everything."
     found = main(baseline, other)
     name = names(baseline.records[0].summary)
@@ -212,11 +213,11 @@ def _clause(each: Difference, name: dict[str, str]) -> str:
 
 
 def _telling(each: Difference) -> float:
-    """How large a difference is beside the numbers: of an attainment, beside the misses."""
-    one, other = each.baseline, each.other
+    """How large a difference is beside the numbers: of an attainment, beside the misses, or 1 % if they are fewer."""
+    one, other, least = each.baseline, each.other, 1e-12
     if each.path.endswith(".attained"):
-        one, other = 1 - one, 1 - other
-    return abs(one - other) / max(abs(one), abs(other), 1e-12)
+        one, other, least = 1 - one, 1 - other, 0.01
+    return abs(one - other) / max(abs(one), abs(other), least)
 
 
 def _lacking(baseline: Replicated, other: Comparison) -> str:

@@ -17,7 +17,7 @@ from sim.report.table import Table
 from sim.result import words
 from sim.result.attempts import OUTCOME_ORDER
 from sim.result.money.ledger import ENTRIES, changes, waste, worth_telling
-from sim.result.verdict import undecided, whose
+from sim.result.verdict import replications, undecided, whose
 
 if TYPE_CHECKING:
     from sim.scenario import Scenario
@@ -157,7 +157,8 @@ def regret_table(summary: dict[str, Any]) -> Table:
     }
     rows = [(name, *(say(one) for one in found)) for name, say in lines.items()] if found else []
     heading = tuple(columns) if len(columns) > 1 else ("cost" if priced else "GPU-hours",)
-    return Table("Regret", ("for the measured time", *heading), tuple(rows))
+    when = "measured time" if replications(summary) == 1 else "first replication"
+    return Table("Regret", (f"for the {when}", *heading), tuple(rows))
 
 
 def _paid(one: dict[str, Any], whose: str, priced: bool) -> str:

@@ -103,7 +103,8 @@ def _write_files(draft: Path, result: Result, requests: bool | Path, report: Cal
 def _manifest(draft: Path, result: Result, command: Sequence[str]) -> dict[str, Any]:
     """What made this folder and what is in it; nothing that tells the machine or the user."""
     log = result.log
-    several = {} if result.together is None else {"replications": result.together.summary["replications"]}
+    together = {} if result.together is None else result.together.summary
+    several = {"replications": together["replications"]} if "replications" in together else {}
     return {
         "format": FORMAT,
         "schema_version": 1,

@@ -57,7 +57,7 @@ def service_sentence(summary: dict[str, Any]) -> str:
         return f"Misses the SLO: {_and([_attainment(target) for target in missed])}{lost}."
     if open_:
         told = _and([_attainment(targets[place], around) for place, around in open_.items()])
-        return f"Meets or misses the SLO, chance decides in {replications(summary)} replications: {told}{lost}."
+        return f"Meets or misses the SLO, {replications(summary)} replications cannot tell: {told}{lost}."
     if targets:
         return f"Meets the SLO: {_and([_attainment(target) for target in summary['slo']])}{lost}."
     # An answer that comes whole has no first token of its own.
@@ -193,8 +193,9 @@ def regret_sentence(summary: dict[str, Any]) -> str:
         beyond = f", {words.share(abs(found['regret_share']))} {side}"
         if found["regret_share"] < 0 and found["leanest"]:
             beyond += " by serving worse"
+    first = "An" if replications(summary) == 1 else "In the first replication an"
     return (
-        f"An autoscaler that knows the future {keeps} for {least}; this one costs {paid}{beyond}. "
+        f"{first} autoscaler that knows the future {keeps} for {least}; this one costs {paid}{beyond}. "
         f"Replicas that are full all the time would cost {floor}."
     )
 

@@ -124,7 +124,7 @@ class _Judge:
         path = self._path(assertion)
         estimates = self._of(len(self.records), CONFIDENCE)
         if self.is_absent(path):
-            return Judged(assertion, path, "undecided", None, why="no run has this number, or not every one")
+            return Judged(assertion, path, "undecided", None, why=_ABSENT)
         lacking = estimates.missing.get(path) if len(self.records) > 1 else None
         if lacking is not None:
             why = f"{lacking:,} more requests are needed to tell so far a tail: a longer horizon, or more replications"
@@ -138,7 +138,8 @@ class _Judge:
 
     def _with_confidence(self, assertion: Assertion, path: str, value: float, confidence: float) -> Judged:
         """What the latest look that decided says; of the last one, if none did."""
-        last = Judged(assertion, path, "undecided", value, None, len(self.records), _TOO_FEW)
+        why = _ONE_RUN if len(self.records) == 1 else _NO_LOOK
+        last = Judged(assertion, path, "undecided", value, None, len(self.records), why)
         for look in reversed(self.looks):
             interval = self._of(look, one_sided(1 - (1 - confidence) / self.shared_by)).of(path)
             if interval is None:
@@ -170,13 +171,15 @@ class _Judge:
 
 _MOST_ADVISED = 100_000
 """Runs: more than this nobody makes."""
-_TOO_FEW = "one run says nothing of chance, and there was no look at more; ask for more --replications"
+_ONE_RUN = "one run says nothing of chance: ask for more --replications"
+_NO_LOOK = "there were too few requests for so far a tail when it was last looked at: ask for more --replications"
+_ABSENT = "not every run has this number, if any has: the scenario gives nothing for it, or no request came so far"
 
 
 def _why(assertion: Assertion, interval: Interval, runs: int) -> str:
     """Why a look did not decide, and what would."""
     if math.isinf(interval.half_width):
-        return _TOO_FEW
+        return _ONE_RUN
     distance = abs(interval.estimate - assertion.limit)
     close = "the limit lies within what chance leaves open"
     needed = runs * (interval.half_width / distance) ** 2 if distance > 0 else math.inf

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sim.config.errors import ConfigError
+from sim.engine import warm_up
 from sim.scenario import Scenario
 from sim.statistics.intervals import CONFIDENCE, Interval, of_sections, student_t
 from sim.study.estimates import Estimates
-from sim.study.executors import Executor, Here
+from sim.study.executors import Executor, Here, LostError
 from sim.study.record import Record, Task, measured
-from sim.study.replications import LEAST, MOST, MOST_REQUESTS, PLAIN_REQUESTS, STEP, Replicated
+from sim.study.replications import LEAST, MOST, MOST_REQUESTS, STEP, Replicated, pays_to_compile, sent
 
 COST, TAIL, WAIT = "cost.usd_per_day", "latency.ttft_s.p99", "latency.queue_wait_s.mean"
 CLOSE, CLOSE_SHARE = 0.02, 0.002
@@ -26,10 +27,10 @@ attainment."""
 CLEAR = 0.999
 """Confidence with which a difference must leave 0 before no more runs are made. One that is looked at up to nineteen
 times with 95 % would leave 0 by chance in far more than one study of twenty."""
+FEWEST = 5
+"""Pairs that are made however many requests they take: the interval of two is ten times as wide."""
 NOISE = 1e-9
 """Differences below this share of either number are rounding."""
-WORTH_S = 3.0
-"""Work of fewer seconds is done by this process: others take longer to start."""
 _PROMISE = ("metric", "under_s", "class", "tenant")
 
 
@@ -104,22 +105,24 @@ def compare(
     scenarios: Sequence[tuple[str, Scenario]],
     replications: int | None = None,
     executor: Executor | None = None,
-    watch: Callable[[int, int], None] | None = None,
+    watch: Callable[[int, int | None], None] | None = None,
     *,
     most: int = MOST,
     most_requests: int = MOST_REQUESTS,
+    on_compile: Callable[[], None] | None = None,
 ) -> tuple[Replicated, list[Comparison]]:
     """The first scenario is the baseline; all have its seed. At least two scenarios, at least two replications.
 
     Without a number of them: until every main difference (see `main_paths`) is clear or small, looked at after 10
-    pairs and after every 5 more; or until each scenario has had its budget, `most` runs or `most_requests` requests.
-    `watch` is told how many runs have been made, and of how many at most, once that is known. Raises as `simulate`
-    does, by name.
+    pairs and after every 5 more; or until each scenario has had its budget, `most` runs or `most_requests` requests,
+    but 5 pairs at least.
+    `watch` is told how many runs have been made, and of how many at most, once that is known. `on_compile`: see
+    `simulate`. Raises as that does, by name.
     """
     names = [name for name, _ in scenarios]
     seed = scenarios[0][1].seed
     same = [scenario.model_copy(update={"seed": seed}) for _, scenario in scenarios]
-    many = _InStep(names, same, executor or Here(), watch)
+    many = _InStep(names, same, executor or Here(), watch, on_compile)
     stopped = many.run(replications, most, most_requests)
     baseline, *others = (
         Replicated(scenario, tuple(records), stopped) for scenario, records in zip(same, many.records, strict=True)
@@ -138,25 +141,27 @@ class _InStep:
         names: Sequence[str],
         scenarios: Sequence[Scenario],
         executor: Executor,
-        watch: Callable[[int, int], None] | None,
+        watch: Callable[[int, int | None], None] | None,
+        on_compile: Callable[[], None] | None,
     ) -> None:
         self.names = names
         self.scenarios = list(scenarios)
         self.executor = executor
         self.watch = watch
+        self.on_compile = on_compile
         self.records: list[list[Record]] = [[] for _ in scenarios]
 
     def run(self, number: int | None, most: int, most_requests: int) -> str:
         """Make them; why no more were made."""
         assert number is None or number >= 2, "one pair says nothing of chance"
         self._make(1, number or 0)
-        requests = max(max(int(records[0].summary["attempts"]["sent"]), 1) for records in self.records)
-        most = number or max(min(most, most_requests // requests), 2)
-        if (most - 1) * requests > PLAIN_REQUESTS:
-            self.scenarios = [_compiled(scenario) for scenario in self.scenarios]
+        requests = max(max(sent(records[0]), 1) for records in self.records)
+        most = number or max(min(most, most_requests // requests), FEWEST)
         while True:
             made = len(self.records[0])
-            self._make(min(number or (LEAST if made < LEAST else made + STEP), most), most)
+            goal = min(number or (LEAST if made < LEAST else made + STEP), most)
+            self._compile(goal * requests * len(self.scenarios))
+            self._make(goal, most)
             if number is not None:
                 return "number"
             if self._is_known():
@@ -164,18 +169,25 @@ class _InStep:
             if len(self.records[0]) >= most:
                 return "budget"
 
+    def _compile(self, requests: int) -> None:
+        """Have later runs compiled where the scenario leaves the choice, and so many requests pay for it."""
+        for place, scenario in enumerate(self.scenarios):
+            if pays_to_compile(scenario, requests):
+                warm_up("compiled", self.on_compile)  # here, before other processes do so, each for itself
+                self.scenarios[place] = scenario.model_copy(update={"calendar": "compiled"})
+
     def _make(self, goal: int, most: int) -> None:
         tasks = [
             (place, Task(scenario, replication))
             for replication in range(len(self.records[0]), goal)
             for place, scenario in enumerate(self.scenarios)
         ]
-        wall_s = sum(records[0].wall_s if records else 0.0 for records in self.records)
-        executor = self.executor if wall_s * len(tasks) / len(self.records) > WORTH_S else Here()
-        done = executor.in_order(measured, [task for _, task in tasks])
+        done = self.executor.in_order(measured, [task for _, task in tasks])
         for place, _ in tasks:
             try:
                 self.records[place].append(next(done))
+            except LostError:
+                raise
             except ConfigError as error:
                 raise _about(self.names[place], error) from None
             if self.watch is not None and most:
@@ -228,10 +240,12 @@ def _estimate(found: Estimates, path: str) -> float:
 
 
 def _main(ours: Estimates, theirs: Estimates) -> Iterator[Difference | None]:
-    """The main differences; None for a quantile that lacks requests."""
+    """The main differences; None for a quantile that lacks requests and is not the same in every pair."""
     for path in main_paths(ours.records[0].summary, theirs.records[0].summary):
-        lacking = path in ours.missing or path in theirs.missing
-        yield None if lacking else _difference(ours, theirs, path)
+        if path not in ours.missing and path not in theirs.missing:
+            yield _difference(ours, theirs, path)
+        elif ours.values(path) != theirs.values(path):
+            yield None
 
 
 def _is_same(baseline: dict[str, Any], other: dict[str, Any], path: str) -> bool:
@@ -250,10 +264,6 @@ def _at(summary: Any, path: str) -> Any:
         else:
             summary = (summary or {}).get(step)
     return summary
-
-
-def _compiled(scenario: Scenario) -> Scenario:
-    return scenario.model_copy(update={"calendar": "compiled"}) if scenario.calendar == "auto" else scenario
 
 
 def _about(name: str, error: ConfigError) -> ConfigError:

@@ -1,7 +1,8 @@
 """What several independent runs of one scenario say together: an estimate and an interval for each of their numbers.
 
 Means are those of the replications, with t-intervals; ratios (attainment, cost per request) are ratios of sums;
-quantiles are those of the pooled requests, by sectioning. A quantile without enough requests beyond it is not told.
+quantiles are those of the pooled requests, with intervals from how many of each run lie beyond them. A quantile without
+enough requests beyond it is not told.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from sim.result.latency import QUANTILES
-from sim.statistics.intervals import CONFIDENCE, Interval, missing_for_tail, of_mean, of_ratio, of_sections
+from sim.statistics.intervals import CONFIDENCE, Interval, missing_for_tail, of_mean, of_quantile, of_ratio, of_sections
 from sim.statistics.tails import Tail, together
 from sim.study.record import Record
 
@@ -117,7 +118,12 @@ class Estimates:
         if not self._is_whole(block) or len(set(values)) == 1:
             # of a pool or a class: the requests themselves are not kept, and the mean of the runs' quantiles stands in
             return of_mean(values, self.confidence)
-        return of_sections(self._pooled(metric).interpolated(QUANTILES[name]), values, self.confidence)
+        pooled, share = self._pooled(metric), QUANTILES[name]
+        tails = [record.latency[metric] for record in self.records]
+        estimate = pooled.interpolated(share)
+        beyond = [tail.count * (1 - tail.at_most(estimate)) if tail.count else 0.0 for tail in tails]
+        found = of_quantile(pooled.interpolated, share, beyond, [tail.count for tail in tails], self.confidence)
+        return found or of_sections(estimate, values, self.confidence)
 
     def _of_ratio(self, path: str) -> Interval | None:
         """The interval of a ratio; None for what is none."""

@@ -185,7 +185,7 @@ def replicate(
     if watch is not None:
         watch(1, most)
     while isinstance(goal := rule.after(records), int):
-        if later is scenario and _pays_to_compile(scenario, (goal - 1) * sent(records[0])):
+        if later is scenario and pays_to_compile(scenario, (goal - 1) * sent(records[0])):
             warm_up("compiled", on_compile)  # here, before other processes do so, each for itself
             later = scenario.model_copy(update={"calendar": "compiled"})
         tasks = [Task(later, replication, condensed) for replication in range(len(records), goal)]
@@ -196,7 +196,7 @@ def replicate(
     return Replicated(scenario, tuple(records), goal)
 
 
-def _pays_to_compile(scenario: Scenario, requests: int) -> bool:
+def pays_to_compile(scenario: Scenario, requests: int) -> bool:
     """Whether so many requests in later runs are too many for plain Python; the calendars give the same numbers."""
     if scenario.calendar != "auto" or requests <= PLAIN_REQUESTS:
         return False

@@ -1,8 +1,8 @@
 """Steady state: how long a run takes to forget that it began empty, and how long it has to be to say so.
 
 For demand at a constant rate. Several runs from the start are averaged (Welch), MSER-5 cuts each of their series, and
-the latest cut is the warm-up: what has settled by then has settled for all. Where a cut is at the half, the runs were
-too short, and longer ones are made. The warm-up is deleted by time, not by requests.
+the latest cut is the warm-up: what has settled by then has settled for all. Where a cut is at the half, or what is
+left still drifts, the runs were too short, and longer ones are made. The warm-up is deleted by time, not by requests.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sim.result.fleet import integrals_at
 from sim.result.occupancy import occupancy
 from sim.scenario import Scenario
 from sim.scenario.faults import ZoneOutage
-from sim.statistics.warmup import mser5
+from sim.statistics.warmup import drifts, mser5
 from sim.study.executors import Executor
 from sim.study.record import Task
 from sim.study.replications import MOST_REQUESTS
@@ -40,7 +40,7 @@ EXTENSIONS = 5
 NAMES = {
     "in_system": "requests in the system",
     "waiting": "waiting requests",
-    "kv_tokens": "KV memory in use",
+    "kv_tokens": "tokens in KV memory",
     "replicas": "ready replicas",
 }
 _STILL = 1e-9
@@ -101,16 +101,18 @@ def settled(
             found.append(one)
             if watch is not None:
                 watch(len(found), runs)
-        series = {name: np.mean([one[name] for one in found], axis=0) for name in found[0]}
+        every = {name: np.array([one[name] for one in found]) for name in found[0]}
+        series = {name: values.mean(axis=0) for name, values in every.items()}
         cuts = {name: mser5(values - values.mean()) for name, values in series.items() if _moves(values)}
         cuts_s = {name: cut.truncate * horizon_s / BINS for name, cut in cuts.items()}
-        if all(cut.is_long_enough for cut in cuts.values()):
+        latest = max((cut.truncate for cut in cuts.values()), default=0)
+        short = [name for name, cut in cuts.items() if not cut.is_long_enough or drifts(every[name], latest)]
+        if not short:
             warm = trial.model_copy(update={"warmup_s": max(cuts_s.values(), default=0.0)})
             return Settled(warm, extended, runs, series, cuts_s)
-        slowest = next(name for name, cut in cuts.items() if not cut.is_long_enough)
         horizon_s *= 2
     told = (
-        f"has not settled by {words.duration(horizon_s / 2)}: {NAMES[slowest]} still change. At a constant rate "
+        f"has not settled by {words.duration(horizon_s / 2)}: {NAMES[short[0]]} still change. At a constant rate "
         "that is an overload, or a cycle: add replicas, or lower the rate, or run without --steady"
     )
     raise ConfigError(Problem(told, "pools"))

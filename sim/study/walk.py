@@ -42,8 +42,9 @@ def walk(
     other: tuple[str, Scenario],
     replications: int | None = None,
     executor: Executor | None = None,
-    watch: Callable[[int, int], None] | None = None,
+    watch: Callable[[int, int | None], None] | None = None,
     order: Sequence[str] = (),
+    on_compile: Callable[[], None] | None = None,
 ) -> tuple[Replicated, Comparison, list[Stride]]:
     """Compare two scenarios and all on the way from one to the other: no strides where nothing differs.
 
@@ -51,7 +52,7 @@ def walk(
     """
     way = steps(baseline[1], other[1], order)
     between = [(_named(step), step.scenario) for step in way[:-1]]
-    ours, compared = compare([baseline, *between, other], replications, executor, watch)
+    ours, compared = compare([baseline, *between, other], replications, executor, watch, on_compile=on_compile)
     reached = [ours, *(each.replicated for each in compared)]
     strides = [
         Stride(step, tuple(differences(before, after)))

@@ -82,7 +82,7 @@ class ModulatedLine:
         up, change = self._steps
         one, serve = np.eye(len(up)), 1 / self.mean_service_s
         # level n is level n + 1 times a matrix: eliminate from below
-        ways: list[Floats] = []
+        ways: list[NDArray[Any]] = []
         before: NDArray[Any] = np.zeros_like(up)
         for n in range(self.servers):
             local = change - up - n * serve * one + before @ up

@@ -85,8 +85,7 @@ def test_changes_of_the_baseline_are_the_same_as_files() -> None:
     assert [note for note in both["notes"] if "other traffic" in note]
 
 
-def test_who_makes_the_runs_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.study.compare.WORTH_S", 0.0)
+def test_who_makes_the_runs_changes_nothing() -> None:
     one, two = (document("a.yaml", "b.yaml", "--replications", "3", "--workers", count) for count in ("1", "2"))
     assert one == two
 
@@ -128,6 +127,12 @@ def test_the_same_twice_under_two_names() -> None:
     assert done.stdout.splitlines()[0] == "a and c give the same numbers in everything."
     assert "nothing to walk" in done.stdout
     assert "c is run with the seed of a (3), not its own (4)" in done.stdout
+
+
+def test_numbers_that_only_one_has_are_no_sameness() -> None:
+    Path("c.yaml").write_text(SCENARIO.replace("    price: {on_demand: $1/h}\n", ""))
+    (other,) = document("a.yaml", "c.yaml", "--replications", "2")["alternatives"]
+    assert other["sentence"].startswith("c has the same attainment of wait ≤ 1 s and mean wait as a")
 
 
 def test_other_promises_and_other_times_are_told() -> None:

@@ -72,6 +72,8 @@ def test_the_most_telling_comes_first() -> None:
     told = said(CHEAPER, SLOWER, WORSE, NOTHING)
     places = [told.index(word) for word in ("worse by 5 points", "slower by 120 ms", "cheaper by $212")]
     assert places == sorted(places)
+    few = (ATTAINED, 0.9994, 0.0005, 0.0001)
+    assert said(CHEAPER, SLOWER, few, NOTHING).index("cheaper") < said(CHEAPER, SLOWER, few, NOTHING).index("better")
 
 
 def test_without_chance_it_is_exact() -> None:

@@ -223,8 +223,8 @@ def test_requests_that_never_end_count() -> None:
         rows["finish_s"] = rows["first_token_s"] = math.nan
     waiting["start_s"] = math.nan
     assert run.summary()["requests"]["unfinished"] > 0
-    for rows in (10**9, 70):
-        check_same(run, told_in_parts(run, rows, 0.0))
+    for number in (10**9, 70):
+        check_same(run, told_in_parts(run, number, 0.0))
 
 
 def test_what_studies_keep_is_that_of_the_rows(run: Result) -> None:

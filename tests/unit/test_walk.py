@@ -15,7 +15,7 @@ from sim.study.walk import Stride, walk
 from tests.unit.test_compare import fleet
 from tests.unit.test_replications import queue
 
-SLOWER = {"arrivals": {"kind": "poisson", "rate": 1.5}, "service": {"kind": "exponential", "mean": 1.1}}
+SLOWER = {"arrivals": {"kind": "poisson", "rate": 1.5}, "service": {"kind": "exponential", "mean": 1.02}}
 
 
 SHORT = "300s"
@@ -60,7 +60,7 @@ def test_there_is_nothing_between_the_same() -> None:
 
 
 def test_a_walk_as_a_table_and_a_picture() -> None:
-    ours, _, strides = walk(("a", queue(SHORT)), ("b <new>", changed()), 8)
+    ours, _, strides = walk(("a", queue(SHORT)), ("b <new>", changed()), 6)
     sheet = walk_table(ours, strides)
     assert sheet.heading == ("change", "cost a day", "mean wait", "attainment of wait ≤ 2 s")
     assert [row[1] for row in sheet.rows] == ["0", "+$72", "+$72", "+$144"]

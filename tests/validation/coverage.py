@@ -93,7 +93,7 @@ def systems() -> dict[str, System]:
             {"arrivals": {"kind": "mmpp", "rates": rates, "leave": leave}, "service": EXPONENTIAL},
             queue(10),
             known_answers.mmpp(10, rates, leave),
-            *(8.0, 40 / sum(leave), 30_000),
+            *(8.0, 40 / sum(leave), 120_000),
         ),
         "batching, 16 seats": System(
             {

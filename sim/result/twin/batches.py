@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 _PIECES = 100
+MUCH_PREFILL = 1 / 3
+GATHER = "prompts take much of the time, and requests gather behind long ones: means may be off by a third"
 _RARE = 2.33
 """Standard deviations of a normal law that one in a hundred is beyond."""
 ASSUMES = ("iterations of mean length", "no preemption", "nothing saved by the prefix cache but `cached_share`")
@@ -106,7 +108,10 @@ def figures(case: BatchesCase) -> list[Told]:
     method = "birth-death chain of the batch" if _by_chain(case) else "mean field of the batch"
     if len(rates) > 1:
         method += ", by pieces of time"
-    return [Told(path, value, method, "approximation", ASSUMES) for path, value in told]
+    assumes: tuple[str, ...] = ASSUMES
+    if engine.prompt_share(max(running, 1.0)) > MUCH_PREFILL:
+        assumes = (*ASSUMES, GATHER)
+    return [Told(path, value, method, "approximation", assumes) for path, value in told]
 
 
 def _rates(case: BatchesCase) -> Floats | None:
@@ -166,6 +171,8 @@ def _state(case: BatchesCase, rate_per_s: float) -> _State:
         busy = -math.expm1(-running)
     decode_s = engine.iteration_s(max(running, 1.0))
     residual_s = busy * engine.residual_s(running)
+    if _by_chain(case):  # a router that balances does not send two long prompts to one replica
+        residual_s = max(residual_s, engine.behind_prompts_s(running, rate_per_s))
     skips_s = case.pool.law.lookahead * busy * decode_s
     ttft_s = wait_s + residual_s + skips_s + engine.prefill_s(running) + case.pool.law.overhead_s
     return _State(running, busy, wait_s + residual_s, decode_s, ttft_s)

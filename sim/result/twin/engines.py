@@ -163,6 +163,25 @@ class Engine:
         tokens = min(self.prompt + others, budget * times) / times
         return times * self._seconds(around, tokens, self.work.prompt_square / times)
 
+    def behind_prompts_s(self, n: float, rate_per_s: float) -> float:
+        """Wait for prompts that came before, if they come as a Poisson process: one server that prefills (M/G/1).
+
+        It is what counts where prompts take several iterations; shorter ones share theirs.
+        """
+        around = int(min(round(n), self.seats))
+        budget = max(self.replica.max_batched_tokens - around * self.replica.verified * self.decodes, 1)
+        if not self.prompt > 0 or not self.work.prompt > 0:
+            return 0.0
+        token_s = self._seconds(around, budget, budget * self.work.prompt) / budget
+        load = rate_per_s * self.prompt * token_s
+        square = self.work.prompt_square * (self.prompt / self.work.prompt) ** 2
+        return rate_per_s * square * token_s**2 / (2 * (1 - load)) if load < 1 else 0.0
+
+    def prompt_share(self, n: float) -> float:
+        """Share of the time that prefill adds."""
+        mean_s = self.iteration_s(n)
+        return 1 - self._seconds(round(n), 0.0, 0.0) / mean_s if mean_s > 0 else 0.0
+
     def residual_s(self, n: float) -> float:
         """Until the iteration that is under way ends, for somebody who comes in the middle of one."""
         mean_s, prefilling_s = self.iteration_s(n), float(np.interp(n, np.arange(self.seats + 1), self._by_batch[1]))

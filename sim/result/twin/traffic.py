@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -143,9 +143,17 @@ class Traffic:
 
         works = [part.work for part in self.parts]
         alike = all(work.exponential and work.mean_s == works[0].mean_s for work in works)
-        names = ("mean_s", "square_s2", "prompt", "prompt_square", "output", "output_square", "prefilled")
-        sample_s = works[0].sample_s if len(works) == 1 else None
-        return Work(**{name: mean(name) for name in names}, exponential=alike, sample_s=sample_s)
+        return Work(
+            mean_s=mean("mean_s"),
+            square_s2=mean("square_s2"),
+            exponential=alike,
+            sample_s=works[0].sample_s if len(works) == 1 else None,
+            prompt=mean("prompt"),
+            prompt_square=mean("prompt_square"),
+            output=mean("output"),
+            output_square=mean("output_square"),
+            prefilled=mean("prefilled"),
+        )
 
 
 def horizon_of(scenario: Scenario) -> float:
@@ -218,18 +226,26 @@ def _work(stream: Generated) -> Work:
         "output": output.mean_value if output is not None else 0.0,
         "output_square": (1 + output.scv) * output.mean_value**2 if output is not None else 0.0,
     }
-    tokens["prefilled"] = (1 - stream.cached_share) * tokens["prompt"]
     law = stream.service
+    asked = Work(
+        prompt=tokens["prompt"],
+        prompt_square=tokens["prompt_square"],
+        output=tokens["output"],
+        output_square=tokens["output_square"],
+        prefilled=(1 - stream.cached_share) * tokens["prompt"],
+    )
     if law is None:
-        return Work(**tokens)
+        return asked
     if not isinstance(law, PerToken):
         mean_s, plain = law.mean_value, isinstance(law, Exponential) and law.min is None and law.max is None
-        return Work(mean_s, (1 + law.scv) * mean_s**2, plain, law.sample(), **tokens)
+        return replace(
+            asked, mean_s=mean_s, square_s2=(1 + law.scv) * mean_s**2, exponential=plain, sample_s=law.sample()
+        )
     mean_s = law.base + law.prompt * tokens["prompt"] + law.output * tokens["output"]
     spread_s2 = law.prompt**2 * (tokens["prompt_square"] - tokens["prompt"] ** 2)
     spread_s2 += law.output**2 * (tokens["output_square"] - tokens["output"] ** 2)
     only = law.output * output.sample() + law.base if output is not None and not law.prompt else None
-    return Work(mean_s, mean_s**2 + spread_s2, False, only, **tokens)
+    return replace(asked, mean_s=mean_s, square_s2=mean_s**2 + spread_s2, sample_s=only)
 
 
 def _of_columns(columns: Columns, cached_share: float) -> Work:
