@@ -62,12 +62,12 @@ class Swept:
 @functools.cache
 def swept(name: str, over: str, *sets: str) -> Swept:
     """Run a scenario over values of a key, as with `--over`."""
-    from sim.cli.sweep import show_grid
+    from sim.cli.sweep_study import show_grid
     from sim.study.cheapest import cheapest
     from sim.study.sweep import axis_of, grid, sweep
 
     axes = [axis_of(over)]
-    runs = list(sweep(grid(name, sets, axes)))
+    runs = sweep(grid(name, sets, axes))
     return Swept(runs, cheapest(axes, runs), _said(lambda: show_grid(axes, runs)))
 
 

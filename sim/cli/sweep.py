@@ -10,23 +10,30 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from sim.cli.progress import progress
+from sim.cli.study_options import study_options
 
 if TYPE_CHECKING:
-    from sim.study.cheapest import Cheapest
-    from sim.study.sweep import Axis, Run
+    from sim.cli.sweep_study import Swept
     from sim.study.turning import What
 
 NO_ANSWER, SOME_FAILED = 4, 5
 
 
 @click.command(short_help="Run a scenario over values of its keys.")
-@click.argument("scenario", metavar="SCENARIO")
+@click.argument("scenario", metavar="SCENARIO", required=False)
 @click.option(
     "--over",
     "overs",
     multiple=True,
     metavar="KEY=V1,V2,...",
     help="Run with each (or KEY=FIRST..LAST:STEP); repeatable: a grid.",
+)
+@click.option(
+    "--points",
+    "listed",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Instead: a CSV file, a row a point; the columns are keys.",
 )
 @click.option(
     "--find",
@@ -36,184 +43,146 @@ NO_ANSWER, SOME_FAILED = 4, 5
 @click.option("--along", metavar="KEY=FIRST..LAST", help="Where --find searches; FIRST is the mild end.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key in all runs; repeatable.")
 @click.option("--seed", type=int, help="Short for --set seed=N.")
+@study_options
+@click.option(
+    "--study",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep every run in this folder: go on after any end, add values or runs later.",
+)
+@click.option("--shard", metavar="I/N", help="Make only this part of a study; `fleetcast merge` puts parts together.")
+@click.option(
+    "--show",
+    "shown",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Show what is in the folder of a study, and run nothing.",
+)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="Show and draw this number (p99 ttft, usd_per_day, any dotted path); repeatable.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Write the table, the JSON and a picture of the cost into this folder.",
+    help="Write the table, the JSON and pictures into this folder.",
 )
 @click.option("--force", is_flag=True, help="Replace them where they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.pass_context
-def command(
-    ctx: click.Context,
-    scenario: str,
-    overs: tuple[str, ...],
-    find: str | None,
-    along: str | None,
-    sets: tuple[str, ...],
-    seed: int | None,
-    out: Path | None,
-    force: bool,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+def command(ctx: click.Context, /, **options: Any) -> None:
     """Run SCENARIO with each combination of the values of --over, or search along one key with --find.
 
-    All runs have the same seed. With a price of slowness (`slowness` in the scenario) the run is marked whose fleet and
-    slowness cost least together; seeds (--over seed=1,2,3) are averaged over for that.
+    All points have the same seed, and so the same random numbers. Each is run up to ten times (or until 500,000
+    requests are simulated), which gives intervals; --replications 1 is one plain run a point. With a price of slowness
+    (`slowness` in the scenario) the point is marked whose fleet and slowness cost least together.
+
+    With --study the same command goes on where it was stopped, and a command with more values or more replications
+    makes only the runs that are missing.
 
     The order in which the ends of --along are typed is that from mild to severe: from a small burst to a large one,
     from a weak remedy to a strong one.
     """
-    _check_together(overs, find, along)
-    sets = (*sets, *([f"seed={seed}"] if seed is not None else []))
+    from sim.cli import sweep_files, sweep_study
+
+    _check_together(options)
+    sets = (*options["sets"], *([f"seed={options['seed']}"] if options["seed"] is not None else []))
+    out, as_json = options["out"], options["as_json"]
     if out is not None:
-        _check_folder(out, force)
-    picture = None
-    if find is None:
-        document, picture, code = _grid(scenario, sets, overs, quiet, shown=not as_json)
+        sweep_files.check_folder(out, options["force"])
+    pictures: dict[str, str] = {}
+    if options["find"] is not None:
+        find, along = cast("What", options["find"]), options["along"] or ""
+        document, code = _turn(options["scenario"], sets, find, along, options["quiet"], not as_json)
     else:
-        document, code = _turn(scenario, sets, cast("What", find), along or "", quiet, shown=not as_json)
-    _hand_over(document, picture, out, as_json)
+        swept = _swept(options, sets)
+        if swept.is_part:
+            ctx.exit(SOME_FAILED if swept.failed else 0)
+        document, pictures = sweep_study.document_of(swept), sweep_files.pictures_of(swept)
+        code = SOME_FAILED if any(one.error is not None for one in swept.runs) else 0
+        if not as_json:
+            sweep_study.show(swept)
+    sweep_files.hand_over(document, pictures, out, as_json)
     ctx.exit(code)
 
 
-def _check_together(overs: Sequence[str], find: str | None, along: str | None) -> None:
+def _swept(options: dict[str, Any], sets: Sequence[str]) -> Swept:
+    """What was swept, or is in the folder that is to be shown."""
+    from sim.cli import sweep_study
+    from sim.cli.study_options import shard_from
+
+    if options["shown"] is not None:
+        return sweep_study.from_folder(options["shown"], options["metrics"])
+    asked = sweep_study.Asked(
+        scenario=options["scenario"],
+        sets=sets,
+        overs=options["overs"],
+        listed=options["listed"],
+        metrics=options["metrics"],
+        replications=options["replications"],
+        precision=options["precision"],
+        workers=options["workers"],
+        cluster=options["cluster"],
+        study=options["study"],
+        shard=shard_from(options["shard"]),
+        quiet=options["quiet"],
+        shown=not options["as_json"],
+    )
+    return asked.run()
+
+
+def _check_together(options: dict[str, Any]) -> None:
+    """Raise `UsageError` for options that do not go together."""
+    find, along, shown = options["find"], options["along"], options["shown"]
+    points = bool(options["overs"]) or options["listed"] is not None
+    runs = ("replications", "precision", "workers", "cluster", "study", "shard")
+    if shown is not None:
+        if options["scenario"] or points or find or options["sets"] or any(options[name] is not None for name in runs):
+            raise click.UsageError("--show runs nothing: give it the folder of a study, and no scenario")
+        return
+    if not options["scenario"]:
+        raise click.UsageError("which scenario? give a file, or the name of one that ships")
     if (find is None) != (along is None):
         raise click.UsageError("--find and --along go together: what to find, and along which key")
-    if bool(overs) == (find is not None):
+    if points == (find is not None) or (options["overs"] and options["listed"] is not None):
         raise click.UsageError("give --over KEY=V1,V2,... for a table, or --find with --along for a search")
-
-
-def _grid(
-    scenario: str, sets: Sequence[str], overs: Sequence[str], quiet: bool, shown: bool
-) -> tuple[dict[str, Any], str | None, int]:
-    """The runs of a grid as one document, the picture of what they cost, and the exit code.
-
-    Interrupted, it shows what was done.
-    """
-    from sim.study.cheapest import cheapest
-    from sim.study.sweep import axis_of, grid, sweep
-
-    axes = [axis_of(text) for text in overs]
-    points = grid(scenario, sets, axes)
-    done: list[Run] = []
-    try:
-        for one in sweep(points, _watch(quiet, len(points))):
-            done.append(one)
-    except KeyboardInterrupt:
-        if shown and done:
-            show_grid(axes, done)
-        raise
-    if shown:
-        show_grid(axes, done)
-    best = cheapest(axes, done)
-    document = {
-        "schema_version": 1,
-        "scenario": scenario,
-        "set": list(sets),
-        "cheapest": None if best is None else best.plain(),
-        "over": [{"key": axis.key, "values": list(axis.values)} for axis in axes],
-        "runs": [one.plain() for one in done],
-    }
-    return document, _picture(best), SOME_FAILED if any(one.error is not None for one in done) else 0
-
-
-def _picture(best: Cheapest | None) -> str | None:
-    """What the runs cost over the values of their key, where that can be drawn."""
-    if best is None or best.curve is None:
-        return None
-    from sim.report.cost_picture import of_curve
-
-    return of_curve(best.curve)
+    if find is not None and (options["metrics"] or any(options[name] is not None for name in runs)):
+        raise click.UsageError("--find makes one run of each value that it looks at, here and one after another")
+    if options["shard"] is not None and options["study"] is None:
+        raise click.UsageError("--shard needs --study DIR: where its part of the runs is kept")
+    if options["cluster"] is not None and options["workers"] is not None:
+        raise click.UsageError("--cluster and --workers exclude each other")
 
 
 def _turn(
     scenario: str, sets: Sequence[str], find: What, along: str, quiet: bool, shown: bool
 ) -> tuple[dict[str, Any], int]:
     """What a search found as one document, and the exit code."""
+    from sim.cli.plain import console
     from sim.cli.sweep_tables import runs_table, sentences
     from sim.study import turning
 
-    found = turning.find(scenario, sets, find, turning.range_of(along), _watch(quiet, None))
+    found = turning.find(scenario, sets, find, turning.range_of(along), _watch(quiet))
     if shown:
         click.echo("\n".join(sentences(found)))
-        _print(runs_table([found.along.key], found.in_order()))
+        console().print(runs_table([found.along.key], found.in_order()))
     document = {"schema_version": 1, "scenario": scenario, "set": list(sets), **found.plain()}
     return document, NO_ANSWER if find == "escape" and found.answer is None else 0
 
 
-def _watch(quiet: bool, runs: int | None) -> Any:
-    """What a study calls before each run."""
+def _watch(quiet: bool) -> Any:
+    """What a search calls before each run."""
     count = 0
 
     def watched(told: str) -> AbstractContextManager[Any]:
         nonlocal count
         count += 1
-        of = f"run {count}" if runs is None else f"run {count} of {runs}"
         if not quiet:
-            click.echo(f"{of}: {told}", err=True)
-        return progress(quiet, of)
+            click.echo(f"run {count}: {told}", err=True)
+        return progress(quiet, f"run {count}")
 
     return watched
-
-
-def show_grid(axes: Sequence[Axis], done: Sequence[Run]) -> None:
-    """Print the cheapest point, a row a run, and why runs have failed."""
-    from sim.cli.sweep_tables import cheapest_sentences, failures, runs_table
-    from sim.study.cheapest import cheapest
-
-    keys, best = [axis.key for axis in axes], cheapest(axes, done)
-    for sentence in cheapest_sentences(keys, done, best):
-        click.echo(sentence)
-    _print(runs_table(keys, done, best))
-    for line in failures(done):
-        click.echo(line, err=True)
-
-
-def _print(table: Any) -> None:
-    from sim.cli.plain import console
-
-    console().print(table)
-
-
-# -- files -------------------------------------------------------------------------------------------------------------
-
-FILES = ("sweep.json", "sweep.csv")
-PICTURE = "sweep.svg"
-
-
-def _check_folder(out: Path, force: bool) -> None:
-    """Raise `ConfigError` for a folder that cannot be written to: before the work, not after it."""
-    from sim.cli.files import check_free
-    from sim.config.errors import ConfigError, Problem
-
-    if out.exists() and not out.is_dir():
-        raise ConfigError(Problem("is a file; name a folder", file=str(out)))
-    if not out.exists():
-        check_free(out, force)
-    for name in (*FILES, PICTURE) if out.exists() else ():
-        check_free(out / name, force)
-
-
-def _hand_over(document: dict[str, Any], picture: str | None, out: Path | None, as_json: bool) -> None:
-    """The document and the picture to where they were asked for."""
-    from sim.result.files import json_text
-
-    if as_json:
-        click.echo(json_text(document), nl=False)
-    if out is None:
-        return
-    from sim.cli.files import write_whole
-    from sim.cli.sweep_tables import csv_text
-
-    out.mkdir(exist_ok=True)
-    for name, text in zip(FILES, (json_text(document), csv_text(document["runs"])), strict=True):
-        write_whole(out / name, text)
-    if picture is not None:
-        write_whole(out / PICTURE, picture)
-    else:
-        (out / PICTURE).unlink(missing_ok=True)  # of an older sweep
-    if not as_json:
-        click.echo(f"written to {out}")

@@ -10,6 +10,7 @@ from sim.result import words
 from sim.result.recovery import RECOVERED
 from sim.result.verdict import whose
 from sim.study.cheapest import priced
+from sim.study.metrics import teller
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,53 +22,88 @@ if TYPE_CHECKING:
 HELD = {"trigger": "leaves the service collapsed", "escape": "lets the service recover"}
 
 
-def runs_table(keys: Sequence[str], runs: Sequence[Run], best: Cheapest | None = None) -> Table:
-    """One row a run: the values of its keys, then the main numbers; `best` is marked."""
+def runs_table(
+    keys: Sequence[str], runs: Sequence[Run], best: Cheapest | None = None, metrics: Sequence[str] = ()
+) -> Table:
+    """One row a point: the values of its keys, then the main numbers, or those asked for; `best` is marked."""
     from sim.cli.plain import table
 
     made = table()
     for key in keys:
         made.add_column(_short(key, keys), justify="right")
-    columns = _columns(runs)
+    columns = _asked(metrics) if metrics else _columns(runs)
     for head in columns:
         made.add_column(head, justify="right")
     if best is not None:
         made.add_column("")
     for run in runs:
-        values = [run.values[key] for key in keys]
-        cells = ["failed"] if run.summary is None else [say(run.metrics) for say in columns.values()]
+        values = [run.values.get(key, "") for key in keys]
+        cells = ["failed"] if run.summary is None else [say(run) for say in columns.values()]
         cells += ["← cheapest"] if best is not None and best.cost.values.items() <= run.values.items() else []
         made.add_row(*values, *cells)
     return made
 
 
-_Say = Callable[[dict[str, Any]], str]
+_Say = Callable[["Run"], str]
 
 
 def _columns(runs: Sequence[Run]) -> dict[str, _Say]:
-    """The numbers of each run, by their heading: retries, bursts and slowness only where a run has some."""
+    """The numbers of each point, by their heading: retries, bursts and slowness only where a run has some."""
     targets: list[dict[str, Any]] = next((run.summary["slo"] for run in runs if run.summary is not None), [])
     made: dict[str, _Say] = {}
     for place, target in enumerate(targets):
         made[_head(target, made)] = partial(_attained, place)
     made |= {
-        "TTFT p99": lambda found: words.duration(found["ttft_s_p99"]),
-        "completed": lambda found: words.share(found["completed_share"]),
-        "goodput": _goodput,
-        "attempts": lambda found: words.count(found["attempts_per_request"]),
+        "TTFT p99": _with_chance("ttft_s_p99", words.duration),
+        "completed": lambda run: words.share(run.metrics["completed_share"]),
+        "goodput": _with_chance("goodput_per_s", _rate),
+        "attempts": _with_chance("attempts_per_request", words.count),
     }
     metrics = [run.metrics for run in runs if run.summary is not None]
     if all(found["attempts_per_request"] in (None, 1) for found in metrics):
         del made["attempts"]
-    made["fleet a day" if priced(runs) else "a day"] = lambda found: words.usd(found["usd_per_day"])
+    made["fleet a day" if priced(runs) else "a day"] = _with_chance("usd_per_day", words.usd)
     if priced(runs):
         made |= {
-            "slowness": lambda found: words.usd(found["slowness_usd_per_day"]),
-            "together": lambda found: words.usd(found["fleet_plus_slowness_usd_per_day"]),
+            "slowness": _with_chance("slowness_usd_per_day", words.usd),
+            "together": _with_chance("fleet_plus_slowness_usd_per_day", words.usd),
         }
     dull = (None, RECOVERED) if priced(runs) else (None,)
     back = all(found["recovery"] in dull for found in metrics)
-    return made if back else made | {"after the burst": _recovery}
+    return made if back else made | {"after the burst": lambda run: _recovery(run.metrics)}
+
+
+def _asked(metrics: Sequence[str]) -> dict[str, _Say]:
+    """The numbers that were asked for, by the end of their path."""
+    return {_short(path, metrics): _with_chance(path, teller(path)) for path in metrics}
+
+
+def _with_chance(name: str, tell: Callable[[float | None], str]) -> _Say:
+    """A number with half the width of its interval; or how many requests it still needs."""
+
+    def said(run: Run) -> str:
+        value, path = run.metrics.get(name), run.paths.get(name, name)
+        if value is None:
+            lacking = ((run.summary or {}).get("refused") or {}).get(path)
+            return tell(None) if lacking is None else f"needs {words.count(lacking)} more"
+        return beside(tell, value, run.intervals.get(name))
+
+    return said
+
+
+def beside(tell: Callable[[float | None], str], value: float, interval: Sequence[float] | None) -> str:
+    """A number and how far off it may be."""
+    half = 0.0 if interval is None else (interval[1] - interval[0]) / 2
+    return f"{tell(value)} ± {tell(half)}" if half > 0 else tell(value)
+
+
+def of_chance(runs: Sequence[Run]) -> list[str]:
+    """How many runs are behind the numbers, and what ± says."""
+    counts = [run.replications for run in runs if run.summary is not None]
+    if not counts or max(counts) == 1:
+        return []
+    least, most = min(counts), max(counts)
+    return [f"{most if least == most else f'{least} to {most}'} runs a point; ± is half of a 95 % interval."]
 
 
 def _head(target: dict[str, Any], made: Mapping[str, _Say]) -> str:
@@ -76,13 +112,14 @@ def _head(target: dict[str, Any], made: Mapping[str, _Say]) -> str:
     return head if head not in made else f"{head}, {words.percent(target['share'])} of {whose(target)}"
 
 
-def _attained(place: int, found: dict[str, Any]) -> str:
-    return words.share(found["attained"][place])
+def _attained(place: int, run: Run) -> str:
+    value = run.metrics["attained"][place]
+    intervals = run.intervals.get("attained")
+    return words.share(None) if value is None else beside(words.share, value, intervals and intervals[place])
 
 
-def _goodput(found: dict[str, Any]) -> str:
-    goodput = found["goodput_per_s"]
-    return words.MISSING if goodput is None else f"{goodput:.3g}/s"
+def _rate(value: float | None) -> str:
+    return words.MISSING if value is None else f"{value:.3g}/s"
 
 
 def cheapest_sentences(keys: Sequence[str], runs: Sequence[Run], best: Cheapest | None) -> list[str]:
@@ -193,4 +230,12 @@ def _flat(run: dict[str, Any]) -> dict[str, Any]:
     attained = metrics.pop("attained", [])
     slo = (run["summary"] or {}).get("slo", [])
     shares = {f"attained.{target['metric']}": share for target, share in zip(slo, attained, strict=True)}
-    return {**run["set"], **shares, **metrics, "error": run["error"]}
+    intervals = dict(run.get("intervals") or {})
+    of_shares = intervals.pop("attained", [None] * len(slo))
+    intervals |= {f"attained.{target['metric']}": found for target, found in zip(slo, of_shares, strict=True)}
+    ends = {f"{name}.{end}": found[at] for name, found in intervals.items() if found for at, end in enumerate(_ENDS)}
+    counted = {"replications": run["replications"]} if "replications" in run else {}
+    return {**run["set"], **shares, **metrics, **counted, **ends, "error": run["error"]}
+
+
+_ENDS = ("low", "high")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class ConfigError(ValueError):
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Whole when it comes from another process."""
+        return type(self), (self.problems,)
+
 
 class DataError(ValueError):
     """A data file (a trace, a rate curve) is wrong. One problem: reading stops at the first bad row."""
@@ -43,3 +48,7 @@ class DataError(ValueError):
     def __init__(self, problem: Problem | str) -> None:
         self.problem = Problem(problem) if isinstance(problem, str) else problem
         super().__init__(str(self.problem))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As that of `ConfigError`."""
+        return type(self), (self.problem,)

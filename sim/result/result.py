@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.result.summary import summarize
 from sim.result.timeline import Columns, timeline_columns
+from sim.result.together import Together
 from sim.result.verdict import verdict
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Result:
     log: RunLog
     regret: Mapping[str, Any] | None = None
     """Blocks that a study has added to the summary: of `all` elastic pools, and of each below `pools`."""
+    together: Together | None = None
+    """What several runs say together, of which this is the first; its summary then stands in place of this run's."""
 
     def __repr__(self) -> str:
         return f"Result({self.scenario.name!r}, {len(self.log.requests)} requests, {self.log.calendar})"
@@ -35,9 +38,13 @@ class Result:
     def summary(self, *, theory: bool = True) -> dict[str, Any]:
         """All numbers as one JSON-ready document; units are in the keys, None stands where there is no data.
 
+        With several replications: their estimates, `intervals` (95 %) by dotted path, and `refused` quantiles.
         `theory`: with the block of that name, what queueing theory says beside it (see `sim.result.twin`).
         """
-        return copy.deepcopy(self._summary) | ({"theory": copy.deepcopy(self._theory)} if theory else {})
+        found = copy.deepcopy(self._summary)
+        if theory and "theory" not in found:
+            found["theory"] = copy.deepcopy(self._theory)
+        return found
 
     def verdict(self) -> str:
         """The result in one or two plain sentences."""
@@ -101,6 +108,8 @@ class Result:
 
     @cached_property
     def _summary(self) -> dict[str, Any]:
+        if self.together is not None:
+            return self.together.summary
         summary = summarize(self.scenario, self.log)
         if self.regret is not None:
             summary["regret"] = self.regret["all"]

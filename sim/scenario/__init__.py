@@ -7,13 +7,15 @@ Attributes carry their unit (`horizon_s`); the key in the file does not (`horizo
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from sim.autoscaling import external
 from sim.autoscaling.manifest_file import policy_node
@@ -29,6 +31,7 @@ from sim.pricing.contracts import AnyContract
 from sim.pricing.revenue import AnyRevenue
 from sim.pricing.slowness import AnySlowness
 from sim.pricing.spans import YEAR_S
+from sim.scenario.assertions import SENTENCE, assertion_problems
 from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
 from sim.scenario.contracts import contract_problems, stale_prices
 from sim.scenario.pool import Pool
@@ -167,6 +170,10 @@ class Scenario(BaseModel):
         Field(description="Which pool requests go to: the first rule that holds, else their stream's pool."),
     ] = None
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
+    assertions: Annotated[
+        tuple[Annotated[str, WithJsonSchema(SENTENCE)], ...] | None,
+        Field(alias="assert", description="What must hold of its runs, a sentence each; told by run --check."),
+    ] = None
     slowness: Annotated[
         tuple[AnySlowness, ...], Field(description="What slow and missing answers cost, beside the fleet.")
     ] = ()
@@ -222,11 +229,14 @@ class Scenario(BaseModel):
     @property
     def digest(self) -> str:
         """SHA-256 of the resolved scenario, in hexadecimal."""
-        return hashlib.sha256(self.to_yaml().encode()).hexdigest()
+        return _digest(json.dumps(self._plain()))
 
     def to_yaml(self) -> str:
         """The resolved scenario as YAML: nothing is referred to but data files; loads to an equal scenario anywhere."""
-        return to_yaml(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+        return to_yaml(self._plain())
+
+    def _plain(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def __eq__(self, other: object) -> bool:
         """Scenarios are equal when they say the same, whatever their laws have cached since."""
@@ -243,6 +253,7 @@ class Scenario(BaseModel):
         problems += self._route_problems()
         problems += misplaced(self)
         problems += [*contract_problems(self), *stale_prices(self)]
+        problems += assertion_problems(self)
         if problems:
             raise said_all(problems)
         return self
@@ -366,6 +377,12 @@ class Scenario(BaseModel):
             (),
             f"needs 'pool', one of {', '.join(pools)}: with several pools, it is not clear where this stream goes",
         )
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(plain: str) -> str:
+    """Of a scenario in JSON, which is written a hundred times as fast as YAML: replications ask again and again."""
+    return hashlib.sha256(to_yaml(json.loads(plain)).encode()).hexdigest()
 
 
 def load(source: str | Path | Mapping[str, Any] | Scenario, sets: Sequence[str] = ()) -> Scenario:

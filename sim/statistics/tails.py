@@ -41,6 +41,10 @@ class Exact:
         """A quantile, numpy's `linear`; at least one value."""
         return float(np.quantile(self.values, share))
 
+    def at_most(self, limit: float) -> float:
+        """The share of values at or under a limit; at least one value."""
+        return int(np.searchsorted(self.values, limit, "right")) / len(self.values)
+
     def condensed(self) -> Histogram:
         """As a histogram."""
         return histogram.histogram_of(self.values)

@@ -1,8 +1,8 @@
 """Which run of a sweep costs least, fleet and slowness together: the buffer worth having.
 
 More replicas cost more and make less wait; the sum of both falls, then rises. Only what was run is compared: the true
-lowest point may lie between two values. One run a value says nothing of chance; where `seed` is one of the keys, the
-costs of the seeds are averaged, and the other keys compared.
+lowest point may lie between two values. Costs are the means of a point's replications; where `seed` is one of the keys,
+those of the seeds are averaged, and the other keys compared.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _VALUE = re.compile(r"\s*\$?([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\d.
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run costs a day, in USD; the mean of several that differ by their seed alone."""
+    """What one point costs a day, in USD; the mean of several that differ by their seed alone."""
 
     values: dict[str, str]
     fleet_usd: float
@@ -173,11 +173,21 @@ def _over_seeds(costs: Sequence[Cost]) -> list[Cost]:
 
 
 def _curve(key: str, costs: Sequence[Cost]) -> Curve | None:
-    found = [_VALUE.fullmatch(cost.values[key]) for cost in costs]
-    values = [(float(match[1]), match[2] or "") for match in found if match is not None]
-    units = {unit for _, unit in values}
-    at = [value for value, _ in values]
-    if len(values) < len(costs) or len(units) > 1 or len(set(at)) < len(at):
+    texts = [cost.values[key] for cost in costs]
+    at = quantities(texts)
+    if at is None:
         return None
+    first = _VALUE.fullmatch(texts[0])
+    unit = (first[2] if first is not None else None) or ""
     order = sorted(range(len(at)), key=at.__getitem__)
-    return Curve(key, units.pop(), tuple(at[place] for place in order), tuple(costs[place] for place in order))
+    return Curve(key, unit, tuple(at[place] for place in order), tuple(costs[place] for place in order))
+
+
+def quantities(texts: Sequence[str]) -> list[float] | None:
+    """Values of a key as numbers; None where one is no number, two are the same, or they have not all one unit."""
+    found = [_VALUE.fullmatch(text) for text in texts]
+    values = [(float(match[1]), match[2] or "") for match in found if match is not None]
+    at = [value for value, _ in values]
+    if len(values) < len(texts) or len({unit for _, unit in values}) > 1 or len(set(at)) < len(at):
+        return None
+    return at

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from sim.engine import warm_up
+from sim.model import compiled
 from sim.result.twin import compared
 from sim.scenario import Scenario
 from sim.statistics.intervals import CONFIDENCE, Interval
@@ -25,9 +27,9 @@ STEP = 5
 MOST = 100
 MOST_REQUESTS = 2_000_000
 """The budget: runs, and requests in all of them."""
-PLAIN_REQUESTS = 20_000
-"""Up to so many requests in all that may be to come, they are simulated in plain Python where the scenario leaves the
-choice: loading the compiled engine takes longer."""
+PLAIN_REQUESTS, UNCOMPILED_REQUESTS = 1_500, 30_000
+"""Up to so many requests, later runs are simulated in plain Python where the scenario leaves the choice: loading the
+compiled engine takes longer, and compiling it, if that has not been done on this machine, much longer."""
 PRECISION = 0.05
 
 
@@ -49,8 +51,9 @@ class Precision:
 
     def reached(self, records: Sequence[Record]) -> bool:
         paths = self.paths_in(records[0].summary)
-        found = Estimates(records, 1 - (1 - CONFIDENCE) / max(len(paths), 1)).intervals
-        return all(path in found and found[path].within(self.relative) for path in paths)
+        estimates = Estimates(records, 1 - (1 - CONFIDENCE) / max(len(paths), 1))
+        found = [estimates.of(path) for path in paths]
+        return all(interval is not None and interval.within(self.relative) for interval in found)
 
     def paths_in(self, summary: dict[str, Any]) -> tuple[str, ...]:
         """The numbers that it is about."""
@@ -59,6 +62,46 @@ class Precision:
         found = ["latency.ttft_s.p99"] if summary["latency"]["ttft_s"]["p99"] is not None else []
         found += [f"slo.{place}.attained" for place, of in enumerate(summary["slo"]) if of["attained"] is not None]
         return (*found, *(["cost.usd_per_day"] if summary["cost"]["usd_per_day"] is not None else []))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How many replications are made of a scenario.
+
+    Goals are looked at after 10 replications and after every 5 more, whoever makes them, so that the number of
+    processes changes nothing.
+    """
+
+    number: int | None = None
+    """So many; None: until all goals are reached, or the budget is spent."""
+    goals: Sequence[Goal] = (Precision(),)
+    most: int = MOST
+    most_requests: int = MOST_REQUESTS
+
+    def most_of(self, first: Record) -> int:
+        """The most that may be made, given the first of them."""
+        if self.number is not None:
+            return self.number
+        return max(min(self.most, self.most_requests // max(sent(first), 1)), 1)
+
+    def after(self, records: Sequence[Record]) -> int | str:
+        """How many there are to be before the next look; or, if these are enough, why (see `Replicated.stopped`)."""
+        count = len(records)
+        if self.number is not None:
+            return self.number if count < self.number else "number"
+        if not records:
+            return 1
+        most = self.most_of(records[0])
+        if count < min(LEAST, most):
+            return min(LEAST, most)
+        if count > 1 and all(goal.reached(records) for goal in self.goals):
+            return "precision"
+        return min(count + STEP, most) if count < most else "budget"
+
+
+def sent(record: Record) -> int:
+    """Requests that a run had to simulate, tried again or not."""
+    return int(record.summary["attempts"]["sent"])
 
 
 @dataclass(frozen=True)
@@ -86,30 +129,34 @@ class Replicated:
         With `replications` (`number`, `stopped`), `intervals` (95 %, by dotted path) and `refused`: the quantiles that
         are None for lack of data, and how many more requests each takes. What is no number is the first replication's.
         """
-        told: dict[str, Any] = _copied(self.records[0].summary)
-        told["replications"] = {"number": len(self.records), "stopped": self.stopped}
-        told["intervals"], told["refused"] = {}, {}
-        if len(self.records) == 1:
-            return told
-        found = self.estimates
-        for path, value in found.extremes.items():
-            put(told, path, value)
-        for path, interval in found.intervals.items():
-            values = found.values(path)
-            put(told, path, values[0] if len(set(values)) == 1 else interval.estimate)
-            told["intervals"][path] = [interval.low, interval.high]
-        for path, lacking in found.missing.items():
-            put(told, path, None)
-            told["refused"][path] = lacking
-        told["theory"] = compared(told.get("theory", ()), told)
-        for block in (
-            told,
-            *(part for kind in ("pools", "classes", "tenants") for part in told.get(kind, {}).values()),
-        ):
-            for target in block["slo"]:
-                if target["attained"] is not None:
-                    target["met"] = target["attained"] >= target["share"]
+        return summary_of(self.records, self.stopped, self.estimates)
+
+
+def summary_of(records: Sequence[Record], stopped: str, found: Estimates) -> dict[str, Any]:
+    """See `Replicated.summary`; `found` are the estimates of these records."""
+    told: dict[str, Any] = _copied(records[0].summary)
+    told["replications"] = {"number": len(records), "stopped": stopped}
+    told["intervals"], told["refused"] = {}, {}
+    if len(records) == 1:
         return told
+    for path, value in found.extremes.items():
+        put(told, path, value)
+    for path, interval in found.intervals.items():
+        values = found.values(path)
+        put(told, path, values[0] if len(set(values)) == 1 else interval.estimate)
+        told["intervals"][path] = [interval.low, interval.high]
+    for path, lacking in found.missing.items():
+        put(told, path, None)
+        told["refused"][path] = lacking
+    told["theory"] = compared(told.get("theory", ()), told)
+    for block in (
+        told,
+        *(part for kind in ("pools", "classes", "tenants") for part in told.get(kind, {}).values()),
+    ):
+        for target in block["slo"]:
+            if target["attained"] is not None:
+                target["met"] = target["attained"] >= target["share"]
+    return told
 
 
 def replicate(
@@ -123,38 +170,37 @@ def replicate(
     first: Record | None = None,
     condensed: bool = False,
     watch: Callable[[int, int | None], None] | None = None,
+    on_compile: Callable[[], None] | None = None,
 ) -> Replicated:
     """Run a scenario `number` times; without a number, until all goals are reached or the budget is spent.
 
-    Goals are looked at after 10 replications and after every 5 more, whoever makes them, so that the number of
-    processes changes nothing. `first`: replication 0, where it has been made already. `condensed`: see `Task`. `watch`
-    is told how many have been made, and of how many at most.
+    See `Rule`. `first`: replication 0, where it has been made already. `condensed`: see `Task`. `watch` is told how
+    many have been made, and of how many at most. `on_compile`: see `simulate`.
     """
+    rule = Rule(number, goals, most, most_requests)
     records = [measured(Task(scenario, 0, condensed)) if first is None else first]
-    requests = max(int(records[0].summary["attempts"]["sent"]), 1)
-    if number is None:
-        most = max(min(most, most_requests // requests), 1)
-    else:
-        most = number
+    most = rule.most_of(records[0])
     later = scenario
-    if scenario.calendar == "auto" and (most - 1) * requests > PLAIN_REQUESTS:
-        later = scenario.model_copy(update={"calendar": "compiled"})
     workers = Here() if executor is None else executor
-    while True:
-        if watch is not None:
-            watch(len(records), most)
-        goal = number if number is not None else LEAST if len(records) < LEAST else len(records) + STEP
-        tasks = [Task(later, replication, condensed) for replication in range(len(records), min(goal, most))]
+    if watch is not None:
+        watch(1, most)
+    while isinstance(goal := rule.after(records), int):
+        if later is scenario and pays_to_compile(scenario, (goal - 1) * sent(records[0])):
+            warm_up("compiled", on_compile)  # here, before other processes do so, each for itself
+            later = scenario.model_copy(update={"calendar": "compiled"})
+        tasks = [Task(later, replication, condensed) for replication in range(len(records), goal)]
         for record in workers.in_order(measured, tasks):
             records.append(record)
             if watch is not None:
                 watch(len(records), most)
-        if number is not None:
-            return Replicated(scenario, tuple(records), "number")
-        if len(records) >= min(LEAST, most) and len(records) > 1 and all(goal.reached(records) for goal in goals):
-            return Replicated(scenario, tuple(records), "precision")
-        if len(records) >= most:
-            return Replicated(scenario, tuple(records), "budget")
+    return Replicated(scenario, tuple(records), goal)
+
+
+def pays_to_compile(scenario: Scenario, requests: int) -> bool:
+    """Whether so many requests in later runs are too many for plain Python; the calendars give the same numbers."""
+    if scenario.calendar != "auto" or requests <= PLAIN_REQUESTS:
+        return False
+    return requests > UNCOMPILED_REQUESTS or compiled.cached_on_disk()
 
 
 def _copied(value: Any) -> Any:

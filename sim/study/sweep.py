@@ -1,23 +1,30 @@
-"""One scenario under many values of its keys: what is run, and what is kept of each run.
+"""One scenario under many values of its keys: what is run, and what is told of each point.
 
-All runs have the scenario's own seed, so they see the same randomness: what differs between two of them is what was
-changed (common random numbers). One run a point says nothing of chance.
+All points have the scenario's own seed, and each replication has the same random numbers at every point: what differs
+between two of them is what was changed (common random numbers).
 """
 
 from __future__ import annotations
 
+import csv
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.engine import Progress, simulate
 from sim.result.recovery import in_time_at_end_share
 from sim.scenario import Scenario, load
+from sim.study.campaign import Told, Wanted, carry_out, outcome
+from sim.study.estimates import Estimates
+from sim.study.executors import Executor, Here
 from sim.study.ranges import expanded
+from sim.study.replications import Rule, summary_of
+from sim.study.store.kept import Kept, Key
 
 OPTION = "--over"
 MOST_RUNS = 10_000
@@ -33,7 +40,13 @@ MEASURES = {
     "recovery": "recovery.state",
     "recovered_after_s": "recovery.recovered_after_s",
 }
-"""What is kept of a summary, and where it stands there."""
+"""What is told of a summary, and where it stands there."""
+_SLOWNESS = {
+    "slowness_usd_per_day": "slowness.usd_per_day",
+    "fleet_plus_slowness_usd_per_day": "slowness.fleet_plus_slowness_usd_per_day",
+}
+BUDGET = Rule(most=10, most_requests=500_000)
+"""What each point gets where nothing is said: so much that one can wait for it."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +76,12 @@ class Run:
 
     values: dict[str, str]
     summary: dict[str, Any] | None
+    """Of all its replications together; see `Replicated.summary`."""
     error: str | None = None
     in_time_at_end_share: float | None = None
     """Of the requests that come in the last quarter of the measured time, those answered in time."""
+    asked: tuple[str, ...] = ()
+    """Numbers that are told beside the main ones, by dotted path."""
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -82,7 +98,27 @@ class Run:
             "in_time_at_end_share": self.in_time_at_end_share,
             **{name: number(self.summary, path) for name, path in MEASURES.items()},
             **self._slowness,
+            **{path: number(self.summary, path) for path in self.asked},
         }
+
+    @property
+    def replications(self) -> int:
+        """How many runs it rests on."""
+        return int(((self.summary or {}).get("replications") or {"number": 1})["number"])
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Where the numbers of `metrics` stand in the summary, for those that have a place there."""
+        slow = {name: path for name, path in _SLOWNESS.items() if "slowness" in (self.summary or {})}
+        return {**MEASURES, **slow, **{path: path for path in self.asked}}
+
+    @property
+    def intervals(self) -> dict[str, Any]:
+        """95 % intervals of the main numbers that have one; of `attained` a list, an entry an objective."""
+        found = (self.summary or {}).get("intervals") or {}
+        told: dict[str, Any] = {name: found[path] for name, path in self.paths.items() if path in found}
+        shares = [found.get(f"slo.{place}.attained") for place, _ in enumerate((self.summary or {}).get("slo", ()))]
+        return {"attained": shares, **told} if any(shares) else told
 
     @property
     def _slowness(self) -> dict[str, Any]:
@@ -90,19 +126,31 @@ class Run:
         found = (self.summary or {}).get("slowness")
         if found is None:
             return {}
-        together = "fleet_plus_slowness_usd_per_day"
-        return {"slowness_usd_per_day": found["usd_per_day"], together: found[together]}
+        return {name: number(self.summary or {}, path) for name, path in _SLOWNESS.items()}
 
     def plain(self) -> dict[str, Any]:
         """As it stands in JSON."""
-        return {"set": self.values, "metrics": self.metrics or None, "error": self.error, "summary": self.summary}
+        return {
+            "set": self.values,
+            "metrics": self.metrics or None,
+            **self._of_chance,
+            "error": self.error,
+            "summary": self.summary,
+        }
+
+    @property
+    def _of_chance(self) -> dict[str, Any]:
+        return {"replications": self.replications, "intervals": self.intervals} if self.summary is not None else {}
 
 
 def number(summary: dict[str, Any], path: str) -> Any:
     """What stands at a dotted path of a summary; None where a step is not there."""
     found: Any = summary
     for step in path.split("."):
-        found = found.get(step) if isinstance(found, dict) else None
+        if isinstance(found, list):
+            found = found[int(step)] if step.isdecimal() and int(step) < len(found) else None
+        else:
+            found = found.get(step) if isinstance(found, dict) else None
     return found
 
 
@@ -163,6 +211,26 @@ def grid(source: str | Path, sets: Sequence[str], axes: Sequence[Axis]) -> list[
     ]
 
 
+def listed(source: str | Path, sets: Sequence[str], file: Path) -> list[Point]:
+    """The points of a CSV file, a row each; columns are keys. Raises `DataError` for the file, else `ConfigError`."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            head, *rows = [row for row in csv.reader(opened) if any(cell.strip() for cell in row)]
+    except OSError as error:
+        raise DataError(Problem(error.strerror or str(error), file=str(file))) from None
+    except (ValueError, csv.Error):
+        raise DataError(Problem("must be CSV: a line of keys, then a line for each point", file=str(file))) from None
+    keys = [key.strip() for key in head]
+    if not rows or len(set(keys)) < len(keys) or not all(keys):
+        raise DataError(Problem("must have a line of keys, each once, then a line for each point", file=str(file)))
+    if len(rows) > MOST_RUNS:
+        raise DataError(Problem(f"{len(rows):,} points; a sweep makes at most {MOST_RUNS:,}", file=str(file)))
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(keys):
+            raise DataError(Problem(f"has {len(row)} cells, not {len(keys)}", file=str(file), line=number))
+    return [point(source, sets, dict(zip(keys, (cell.strip() for cell in row), strict=True))) for row in rows]
+
+
 def point(source: str | Path, sets: Sequence[str], values: dict[str, str]) -> Point:
     """The scenario with these values. Raises `ConfigError`, whose problems say at which values."""
     here = [f"{key}={value}" for key, value in values.items()]
@@ -174,7 +242,7 @@ def point(source: str | Path, sets: Sequence[str], values: dict[str, str]) -> Po
 
 
 def run(of: Point, watch: Watch | None = None) -> Run:
-    """One point, simulated. What only a run can find wrong (a request that no replica can hold) is kept in it."""
+    """One point, simulated once. What only a run can find wrong (a request that no replica can hold) is kept in it."""
     watched = nullcontext() if watch is None else watch(of.told)
     with watched as shown:
         try:
@@ -185,7 +253,33 @@ def run(of: Point, watch: Watch | None = None) -> Run:
     return Run(of.values, result.summary(theory=False), in_time_at_end_share=at_end)
 
 
-def sweep(points: Sequence[Point], watch: Watch | None = None) -> Iterator[Run]:
-    """The points one after another, each run when it is asked for."""
-    for each in points:
-        yield run(each, watch)
+def sweep(
+    points: Sequence[Point],
+    rule: Rule = BUDGET,
+    executor: Executor | None = None,
+    told: Told | None = None,
+    asked: Sequence[str] = (),
+) -> list[Run]:
+    """The points, each replicated as the rule says; nothing is kept but what comes back.
+
+    `asked`: numbers to be told beside the main ones, by dotted path.
+    """
+    wanted = [Wanted(each.scenario, each.scenario.digest) for each in points]
+    known: dict[Key, Kept] = {}
+    carry_out(wanted, rule, executor or Here(), known, lambda run: known.update({run.key: run}), told=told)
+    runs = [told_of(each.values, of.digest, rule, known, asked) for each, of in zip(points, wanted, strict=True)]
+    return [run for run in runs if run is not None]
+
+
+def told_of(
+    values: dict[str, str], digest: str, rule: Rule, known: Mapping[Key, Kept], asked: Sequence[str] = ()
+) -> Run | None:
+    """What the runs of a point come to; None where there are none."""
+    found = outcome(digest, rule, known)
+    if found is None:
+        return None
+    if found.error is not None:
+        return Run(values, None, found.error, asked=tuple(asked))
+    summary = summary_of(found.records, found.stopped, Estimates(found.records))
+    shares = [share for record in found.records if (share := record.in_time_at_end_share) is not None]
+    return Run(values, summary, None, fmean(shares) if shares else None, tuple(asked))

@@ -38,6 +38,7 @@ DOORS = {
     "click": ("cli",),
     "rich": ("cli",),
     "jinja2": ("report",),
+    "distributed": ("study.executors.cluster",),
     "yaml": ("config",),
 }
 NEVER_AT_IMPORT = {
@@ -49,6 +50,7 @@ NEVER_AT_IMPORT = {
     "statsmodels",
     "optuna",
     "matplotlib",
+    "distributed",
     "jinja2",
     "rich",
 }

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sim.cli import main
-from sim.study import sweep as study
+from sim.study import record as study
 
 # A burst of two minutes leaves a queue; ten replicas need more than the hour to work it off, fifteen do not.
 SCENARIO = """
@@ -34,8 +34,13 @@ def sweep(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["sweep", "burst.yaml", *arguments])
 
 
+def once(*arguments: str) -> Result:
+    """One plain run a point."""
+    return sweep("--replications", "1", "--workers", "1", *arguments)
+
+
 def test_a_grid_as_json() -> None:
-    done = sweep("--over", f"{REPLICAS}=10,20", "--over", "seed=3,4", "--json", "--quiet")
+    done = once("--over", f"{REPLICAS}=10,20", "--over", "seed=3,4", "--json", "--quiet")
     assert done.exit_code == 0, done.output
     assert done.stderr == ""
     said = json.loads(done.stdout)
@@ -57,7 +62,7 @@ def test_a_grid_as_json() -> None:
 
 
 def test_a_grid_as_a_table_and_files() -> None:
-    done = sweep("--over", f"{REPLICAS}=10,20", "--out", "swept")
+    done = once("--over", f"{REPLICAS}=10,20", "--out", "swept")
     assert done.exit_code == 0, done.output
     assert "run 2 of 2: pools.main.autoscaler.replicas=20" in done.stderr
     for word in ("replicas", "QUEUE_WAIT ≤ 2 s", "completed", "slow", "back in", "written to swept"):
@@ -67,10 +72,10 @@ def test_a_grid_as_a_table_and_files() -> None:
     assert [row["recovery"] for row in rows] == ["slow", "recovered"]
     runs = json.loads(Path("swept/sweep.json").read_text())["runs"]
     assert float(rows[0]["attained.queue_wait"]) == runs[0]["metrics"]["attained"][0]
-    again = sweep("--over", f"{REPLICAS}=10", "--out", "swept")
+    again = once("--over", f"{REPLICAS}=10", "--out", "swept")
     assert again.exit_code == 2
     assert "is already there" in again.stderr
-    assert sweep("--over", f"{REPLICAS}=10", "--out", "swept", "--force").exit_code == 0
+    assert once("--over", f"{REPLICAS}=10", "--out", "swept", "--force").exit_code == 0
 
 
 def test_the_mildest_way_out() -> None:
@@ -111,6 +116,14 @@ def test_no_way_out_and_no_trigger() -> None:
         (("--over", "sed=1,2"), "did you mean 'seed'"),
         (("--over", "seed=1", "--out", "burst.yaml"), "is a file; name a folder"),
         (("--over", "seed=1", "--out", "no/such"), "does not exist"),
+        (("--over", "seed=1", "--replications", "2", "--precision", "5%"), "exclude each other"),
+        (("--over", "seed=1", "--precision", "0%"), "must be a share"),
+        (("--over", "seed=1", "--shard", "3/2", "--study", "s"), "must be I/N"),
+        (("--over", "seed=1", "--shard", "1/2"), "--shard needs --study"),
+        (("--over", "seed=1", "--points", "points.csv"), "give --over"),
+        (("--over", "seed=1", "--study", "burst.yaml"), "is a file; name a folder"),
+        (("--over", "seed=1", "--metric", "p99 tfft"), "no number is called 'p99 tfft'"),
+        (("--show", "nothing"), "give it the folder of a study, and no scenario"),
     ],
 )
 def test_mistakes(arguments: tuple[str, ...], told: str) -> None:
@@ -125,18 +138,18 @@ def test_a_run_that_fails_is_told_and_the_others_are_kept(monkeypatch: pytest.Mo
 
     real = study.simulate
 
-    def simulate(scenario: object, **told: object) -> object:
+    def simulate(scenario: object, *told: object) -> object:
         if getattr(scenario, "seed") == 2:  # noqa: B009
             raise DataError("trace.csv: gone")
-        return real(scenario, **told)  # type: ignore[arg-type]
+        return real(scenario, *told)  # type: ignore[arg-type]
 
     monkeypatch.setattr(study, "simulate", simulate)
-    done = sweep("--over", "seed=1,2,3", "--json", "--quiet")
+    done = once("--over", "seed=1,2,3", "--json", "--quiet")
     assert done.exit_code == 5
     runs = json.loads(done.stdout)["runs"]
     assert [run["error"] for run in runs] == [None, "trace.csv: gone", None]
     assert runs[1]["metrics"] is None
-    table = sweep("--over", "seed=1,2", "--quiet")
+    table = once("--over", "seed=1,2", "--quiet")
     assert table.exit_code == 5
     assert "failed" in table.stdout
     assert "error: seed=2: trace.csv: gone" in table.stderr
@@ -145,13 +158,13 @@ def test_a_run_that_fails_is_told_and_the_others_are_kept(monkeypatch: pytest.Mo
 def test_what_was_done_is_shown_when_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     real = study.simulate
 
-    def simulate(scenario: object, **told: object) -> object:
+    def simulate(scenario: object, *told: object) -> object:
         if getattr(scenario, "seed") == 2:  # noqa: B009
             raise KeyboardInterrupt
-        return real(scenario, **told)  # type: ignore[arg-type]
+        return real(scenario, *told)  # type: ignore[arg-type]
 
     monkeypatch.setattr(study, "simulate", simulate)
-    done = sweep("--over", "seed=1,2", "--quiet")
+    done = once("--over", "seed=1,2", "--quiet")
     assert done.exit_code == 130
     assert "slow" in done.stdout
 
@@ -164,7 +177,7 @@ A_PRICE = ("--set", "pools.main.price={on_demand: $2/h}")
 
 
 def test_the_cheapest_point_is_marked_and_drawn() -> None:
-    done = sweep(*PRICED, *A_PRICE, "--over", f"{REPLICAS}=9..15:2", "--out", "swept", "--quiet")
+    done = once(*PRICED, *A_PRICE, "--over", f"{REPLICAS}=9..15:2", "--out", "swept", "--quiet")
     assert done.exit_code == 0, done.output
     said = json.loads(Path("swept/sweep.json").read_text())
     best = said["cheapest"]
@@ -186,18 +199,18 @@ def test_the_cheapest_point_is_marked_and_drawn() -> None:
     rows = list(csv.DictReader(Path("swept/sweep.csv").read_text().splitlines()))
     assert float(rows[1]["slowness_usd_per_day"]) == best["slowness_usd_per_day"]
     # a sweep that has no such picture leaves none of an older one behind
-    again = sweep(*PRICED, *A_PRICE, "--over", "seed=1,2", "--out", "swept", "--force", "--quiet")
+    again = once(*PRICED, *A_PRICE, "--over", "seed=1,2", "--out", "swept", "--force", "--quiet")
     assert again.exit_code == 0, again.output
     assert not Path("swept/sweep.svg").exists()
     assert json.loads(Path("swept/sweep.json").read_text())["cheapest"] is None
 
 
 def test_the_cheapest_point_at_an_end_and_without_a_price() -> None:
-    done = sweep(*PRICED, *A_PRICE, "--over", f"{REPLICAS}=12..14", "--quiet")
+    done = once(*PRICED, *A_PRICE, "--over", f"{REPLICAS}=12..14", "--quiet")
     assert (
         f"That is the smallest value that was tried, and beyond it may be cheaper: try --over {REPLICAS}=10..12:1."
         in (done.stdout)
     )
-    free = sweep(*PRICED, "--over", f"{REPLICAS}=10,11", "--quiet")
+    free = once(*PRICED, "--over", f"{REPLICAS}=10,11", "--quiet")
     assert "No cheapest point: a pool has no price; give it one (pools.NAME.price)." in free.stdout
-    assert "cheapest" not in sweep("--over", f"{REPLICAS}=10,11", "--quiet").stdout
+    assert "cheapest" not in once("--over", f"{REPLICAS}=10,11", "--quiet").stdout

@@ -108,7 +108,7 @@ def figures(case: BatchesCase) -> list[Told]:
     method = "birth-death chain of the batch" if _by_chain(case) else "mean field of the batch"
     if len(rates) > 1:
         method += ", by pieces of time"
-    assumes = ASSUMES
+    assumes: tuple[str, ...] = ASSUMES
     if engine.prompt_share(max(running, 1.0)) > MUCH_PREFILL:
         assumes = (*ASSUMES, GATHER)
     return [Told(path, value, method, "approximation", assumes) for path, value in told]

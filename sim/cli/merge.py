@@ -1,0 +1,34 @@
+"""`fleetcast merge`: the parts of a study that shards have made, put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Put the parts of a study together.")
+@click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder of the whole study.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@click.pass_context
+def command(ctx: click.Context, folders: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """Make one study of the folders that `fleetcast sweep --shard I/N --study DIR` has made.
+
+    It is the same, byte for byte, as if one process had made all runs. Runs that are missing are named, and nothing is
+    written then. `fleetcast sweep --show` tells what is in it.
+    """
+    from sim.cli.sweep import SOME_FAILED
+    from sim.cli.sweep_study import document_of, of_runs
+    from sim.study.store.merging import merge
+
+    design, runs = merge(folders, out)
+    swept = of_runs(design, runs, ())
+    if as_json:
+        from sim.result.files import json_text
+
+        click.echo(json_text(document_of(swept)), nl=False)
+    else:
+        points = f"{len(design.places):,} point{'' if len(design.places) == 1 else 's'}"
+        click.echo(f"{len(runs):,} runs of {points} in {out}; fleetcast sweep --show {out}")
+    ctx.exit(SOME_FAILED if swept.failed else 0)

@@ -1,0 +1,105 @@
+"""Several processes of this machine: what one of them was at when it died is done again by another."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import wait
+from typing import Any, Self
+
+from sim.config.errors import ConfigError, Problem
+from sim.study.executors.base import Done, Ended, InOrder, LostError, Task
+from sim.study.executors.worker import READY, Worker
+
+MOST_DEATHS = 3
+"""So often a task may end its process before it is given up, and so often in a row a process may fail to start."""
+
+
+class Local(InOrder):
+    """Other processes of this machine.
+
+    They are spawned, not forked: the same on every platform, and safe beside threads. They start with the first tasks,
+    are kept until the pool is closed, and end with the process that made them, however that ends.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.crew: list[Worker] = []
+        self.failed_starts = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self.crew:
+            self.crew.pop().dismiss()
+
+    def as_ended(self, work: Callable[[Task], Done], tasks: Sequence[Task]) -> Iterator[Ended[Done]]:
+        """See `Executor`."""
+        ahead: deque[int] = deque()
+        """Tasks to be given out next; few, so that those behind are not even made."""
+        deaths: Counter[int] = Counter()
+        following = 0
+        try:
+            while True:
+                while len(ahead) < self.workers and following < len(tasks):
+                    ahead.append(following)
+                    following += 1
+                self._hire(len(ahead))
+                for worker in self.crew:
+                    if worker.is_idle and ahead:
+                        worker.give(ahead[0], pickle.dumps((work, tasks[ahead[0]])))
+                        ahead.popleft()
+                if not ahead and all(worker.place is None for worker in self.crew):
+                    return
+                for worker in self._speaking():
+                    place, answer = worker.place, worker.heard()
+                    if answer is None:
+                        self._bury(worker)
+                        if place is None:
+                            continue
+                        deaths[place] += 1
+                        if deaths[place] < MOST_DEATHS:
+                            ahead.appendleft(place)
+                        else:
+                            yield Ended(place, None, _lost())
+                    elif answer == READY:
+                        worker.is_ready, self.failed_starts = True, 0
+                    else:
+                        worker.place = None
+                        assert place is not None
+                        went_well, told = pickle.loads(answer)
+                        yield Ended(place, told) if went_well else Ended(place, None, told)
+        finally:
+            for worker in [worker for worker in self.crew if worker.place is not None]:
+                self.crew.remove(worker)
+                worker.dismiss()
+
+    def _hire(self, tasks: int) -> None:
+        """Start processes for so many tasks, as far as there is room."""
+        waiting = sum(worker.place is None for worker in self.crew)
+        for _ in range(min(self.workers - len(self.crew), tasks - waiting)):
+            self.crew.append(Worker(multiprocessing.get_context("spawn")))
+
+    def _speaking(self) -> list[Worker]:
+        """The workers that have said something, or have died; waits for one."""
+        pipes: dict[Any, Worker] = {worker.pipe: worker for worker in self.crew}
+        return [pipes[pipe] for pipe in wait(list(pipes))]
+
+    def _bury(self, worker: Worker) -> None:
+        """Note a death; who dies before it has started tells of the machine, not of a task."""
+        self.crew.remove(worker)
+        started = worker.is_ready
+        worker.dismiss()
+        if not started:
+            self.failed_starts += 1
+            if self.failed_starts >= MOST_DEATHS:
+                told = "processes end as soon as they start; in a script, keep what it does under if __name__ == ..."
+                raise ConfigError(Problem(f"{told}; or use one worker", "workers"))
+
+
+def _lost() -> LostError:
+    told = f"has ended its process {MOST_DEATHS} times; if memory ran out, use fewer workers or a shorter horizon"
+    return LostError(Problem(told))
