@@ -71,7 +71,7 @@ def document(result: Result) -> dict[str, Any]:
 
 def test_json_is_one_document_and_nothing_else(here: Path) -> None:
     found = document(plain("small.yaml", "--json", "--no-save"))
-    assert list(found) == KEYS
+    assert list(found) == [*KEYS, "theory"]
     assert set(found["run"]) == {"wall_s", "engine_s", "requests_per_engine_s", "events", "version", "config_sha256"}
     assert set(found["latency"]["ttft_s"]) == {"mean", "p50", "p90", "p95", "p99", "max"}
     assert not (here / "outputs").exists()
@@ -303,7 +303,7 @@ ELASTIC = ("--set", "pools.chat.autoscaler={kind: queue_length, target: 1, min_r
 
 def test_regret_is_in_the_summary_in_what_is_printed_and_in_the_report(here: Path) -> None:
     found = document(plain("small.yaml", *ELASTIC, "--regret", "--json", "--no-save"))
-    assert list(found) == [*KEYS, "regret"]
+    assert list(found) == [*KEYS, "regret", "theory"]
     assert found["pools"]["chat"]["regret"]["policy_usd"] == found["cost"]["total_usd"]
     assert found["regret"]["floor_usd"] < found["regret"]["clairvoyant_usd"]
     result = plain("small.yaml", *ELASTIC, "--regret", "--out", "kept")
