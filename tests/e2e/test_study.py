@@ -1,4 +1,4 @@
-"""`fleetcast sweep` with `--study`, `--shard`, `--cluster`, `--show`, and `fleetcast merge`: the same bytes each time."""
+"""`fleetcast sweep` with `--study`, `--shard`, `--cluster`, `--show`, and `fleetcast merge`: the same bytes always."""
 
 from __future__ import annotations
 
