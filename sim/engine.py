@@ -83,7 +83,7 @@ def simulate(
     ends_s = math.inf if scenario.horizon_s is None else scenario.horizon_s
     tables = state.build(specs, requests, senders, prefixes, sizes, tenants, calls, ends_s)
     if len(requests) > SMALL or calendar == "compiled":
-        _warm_up(calendar, on_compile)
+        warm_up(calendar, on_compile)
     reserve = Reserve(tables, scenario, specs, more, links)
     clock = Clock()
     fleet = Fleet(clock, tables, scenario, specs, makes, replication, horizon_s)
@@ -282,7 +282,7 @@ def _report(progress: Progress | None, tables: State, now_s: float) -> None:
         progress(now_s, int(run["next_arrival"]), int(run["finished"]), int(run["expected"]))
 
 
-def _warm_up(calendar: str, on_compile: Callable[[], None] | None) -> None:
+def warm_up(calendar: str, on_compile: Callable[[], None] | None) -> None:
     """Load or compile the transitions on a fleet of one, so that no run's time contains a compiler's."""
     if compiled.disabled():
         return

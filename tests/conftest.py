@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -38,6 +39,11 @@ def checked_runs() -> Iterator[None]:
         patch.setattr(sim.engine, "Result", checked)
         patch.setattr(sim.engine, "state", Remembering())
         yield
+
+
+def pytest_configure() -> None:
+    # A shell starts what goes on in the background with Ctrl-C ignored, and the commands under test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 LONGEST = ("test_every_page_says_what_its_runs_give",)

@@ -24,6 +24,8 @@ from sim.config.errors import ConfigError, DataError
 # One line a verb, here rather than in the verb's module, so that `--help` need not import any of them.
 VERBS = {
     "run": "Simulate a scenario: verdict, latency, utilization, cost.",
+    "check": "Say what queueing theory says of a scenario, without a run.",
+    "compare": "Compare scenarios: what differs by more than chance?",
     "sweep": "Run a scenario over values of its keys, or find where it turns.",
     "merge": "Put the parts of a study together that shards have made.",
     "validate": "Compare predictions with measured runs.",

@@ -19,6 +19,18 @@ def check_free(path: Path, force: bool) -> None:
         raise ConfigError(Problem("is already there; name another file, or say --force", file=str(path)))
 
 
+def check_folder(path: Path, names: Iterable[str], force: bool) -> None:
+    """Raise `ConfigError` for a folder that these files cannot be written to: before the work, not after it."""
+    from sim.config.errors import ConfigError, Problem
+
+    if path.exists() and not path.is_dir():
+        raise ConfigError(Problem("is a file; name a folder", file=str(path)))
+    if not path.exists():
+        check_free(path, force)
+    for name in names if path.exists() else ():
+        check_free(path / name, force)
+
+
 def check_svg(path: Path) -> None:
     """Raise `ConfigError` for a picture that is named as another kind of file."""
     from sim.config.errors import ConfigError, Problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,6 +49,67 @@ class Counted:
         if time.monotonic() - self.last >= LINE_EVERY_S:
             self.last = time.monotonic()
             click.echo(f"{self.what} {done}" if total is None else f"{done} of {total} {self.what}", err=True)
+
+
+@contextmanager
+def counted(quiet: bool, what: str) -> Iterator[Callable[[int, int | None], None] | None]:
+    """What a study calls with how many of its parts are done, of how many at most; None when `quiet`."""
+    if quiet:
+        yield None
+        return
+    shown: _CountBar | _CountLines = _CountBar(what) if sys.stderr.isatty() else _CountLines(what)
+    try:
+        yield shown
+    finally:
+        shown.close()
+
+
+class _CountLines:
+    """Plain lines, for logs."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.last = time.monotonic()
+
+    def __call__(self, done: int, most: int | None) -> None:
+        if time.monotonic() - self.last >= LINE_EVERY_S:
+            self.last = time.monotonic()
+            click.echo(_of(self.what, done, most), err=True)
+
+    def close(self) -> None:
+        pass
+
+
+class _CountBar:
+    """A bar that appears after two seconds and vanishes at the end."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.began = time.monotonic()
+        self.bar: Any = None
+        self.task: Any = None
+
+    def __call__(self, done: int, most: int | None) -> None:
+        if self.bar is None and time.monotonic() - self.began < QUIET_S:
+            return
+        if self.bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+            self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self.bar.start()
+            self.task = self.bar.add_task("", total=most)
+        self.bar.update(self.task, completed=done, total=most, description=_of(self.what, done, most))
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+
+def _of(what: str, done: int, most: int | None) -> str:
+    """`12 of at most 100 replications`; `what` has a place for the number."""
+    return f"{done} of {what.format('?' if most is None else most)}"
 
 
 class _Lines:

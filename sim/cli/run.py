@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
-
-from sim.cli.progress import progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,7 +31,16 @@ FILE_WIDTH = 100
 @click.option("--requests/--no-requests", default=None, help="Write a row a request (default: up to 2 million).")
 @click.option("--no-save", is_flag=True, help="Write no folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON document, and nothing else.")
-@click.option("--check", is_flag=True, help=f"Exit with {SLO_MISSED} when an objective of the scenario is missed.")
+@click.option("--check", is_flag=True, help=f"Exit with {SLO_MISSED} when an objective or an assertion is missed.")
+@click.option(
+    "--replications",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="So many independent runs; 1: one plain run. Default: as many as the precision takes.",
+)
+@click.option("--precision", metavar="SHARE", help="How well to know p99 TTFT, attainment and cost (default: 5%).")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes (default: as many as pay).")
+@click.option("--steady", is_flag=True, help="Find the warm-up, and leave it out: for demand at a constant rate.")
 @click.option("--regret", is_flag=True, help="Run again with autoscalers that know the future: what is yours worth?")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.pass_context
@@ -49,6 +56,10 @@ def command(
     no_save: bool,
     as_json: bool,
     check: bool,
+    replications: int | None,
+    precision: str | None,
+    workers: int | None,
+    steady: bool,
     regret: bool,
     quiet: bool,
 ) -> None:
@@ -56,15 +67,16 @@ def command(
 
     Prints a verdict and a table, and writes a folder with the report, the numbers and the rows behind them.
     """
+    from sim.cli.replicating import Wanted
     from sim.config import catalogue
     from sim.config.errors import ConfigError
-    from sim.engine import simulate
     from sim.result.save import check_folder, default_folder
     from sim.scenario import load, located
 
     if not scenario:
         known = ", ".join(catalogue.names(catalogue.SCENARIOS))
         raise ConfigError(f"which scenario? give a file, or the name of one that ships: {known}")
+    effort = Wanted.of(replications, precision, workers, steady, regret, quiet)
     short = [f"{key}={value}" for key, value in (("seed", seed), ("calendar", calendar)) if value is not None]
     sets = (*sets, *short)
     wanted = load(scenario, sets)
@@ -75,64 +87,68 @@ def command(
     if not no_save:
         # before the work, not after it: a folder that cannot be used costs the user a second
         check_folder(out or default_folder(wanted), replace=force or out is None)
-
-    def compiling() -> None:
-        if not quiet:
-            click.echo("compiling the engine, once on this machine (some 25 seconds) ...", err=True)
-
     try:
-        with progress(quiet) as shown:
-            result = simulate(wanted, progress=shown, on_compile=compiling)
+        result = effort.run(wanted)
     except ConfigError as error:
         raise located(error, scenario, sets) from None
-    if regret:
-        result = _with_regret(result, quiet)
     folder = None
     if not no_save:
         from sim.report import render
 
         folder = result.save(out, requests=requests, force=force, report=render, command=["fleetcast", *sys.argv[1:]])
     if as_json:
+        from sim.report.assertion_tables import assertion_notes
         from sim.report.contract_notes import contract_notes
+        from sim.report.interval_tables import replication_notes
         from sim.result.files import json_text
 
         summary = result.summary()
         click.echo(json_text(summary), nl=False)
-        for note in [*result.log.notes, *contract_notes(wanted, summary)]:
+        notes = [*result.log.notes, *replication_notes(summary), *contract_notes(wanted, summary)]
+        for note in [*notes, *assertion_notes(summary)]:
             click.echo(f"note: {note}", err=True)
     else:
         show(result, folder)
-    if check and any(target["met"] is False for target in result.summary()["slo"]):
+    if check and _missed(result.summary()):
         ctx.exit(SLO_MISSED)
 
 
-def _with_regret(result: Result, quiet: bool) -> Result:
-    """The result with what its autoscalers cost beyond ones that know the future."""
-    from sim.study.regret import regret
+def _missed(summary: dict[str, Any]) -> bool:
+    """Whether an objective is missed, or an assertion does not pass."""
+    from sim.report.assertion_tables import missed
 
-    return regret(result, watch=lambda step: progress(quiet, step)).added_to(result)
+    return missed(summary) or any(target["met"] is False for target in summary["slo"])
 
 
 def show(result: Result, folder: Path | None) -> None:
     """Print the verdict, the tables, the notes, and where the rest is."""
     from rich.console import Console
 
+    from sim.report.assertion_tables import assertion_notes
     from sim.report.contract_notes import contract_notes
     from sim.report.economics_tables import economics_sentence
+    from sim.report.interval_tables import replication_notes, steady_note
     from sim.report.slowness_tables import slowness_notes
     from sim.report.tables import pool_notes, tables
+    from sim.result.twin.words import theory_notes, theory_sentence
     from sim.result.verdict import ledger_sentence, regret_sentence
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
     summary = result.summary()
-    for sentence in filter(None, (ledger_sentence(summary), economics_sentence(summary), regret_sentence(summary))):
+    for note in [*replication_notes(summary), *assertion_notes(summary)]:
+        console.print(note, markup=False, soft_wrap=True)
+    told = (ledger_sentence(summary), economics_sentence(summary), regret_sentence(summary), steady_note(summary))
+    for sentence in filter(None, told):
         console.print(sentence, markup=False, soft_wrap=True)
     for sheet in tables(summary):
         console.print()
         console.print(_fitting(sheet, console))
     console.print()
-    notes = [*result.log.notes, *pool_notes(result.scenario, summary), *slowness_notes(summary)]
+    beside = theory_sentence(summary)
+    if beside is not None:
+        console.print(beside, markup=False, soft_wrap=True)
+    notes = [*result.log.notes, *theory_notes(summary), *pool_notes(result.scenario, summary), *slowness_notes(summary)]
     for note in [*notes, *contract_notes(result.scenario, summary)]:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     if folder is not None:
@@ -159,6 +175,8 @@ def _grid(sheet: Table, brief: bool, gap: int) -> Grid:
     """A table for the terminal; `brief` says TTFT for `first token (TTFT)`, `gap` is the space between columns."""
     from rich import table
 
+    from sim.report.interval_tables import SHORT
+
     grid = table.Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
     title = sheet.caption if brief else f"{sheet.caption} {sheet.heading[0]}".strip()
     longest = max(map(len, (title, *(row[0] for row in sheet.rows))))
@@ -166,5 +184,7 @@ def _grid(sheet: Table, brief: bool, gap: int) -> Grid:
     for head in sheet.heading[1:]:
         grid.add_column(head, justify="right", no_wrap=True)
     for name, *values in sheet.rows:
-        grid.add_row(re.sub(r"^.*\((TTFT|TPOT|E2E)\)", r"\1", name) if brief else name, *values)
+        if brief:
+            name, values = re.sub(r"^.*\((TTFT|TPOT|E2E)\)", r"\1", name), [SHORT.sub(r"+\1", each) for each in values]
+        grid.add_row(name, *values)
     return grid

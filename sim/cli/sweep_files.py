@@ -18,15 +18,9 @@ PICTURE = "sweep.svg"
 
 def check_folder(out: Path, force: bool) -> None:
     """Raise `ConfigError` for a folder that cannot be written to: before the work, not after it."""
-    from sim.cli.files import check_free
-    from sim.config.errors import ConfigError, Problem
+    from sim.cli import files
 
-    if out.exists() and not out.is_dir():
-        raise ConfigError(Problem("is a file; name a folder", file=str(out)))
-    if not out.exists():
-        check_free(out, force)
-    for name in (*FILES, PICTURE) if out.exists() else ():
-        check_free(out / name, force)
+    files.check_folder(out, (*FILES, PICTURE), force)
 
 
 def pictures_of(swept: Swept) -> dict[str, str]:

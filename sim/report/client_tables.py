@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sim.report.interval_tables import told
 from sim.report.table import Table
 from sim.result import words
 from sim.result.attempts import OUTCOME_ORDER
@@ -32,10 +33,11 @@ def attempts_table(summary: dict[str, Any]) -> Table:
 
 def party_tables(summary: dict[str, Any]) -> list[Table]:
     """A table of the classes and one of the tenants, where there are any: a row each."""
-    return [_party_table(caption, summary[kind]) for kind, caption in KINDS.items() if kind in summary]
+    return [_party_table(caption, summary, kind) for kind, caption in KINDS.items() if kind in summary]
 
 
-def _party_table(caption: str, blocks: dict[str, dict[str, Any]]) -> Table:
+def _party_table(caption: str, summary: dict[str, Any], kind: str) -> Table:
+    blocks: dict[str, dict[str, Any]] = summary[kind]
     columns: dict[str, Callable[[dict[str, Any]], str]] = {
         "requests": lambda block: words.count(block["requests"]["arrived"]),
         "completed": lambda block: _part_of(block["requests"]["completed"], block["requests"]["arrived"]),
@@ -49,6 +51,9 @@ def _party_table(caption: str, blocks: dict[str, dict[str, Any]]) -> Table:
         "a request": lambda block: words.usd(block["cost"]["usd_per_request"]),
     }
     cells = {name: [say(block) for block in blocks.values()] for name, say in columns.items()}
+    for name, path in (("TTFT p50", "ttft_s.p50"), ("TTFT p99", "ttft_s.p99"), ("E2E p99", "e2e_s.p99")):
+        for place, party in enumerate(blocks):
+            cells[name][place] = told(summary, f"{kind}.{party}.latency.{path}") or cells[name][place]
     said = {name: column for name, column in cells.items() if set(column) != {words.MISSING}}
     rows = tuple((name, *(column[place] for column in said.values())) for place, name in enumerate(blocks))
     return Table(caption, ("", *said), rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from sim.report.contract_notes import contract_notes
 from sim.report.drawing import Figure
 from sim.report.figures import figures
+from sim.report.interval_tables import interval, replication_notes, steady_note
 from sim.report.slowness_tables import slowness_notes
 from sim.report.tables import pool_notes, tables
+from sim.report.welch_picture import WELCH_FILE
 from sim.result import words
 from sim.result.provenance import software
-from sim.result.verdict import PROMISES, whose
+from sim.result.verdict import PROMISES, replications, undecided, whose
 
 if TYPE_CHECKING:
     from sim.result import Result
@@ -41,7 +44,16 @@ def render(result: Result) -> str:
         hero=pictures[0],
         pictures=pictures[1:],
         tables=tables(summary),
-        notes=[*result.log.notes, *slowness_notes(summary), *contract_notes(result.scenario, summary)],
+        replications=replications(summary),
+        again=_again(summary),
+        steady=steady_note(summary),
+        welch=_welch(result),
+        notes=[
+            *result.log.notes,
+            *replication_notes(summary),
+            *slowness_notes(summary),
+            *contract_notes(result.scenario, summary),
+        ],
         laws=pool_notes(result.scenario, summary),
         software=software(),
         plots=script_json(_plots(pictures)),
@@ -63,10 +75,10 @@ def _plots(pictures: list[Figure]) -> dict[str, Any]:
 
 def _mood(summary: dict[str, Any]) -> str:
     """How the verdict is coloured: `good`, `bad`, or `plain` when nothing was promised."""
-    met = [target["met"] for target in summary["slo"]]
+    met = [None if undecided(summary, place) else of["met"] for place, of in enumerate(summary["slo"])]
     if False in met:
         return "bad"
-    return "good" if True in met else "plain"
+    return "good" if met and all(met) else "plain"
 
 
 def _facts(summary: dict[str, Any], result: Result) -> list[str]:
@@ -74,29 +86,56 @@ def _facts(summary: dict[str, Any], result: Result) -> list[str]:
     arrived = words.plural(summary["requests"]["arrived"], "request")
     warmup_s = result.scenario.warmup_s
     warm = f" after {words.duration(warmup_s)} of warm-up" if warmup_s else ""
-    return [f"{words.duration(summary['measured_s'])} measured{warm}", arrived, f"seed {summary['seed']}"]
+    number = replications(summary)
+    times = [f"{number} replications"] if number > 1 else []
+    each = " each" if times else ""
+    measured = f"{words.duration(summary['measured_s'])} measured{warm}"
+    return [*times, f"{measured}{each}", f"{arrived}{each}", f"seed {summary['seed']}"]
 
 
 def _tiles(summary: dict[str, Any]) -> list[dict[str, str]]:
     """The handful of numbers that people look for first."""
     tiles = []
-    for target in summary["slo"]:
+    for place, target in enumerate(summary["slo"]):
         promise = PROMISES[target["metric"]].format(words.duration(target["under_s"]))
-        mood = "good" if target["met"] else "bad"
+        mood = "plain" if undecided(summary, place) else "good" if target["met"] else "bad"
         limited = "" if whose(target) == "requests" else f"of {whose(target)} "
         label = f"{limited}{promise} (target {words.percent(target['share'])})"
         if target["attained"] is not None:
             attained = words.share_beside(target["attained"], target["share"])
-            tiles.append({"value": attained, "label": label, "mood": mood})
+            around = _around(summary, f"slo.{place}.attained")
+            tiles.append({"value": attained, "label": label, "mood": mood, "around": around})
     latency, cost = summary["latency"], summary["cost"]
     plain = [
-        (words.duration(latency["ttft_s"]["p99"]), "p99 time to first token"),
-        (words.share(summary["utilization"]["busy_share"]), "of ready replica time is busy"),
-        (words.usd(cost["usd_per_day"]), "a day"),
-        (words.usd(cost["usd_per_request"]), "a request"),
+        (words.duration(latency["ttft_s"]["p99"]), "p99 time to first token", "latency.ttft_s.p99"),
+        (words.share(summary["utilization"]["busy_share"]), "of ready replica time is busy", "utilization.busy_share"),
+        (words.usd(cost["usd_per_day"]), "a day", "cost.usd_per_day"),
+        (words.usd(cost["usd_per_request"]), "a request", "cost.usd_per_request"),
     ]
-    tiles += [{"value": value, "label": label, "mood": "plain"} for value, label in plain if value != words.MISSING]
+    tiles += [
+        {"value": value, "label": label, "mood": "plain", "around": _around(summary, path)}
+        for value, label, path in plain
+        if value != words.MISSING
+    ]
     return tiles
+
+
+def _around(summary: dict[str, Any], path: str) -> str:
+    """The interval of a number, empty where it has none."""
+    found = interval(summary, path)
+    return "" if found is None else f"95%: {found}"
+
+
+def _again(summary: dict[str, Any]) -> str:
+    """The command that gives the same numbers from the folder's scenario."""
+    found = summary.get("replications")
+    return "fleetcast run scenario.yaml --replications " + str(1 if found is None else found["number"])
+
+
+def _welch(result: Result) -> str | None:
+    """The picture of the warm-up as an address that an `img` takes: its style must not reach the page."""
+    picture = None if result.together is None else result.together.files.get(WELCH_FILE)
+    return None if picture is None else "data:image/svg+xml;base64," + b64encode(picture.encode()).decode()
 
 
 @cache

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sim.autoscaling.observation import WAITING
+from sim.report.assertion_tables import assertion_table
 from sim.report.client_tables import attempts_table, party_tables
 from sim.report.economics_tables import break_even_table, economics_table, showback_tables
+from sim.report.interval_tables import interval_table, told
 from sim.report.ladder_tables import ladder_table
 from sim.report.money_tables import commitments_table, energy_table, invoice_table
 from sim.report.slowness_tables import slowness_table
@@ -15,7 +17,7 @@ from sim.report.table import Table
 from sim.result import words
 from sim.result.attempts import OUTCOME_ORDER
 from sim.result.money.ledger import ENTRIES, changes, waste, worth_telling
-from sim.result.verdict import whose
+from sim.result.verdict import replications, undecided, whose
 
 if TYPE_CHECKING:
     from sim.scenario import Scenario
@@ -48,13 +50,17 @@ LEDGER_NAMES = {
     "egress": "egress: sending the answers",
 }
 MET = {True: "met", False: "missed", None: words.MISSING}
+UNDECIDED = "undecided"
+"""Where the interval of what is attained has the target inside."""
 
 
 def tables(summary: dict[str, Any]) -> list[Table]:
     """The tables of a run that have rows, most asked-for first. A pool gets its own columns when there are several."""
     made = (
         slo_table(summary),
+        assertion_table(summary),
         latency_table(summary),
+        interval_table(summary),
         slowness_table(summary),
         ledger_table(summary),
         regret_table(summary),
@@ -78,7 +84,13 @@ def latency_table(block: dict[str, Any]) -> Table:
     for metric, name in METRIC_NAMES.items():
         found = block["latency"][f"{metric}_s"]
         if found["mean"] is not None:
-            rows.append((name, *(words.duration(found[statistic]) for statistic in STATISTICS)))
+            path = f"latency.{metric}_s"
+            rows.append(
+                (
+                    name,
+                    *(told(block, f"{path}.{each}") or words.duration(found[each]) for each in STATISTICS),
+                )
+            )
     return Table("Latency", ("of completed", *STATISTICS), tuple(rows))
 
 
@@ -88,9 +100,9 @@ def slo_table(block: dict[str, Any]) -> Table:
             f"{METRIC_NAMES[target['metric']]} ≤ {words.duration(target['under_s'])}{_of_whom(target)}",
             words.percent(target["share"]),
             words.share_beside(target["attained"], target["share"]),
-            MET[target["met"]],
+            MET[target["met"]] if undecided(block, place) is None else UNDECIDED,
         )
-        for target in block["slo"]
+        for place, target in enumerate(block["slo"])
     ]
     return Table("SLO", ("of all requests that arrived", "target", "attained", ""), tuple(rows))
 
@@ -145,7 +157,8 @@ def regret_table(summary: dict[str, Any]) -> Table:
     }
     rows = [(name, *(say(one) for one in found)) for name, say in lines.items()] if found else []
     heading = tuple(columns) if len(columns) > 1 else ("cost" if priced else "GPU-hours",)
-    return Table("Regret", ("for the measured time", *heading), tuple(rows))
+    when = "measured time" if replications(summary) == 1 else "first replication"
+    return Table("Regret", (f"for the {when}", *heading), tuple(rows))
 
 
 def _paid(one: dict[str, Any], whose: str, priced: bool) -> str:

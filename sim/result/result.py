@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.result.summary import summarize
 from sim.result.timeline import Columns, timeline_columns
+from sim.result.together import Together
 from sim.result.verdict import verdict
 
 if TYPE_CHECKING:
@@ -28,13 +29,22 @@ class Result:
     log: RunLog
     regret: Mapping[str, Any] | None = None
     """Blocks that a study has added to the summary: of `all` elastic pools, and of each below `pools`."""
+    together: Together | None = None
+    """What several runs say together, of which this is the first; its summary then stands in place of this run's."""
 
     def __repr__(self) -> str:
         return f"Result({self.scenario.name!r}, {len(self.log.requests)} requests, {self.log.calendar})"
 
-    def summary(self) -> dict[str, Any]:
-        """All numbers as one JSON-ready document; units are in the keys, None stands where there is no data."""
-        return copy.deepcopy(self._summary)
+    def summary(self, *, theory: bool = True) -> dict[str, Any]:
+        """All numbers as one JSON-ready document; units are in the keys, None stands where there is no data.
+
+        With several replications: their estimates, `intervals` (95 %) by dotted path, and `refused` quantiles.
+        `theory`: with the block of that name, what queueing theory says beside it (see `sim.result.twin`).
+        """
+        found = copy.deepcopy(self._summary)
+        if theory and "theory" not in found:
+            found["theory"] = copy.deepcopy(self._theory)
+        return found
 
     def verdict(self) -> str:
         """The result in one or two plain sentences."""
@@ -98,12 +108,20 @@ class Result:
 
     @cached_property
     def _summary(self) -> dict[str, Any]:
+        if self.together is not None:
+            return self.together.summary
         summary = summarize(self.scenario, self.log)
         if self.regret is not None:
             summary["regret"] = self.regret["all"]
             for name, block in self.regret["pools"].items():
                 summary["pools"][name]["regret"] = block
         return summary
+
+    @cached_property
+    def _theory(self) -> list[dict[str, Any]]:
+        from sim.result.twin import theory_block
+
+        return theory_block(self.scenario, self._summary, self.columns)
 
     @cached_property
     def columns(self) -> Columns:

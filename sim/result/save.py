@@ -89,6 +89,8 @@ def _write_files(draft: Path, result: Result, requests: bool, report: Callable[[
     files.write_replicas(draft / "replicas.csv", result.log, list(result.scenario.pools.values()))
     if requests:
         files.write_requests(draft / "requests.parquet", result.log)
+    for name, text in ({} if result.together is None else result.together.files).items():
+        files.write_text(draft / name, text)
     if report is not None:
         files.write_text(draft / "report.html", report(result))
 
@@ -96,6 +98,8 @@ def _write_files(draft: Path, result: Result, requests: bool, report: Callable[[
 def _manifest(draft: Path, result: Result, command: Sequence[str]) -> dict[str, Any]:
     """What made this folder and what is in it; nothing that tells the machine or the user."""
     log = result.log
+    together = {} if result.together is None else result.together.summary
+    several = {"replications": together["replications"]} if "replications" in together else {}
     return {
         "format": FORMAT,
         "schema_version": 1,
@@ -107,6 +111,7 @@ def _manifest(draft: Path, result: Result, command: Sequence[str]) -> dict[str, 
         "software": software(),
         "command": list(command),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **several,
         "requests": len(log.requests),
         "preemptions": log.preemptions,
         "notes": list(log.notes),

@@ -48,27 +48,52 @@ def verdict(summary: dict[str, Any], timeline: Columns) -> str:
 
 
 def service_sentence(summary: dict[str, Any]) -> str:
-    """Whether the SLO is met, target by target; without an SLO, the latency that people feel."""
+    """Whether the SLO is met, target by target, or cannot be told; without an SLO, the latency that people feel."""
     lost = _losses(summary["requests"])
-    missed = [target for target in summary["slo"] if target["met"] is False]
+    targets = summary["slo"]
+    open_ = {place: around for place in range(len(targets)) if (around := undecided(summary, place))}
+    missed = [target for place, target in enumerate(targets) if target["met"] is False and place not in open_]
     if missed:
         return f"Misses the SLO: {_and([_attainment(target) for target in missed])}{lost}."
-    if summary["slo"]:
+    if open_:
+        told = _and([_attainment(targets[place], around) for place, around in open_.items()])
+        return f"Meets or misses the SLO, {replications(summary)} replications cannot tell: {told}{lost}."
+    if targets:
         return f"Meets the SLO: {_and([_attainment(target) for target in summary['slo']])}{lost}."
     # An answer that comes whole has no first token of its own.
     ttft, e2e = summary["latency"]["ttft_s"], summary["latency"]["e2e_s"]
-    if e2e["p50"] is None:
+    if e2e["mean"] is None:
         return f"None of {words.plural(summary['requests']['arrived'], 'request')} was completed{lost}."
     metric, told = ("answered", e2e) if ttft == e2e else ("given their first token", ttft)
-    half, tail = words.duration(told["p50"]), words.duration(told["p99"])
-    return f"Half of the requests are {metric} within {half}, 99% within {tail}{lost}."
+    tail = "" if told["p99"] is None else f", 99% within {words.duration(told['p99'])}"
+    if told["p50"] is None:
+        return f"Requests are {metric} within {words.duration(told['mean'])} on average{tail}{lost}."
+    return f"Half of the requests are {metric} within {words.duration(told['p50'])}{tail}{lost}."
+
+
+def replications(summary: dict[str, Any]) -> int:
+    """How many runs a summary tells of together."""
+    return int(summary.get("replications", {}).get("number", 1))
+
+
+def undecided(summary: dict[str, Any], place: int) -> tuple[float, float] | None:
+    """The interval of what an objective attains, as far as a share can be, where its target lies inside; else None."""
+    around = summary.get("intervals", {}).get(f"slo.{place}.attained")
+    if around is None or not around[0] < summary["slo"][place]["share"] <= around[1]:
+        return None
+    return max(around[0], 0.0), min(around[1], 1.0)
 
 
 def recovery_sentence(summary: dict[str, Any]) -> str:
     """That the service does not come back after a burst, if it does not; else nothing."""
     found = summary["recovery"]
-    if found is None or not found["metastable"]:
+    if found is None:
         return ""
+    number = replications(summary)
+    stays = found.get("metastable_replications", number if found["metastable"] else 0)
+    if not found["metastable"]:  # the first replication recovers; others may not
+        said = f"In {stays} of {number} replications the service does not come back after its burst"
+        return f"{said} (a metastable failure)." if stays else ""
     said = (
         f"After the burst at {words.duration(found['burst']['from_s'])} the service does not come back: "
         f"{words.share(found['goodput_after_share'])} of requests are answered in time, though the load is "
@@ -76,7 +101,8 @@ def recovery_sentence(summary: dict[str, Any]) -> str:
     )
     if found["attempts_after"] >= LEAST_AMPLIFICATION:
         said += f"; clients send each request {words.count(found['attempts_after'])} times"
-    return f"{said} (a metastable failure)."
+    often = "" if stays == number else f", in {stays} of {number} replications"
+    return f"{said} (a metastable failure{often})."
 
 
 def sending_sentence(summary: dict[str, Any]) -> str:
@@ -167,8 +193,9 @@ def regret_sentence(summary: dict[str, Any]) -> str:
         beyond = f", {words.share(abs(found['regret_share']))} {side}"
         if found["regret_share"] < 0 and found["leanest"]:
             beyond += " by serving worse"
+    first = "An" if replications(summary) == 1 else "In the first replication an"
     return (
-        f"An autoscaler that knows the future {keeps} for {least}; this one costs {paid}{beyond}. "
+        f"{first} autoscaler that knows the future {keeps} for {least}; this one costs {paid}{beyond}. "
         f"Replicas that are full all the time would cost {floor}."
     )
 
@@ -189,9 +216,13 @@ def peak_sentence(summary: dict[str, Any], timeline: Columns) -> str:
     crowd = words.plural(round(waiting[peak]), "request")
     tail = _worst_tail(timeline, peak)
     until = f", and those who come then get their first token after up to {words.duration(tail)} (p99)" if tail else ""
+    where = "" if replications(summary) == 1 else "In the first replication "
     if waiting[-1] > 0.95 * waiting[peak]:
-        return f"The queue is still growing at the end, with {crowd} waiting{until}."
-    return f"At the worst, {words.duration(timeline['start_s'][peak])} into the run, {crowd} wait{until}."
+        return f"{where + 'the' if where else 'The'} queue is still growing at the end, with {crowd} waiting{until}."
+    at = words.duration(timeline["start_s"][peak])
+    if where:
+        return f"{where}{crowd} wait at the worst, {at} into the run{until}."
+    return f"At the worst, {at} into the run, {crowd} wait{until}."
 
 
 def runs_away(waiting: NDArray[np.float64], replicas: NDArray[np.float64]) -> bool:
@@ -214,9 +245,12 @@ def _worst_tail(timeline: Columns, peak: int) -> float | None:
     return float(np.nanmax(near)) if np.isfinite(near).any() else None
 
 
-def _attainment(target: dict[str, Any]) -> str:
+def _attainment(target: dict[str, Any], around: tuple[float, float] | None = None) -> str:
+    """What an objective attains; `around`: its interval, where that has both sides of the target in it."""
     attained = words.share_beside(target["attained"], target["share"])
-    only = "only " if target["met"] is False else ""
+    if around is not None:
+        attained = words.between(*around, lambda share: words.share_beside(share, target["share"]))
+    only = "only " if target["met"] is False and around is None else ""
     promise = PROMISES[target["metric"]].format(words.duration(target["under_s"]))
     return f"{only}{attained} of {whose(target)} {promise} (target {words.percent(target['share'])})"
 

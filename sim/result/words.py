@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 MISSING = "n/a"
 """What stands where there is no data."""
@@ -113,6 +114,15 @@ def usd(value: float | None) -> str:
         return f"${value:.2g}"
     decimals = 1 - math.floor(math.log10(size))
     return f"${value:.{max(2, decimals)}f}"
+
+
+def between(low: float, high: float, say: Callable[[float], str]) -> str:
+    """Two numbers as their own function says them, the unit once: `551 to 583 ms`, `$12.10 to $12.60`."""
+    first, last = say(low), say(high)
+    if first == last:
+        return last
+    number, _, unit = first.partition(" ")
+    return f"{number} to {last}" if unit and last.split(" ", 1)[1:] == [unit] else f"{first} to {last}"
 
 
 def plural(number: int, noun: str) -> str:

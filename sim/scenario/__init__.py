@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from sim.autoscaling import external
 from sim.autoscaling.manifest_file import policy_node
@@ -31,6 +31,7 @@ from sim.pricing.contracts import AnyContract
 from sim.pricing.revenue import AnyRevenue
 from sim.pricing.slowness import AnySlowness
 from sim.pricing.spans import YEAR_S
+from sim.scenario.assertions import SENTENCE, assertion_problems
 from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
 from sim.scenario.contracts import contract_problems, stale_prices
 from sim.scenario.pool import Pool
@@ -169,6 +170,10 @@ class Scenario(BaseModel):
         Field(description="Which pool requests go to: the first rule that holds, else their stream's pool."),
     ] = None
     slo: Annotated[tuple[Target, ...], Field(description="What users are promised.")] = ()
+    assertions: Annotated[
+        tuple[Annotated[str, WithJsonSchema(SENTENCE)], ...] | None,
+        Field(alias="assert", description="What must hold of its runs, a sentence each; told by run --check."),
+    ] = None
     slowness: Annotated[
         tuple[AnySlowness, ...], Field(description="What slow and missing answers cost, beside the fleet.")
     ] = ()
@@ -248,6 +253,7 @@ class Scenario(BaseModel):
         problems += self._route_problems()
         problems += misplaced(self)
         problems += [*contract_problems(self), *stale_prices(self)]
+        problems += assertion_problems(self)
         if problems:
             raise said_all(problems)
         return self

@@ -1,7 +1,8 @@
 """What several independent runs of one scenario say together: an estimate and an interval for each of their numbers.
 
 Means are those of the replications, with t-intervals; ratios (attainment, cost per request) are ratios of sums;
-quantiles are those of the pooled requests, by sectioning. A quantile without enough requests beyond it is not told.
+quantiles are those of the pooled requests, with intervals from how many of each run lie beyond them. A quantile without
+enough requests beyond it is not told.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from functools import cached_property
 from typing import Any
 
 from sim.result.latency import QUANTILES
-from sim.statistics.intervals import CONFIDENCE, Interval, missing_for_tail, of_mean, of_ratio, of_sections
-from sim.statistics.tails import together
+from sim.statistics.intervals import CONFIDENCE, Interval, missing_for_tail, of_mean, of_quantile, of_ratio, of_sections
+from sim.statistics.tails import Tail, together
 from sim.study.record import Record
 
 _NOT_FIGURES = ("schema_version", "seed", "run", "regret", "invoice")
@@ -70,14 +71,29 @@ class Estimates:
     @cached_property
     def intervals(self) -> dict[str, Interval]:
         """Estimate and interval by dotted path, of all numbers that every run has; infinitely wide from one run."""
-        quantiles = {path for path, _ in self._quantiles()}
-        found: dict[str, Interval] = {}
-        for path in self._common():
-            if path in self.extremes or path in self.missing:
-                continue
-            interval = self._of_quantile(path) if path in quantiles else self._of_ratio(path)
-            found[path] = interval or of_mean(self.values(path), self.confidence)
-        return found
+        told = ((path, self.of(path)) for path in self._common())
+        return {path: interval for path, interval in told if interval is not None}
+
+    def of(self, path: str) -> Interval | None:
+        """Estimate and interval of one number; None where a run has it not, for extremes, and for what is not told."""
+        if any(path not in values for values in self.each) or path in self.extremes or path in self.missing:
+            return None
+        interval = self._of_quantile(path) if path in self._shares else self._of_ratio(path)
+        return interval or of_mean(self.values(path), self.confidence)
+
+    @cached_property
+    def _shares(self) -> dict[str, float]:
+        return dict(self._quantiles())
+
+    def _pooled(self, metric: str) -> Tail:
+        """A latency of the requests of all runs."""
+        if metric not in self._tails:
+            self._tails[metric] = together([record.latency[metric] for record in self.records])
+        return self._tails[metric]
+
+    @cached_property
+    def _tails(self) -> dict[str, Tail]:
+        return {}
 
     def _common(self) -> Iterator[str]:
         first, *rest = self.each
@@ -102,8 +118,12 @@ class Estimates:
         if not self._is_whole(block) or len(set(values)) == 1:
             # of a pool or a class: the requests themselves are not kept, and the mean of the runs' quantiles stands in
             return of_mean(values, self.confidence)
-        pooled = together([record.latency[metric] for record in self.records])
-        return of_sections(pooled.interpolated(QUANTILES[name]), values, self.confidence)
+        pooled, share = self._pooled(metric), QUANTILES[name]
+        tails = [record.latency[metric] for record in self.records]
+        estimate = pooled.interpolated(share)
+        beyond = [tail.count * (1 - tail.at_most(estimate)) if tail.count else 0.0 for tail in tails]
+        found = of_quantile(pooled.interpolated, share, beyond, [tail.count for tail in tails], self.confidence)
+        return found or of_sections(estimate, values, self.confidence)
 
     def _of_ratio(self, path: str) -> Interval | None:
         """The interval of a ratio; None for what is none."""

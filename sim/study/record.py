@@ -55,6 +55,6 @@ def record_of(result: Result, condensed: bool = False) -> Record:
     for metric in METRICS:
         values_s = metric_s(rows, metric)
         latency[f"{metric}_s"] = histogram_of(values_s) if condensed else exact(values_s)
-    summary = result.summary()
+    summary = result.summary(theory=log.replication == 0)
     summary["run"] = {name: value for name, value in summary["run"].items() if name not in TIMES}
     return Record(log.replication, summary, latency, in_time_at_end_share(result.scenario, log), log.wall_s)

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from sim.engine import warm_up
+from sim.model import compiled
+from sim.result.twin import compared
 from sim.scenario import Scenario
 from sim.statistics.intervals import CONFIDENCE, Interval
 from sim.study.estimates import Estimates, put
@@ -24,9 +27,9 @@ STEP = 5
 MOST = 100
 MOST_REQUESTS = 2_000_000
 """The budget: runs, and requests in all of them."""
-PLAIN_REQUESTS = 20_000
-"""Up to so many requests in all that may be to come, they are simulated in plain Python where the scenario leaves the
-choice: loading the compiled engine takes longer."""
+PLAIN_REQUESTS, UNCOMPILED_REQUESTS = 1_500, 30_000
+"""Up to so many requests, later runs are simulated in plain Python where the scenario leaves the choice: loading the
+compiled engine takes longer, and compiling it, if that has not been done on this machine, much longer."""
 PRECISION = 0.05
 
 
@@ -48,8 +51,9 @@ class Precision:
 
     def reached(self, records: Sequence[Record]) -> bool:
         paths = self.paths_in(records[0].summary)
-        found = Estimates(records, 1 - (1 - CONFIDENCE) / max(len(paths), 1)).intervals
-        return all(path in found and found[path].within(self.relative) for path in paths)
+        estimates = Estimates(records, 1 - (1 - CONFIDENCE) / max(len(paths), 1))
+        found = [estimates.of(path) for path in paths]
+        return all(interval is not None and interval.within(self.relative) for interval in found)
 
     def paths_in(self, summary: dict[str, Any]) -> tuple[str, ...]:
         """The numbers that it is about."""
@@ -144,6 +148,7 @@ def summary_of(records: Sequence[Record], stopped: str, found: Estimates) -> dic
     for path, lacking in found.missing.items():
         put(told, path, None)
         told["refused"][path] = lacking
+    told["theory"] = compared(told.get("theory", ()), told)
     for block in (
         told,
         *(part for kind in ("pools", "classes", "tenants") for part in told.get(kind, {}).values()),
@@ -165,28 +170,37 @@ def replicate(
     first: Record | None = None,
     condensed: bool = False,
     watch: Callable[[int, int | None], None] | None = None,
+    on_compile: Callable[[], None] | None = None,
 ) -> Replicated:
     """Run a scenario `number` times; without a number, until all goals are reached or the budget is spent.
 
     See `Rule`. `first`: replication 0, where it has been made already. `condensed`: see `Task`. `watch` is told how
-    many have been made, and of how many at most.
+    many have been made, and of how many at most. `on_compile`: see `simulate`.
     """
     rule = Rule(number, goals, most, most_requests)
     records = [measured(Task(scenario, 0, condensed)) if first is None else first]
     most = rule.most_of(records[0])
     later = scenario
-    if scenario.calendar == "auto" and (most - 1) * sent(records[0]) > PLAIN_REQUESTS:
-        later = scenario.model_copy(update={"calendar": "compiled"})
     workers = Here() if executor is None else executor
     if watch is not None:
         watch(1, most)
     while isinstance(goal := rule.after(records), int):
+        if later is scenario and pays_to_compile(scenario, (goal - 1) * sent(records[0])):
+            warm_up("compiled", on_compile)  # here, before other processes do so, each for itself
+            later = scenario.model_copy(update={"calendar": "compiled"})
         tasks = [Task(later, replication, condensed) for replication in range(len(records), goal)]
         for record in workers.in_order(measured, tasks):
             records.append(record)
             if watch is not None:
                 watch(len(records), most)
     return Replicated(scenario, tuple(records), goal)
+
+
+def pays_to_compile(scenario: Scenario, requests: int) -> bool:
+    """Whether so many requests in later runs are too many for plain Python; the calendars give the same numbers."""
+    if scenario.calendar != "auto" or requests <= PLAIN_REQUESTS:
+        return False
+    return requests > UNCOMPILED_REQUESTS or compiled.cached_on_disk()
 
 
 def _copied(value: Any) -> Any:

@@ -250,7 +250,7 @@ def run(of: Point, watch: Watch | None = None) -> Run:
         except (ConfigError, DataError) as error:
             return Run(of.values, None, str(error))
     at_end = in_time_at_end_share(of.scenario, result.log)
-    return Run(of.values, result.summary(), in_time_at_end_share=at_end)
+    return Run(of.values, result.summary(theory=False), in_time_at_end_share=at_end)
 
 
 def sweep(

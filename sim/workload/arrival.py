@@ -29,3 +29,11 @@ class Arrivals(BaseModel):
     @abstractmethod
     def mean_rate(self, horizon_s: float) -> float:
         """Expected arrivals a second, over [0, horizon_s)."""
+
+    @property
+    def dispersion(self) -> float | None:
+        """Variance over mean of the counts of long times: 1 for a Poisson process.
+
+        None where the mean rate changes with time, or depends on how soon requests are answered.
+        """
+        return None

@@ -20,6 +20,7 @@ from pydantic import model_validator as check
 from sim.config.errors import ConfigError, Problem
 from sim.config.said import said
 from sim.config.units import AMOUNT, Amount, Duration, PositiveAmount, PositiveDuration, PositiveRate, Rate
+from sim.theory.dispersion import dispersion_of_batches, dispersion_of_drift, dispersion_of_states
 from sim.workload.arrival import Arrivals
 from sim.workload.closed import Closed
 from sim.workload.distributions import DurationLaw, TokenLaw
@@ -60,6 +61,10 @@ class Poisson(Arrivals):
     def mean_rate(self, horizon_s: float) -> float:
         return self.rate
 
+    @property
+    def dispersion(self) -> float:
+        return 1.0
+
 
 class Renewal(Arrivals):
     """Independent gaps of one law; the first gap starts at 0."""
@@ -89,6 +94,10 @@ class Renewal(Arrivals):
     def mean_rate(self, horizon_s: float) -> float:
         mean_s = self.gap.mean_value
         return 1 / mean_s if mean_s > 0 else math.inf
+
+    @property
+    def dispersion(self) -> float:
+        return self.gap.scv
 
 
 class Mmpp(Arrivals):
@@ -129,6 +138,10 @@ class Mmpp(Arrivals):
         hold_s = 1 / np.array(self.leave)
         return float(np.array(self.rates) @ hold_s / hold_s.sum())
 
+    @property
+    def dispersion(self) -> float:
+        return dispersion_of_states(self.rates, self.leave)
+
 
 class Batch(Arrivals):
     """Batches at a constant rate, each bringing several requests at one instant."""
@@ -146,6 +159,16 @@ class Batch(Arrivals):
 
     def mean_rate(self, horizon_s: float) -> float:
         return self.rate * max(self.size.mean_value, 1.0)
+
+    @property
+    def size_moments(self) -> tuple[float, float]:
+        """Mean and mean square of the size of a batch, from 65,536 fixed draws."""
+        sizes = np.maximum(np.rint(self.size.sample()), 1.0)
+        return float(sizes.mean()), float((sizes**2).mean())
+
+    @property
+    def dispersion(self) -> float:
+        return dispersion_of_batches(*self.size_moments)
 
 
 class Varying(Arrivals):
@@ -346,6 +369,10 @@ class Cox(Arrivals):
 
     def mean_rate(self, horizon_s: float) -> float:
         return self.rate
+
+    @property
+    def dispersion(self) -> float:
+        return dispersion_of_drift(self.rate, self.cv, self.correlation)
 
 
 # The union is the registry: the loader, the error text, the JSON Schema and the contract tests read it.

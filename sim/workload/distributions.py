@@ -42,6 +42,9 @@ class Constant(Distribution[Q], Generic[Q]):
     def _mean(self) -> float:
         return self.value
 
+    def _mean_square(self) -> float:
+        return self.value**2
+
 
 class Exponential(Distribution[Q], Generic[Q]):
     """Memoryless; its coefficient of variation is 1."""
@@ -54,6 +57,9 @@ class Exponential(Distribution[Q], Generic[Q]):
 
     def _mean(self) -> float:
         return self.mean
+
+    def _mean_square(self) -> float:
+        return 2 * self.mean**2
 
 
 class Erlang(Distribution[Q], Generic[Q]):
@@ -68,6 +74,9 @@ class Erlang(Distribution[Q], Generic[Q]):
 
     def _mean(self) -> float:
         return self.mean
+
+    def _mean_square(self) -> float:
+        return self.mean**2 * (1 + 1 / self.phases)
 
 
 class Gamma(Distribution[Q], Generic[Q]):
@@ -96,6 +105,10 @@ class Gamma(Distribution[Q], Generic[Q]):
 
     def _mean(self) -> float:
         return math.prod(self._shape_scale)
+
+    def _mean_square(self) -> float:
+        shape, scale = self._shape_scale
+        return shape * (shape + 1) * scale**2
 
 
 class Weibull(Distribution[Q], Generic[Q]):
@@ -131,6 +144,10 @@ class Weibull(Distribution[Q], Generic[Q]):
     def _mean(self) -> float:
         shape, scale = self._shape_scale
         return scale * math.gamma(1 + 1 / shape)
+
+    def _mean_square(self) -> float:
+        shape, scale = self._shape_scale
+        return scale**2 * math.gamma(1 + 2 / shape)
 
 
 def _weibull_shape(cv: float) -> float:
@@ -191,6 +208,10 @@ class Lognormal(Distribution[Q], Generic[Q]):
         mu, sigma = self._mu_sigma
         return math.exp(mu + sigma**2 / 2)
 
+    def _mean_square(self) -> float:
+        mu, sigma = self._mu_sigma
+        return math.exp(2 * mu + 2 * sigma**2)
+
 
 class Uniform(Distribution[Q], Generic[Q]):
     """Equally likely between low and high."""
@@ -211,6 +232,9 @@ class Uniform(Distribution[Q], Generic[Q]):
 
     def _mean(self) -> float:
         return (self.low + self.high) / 2
+
+    def _mean_square(self) -> float:
+        return (self.low**2 + self.low * self.high + self.high**2) / 3
 
 
 class Hyperexponential(Distribution[Q], Generic[Q]):
@@ -255,6 +279,10 @@ class Hyperexponential(Distribution[Q], Generic[Q]):
         shares, means = self._branches
         return float(shares @ means / shares.sum())
 
+    def _mean_square(self) -> float:
+        shares, means = self._branches
+        return float(2 * shares @ means**2 / shares.sum())
+
 
 class Quantiles(Distribution[Q], Generic[Q]):
     """A measured law by its quantiles: value at each share, linear in between. Starts at share 0, ends at 1."""
@@ -281,6 +309,12 @@ class Quantiles(Distribution[Q], Generic[Q]):
     def _mean(self) -> float:
         points = pairwise(self.at.items())
         return math.fsum((high + low) / 2 * (after - before) for (before, low), (after, high) in points)
+
+    def _mean_square(self) -> float:
+        points = pairwise(self.at.items())
+        return math.fsum(
+            (low * low + low * high + high * high) / 3 * (after - before) for (before, low), (after, high) in points
+        )
 
 
 class Histogram(Distribution[Q], Generic[Q]):
@@ -324,6 +358,10 @@ class Histogram(Distribution[Q], Generic[Q]):
     def _mean(self) -> float:
         values, shares = self._table
         return float(values @ shares)
+
+    def _mean_square(self) -> float:
+        values, shares = self._table
+        return float(values**2 @ shares)
 
 
 # The union is the registry: the loader, the error text, the JSON Schema and the contract tests read it.

@@ -42,14 +42,34 @@ class Distribution(BaseModel, Generic[Q]):
         """The mean; exact, but for a clamped law, whose mean is that of 65,536 fixed draws (about 1 %)."""
         if self.min is None and self.max is None:
             return self._mean()
+        return float(self.sample().mean())
+
+    @property
+    def scv(self) -> float:
+        """The squared coefficient of variation, variance over squared mean; of a clamped law as its mean.
+
+        0 where the mean is 0.
+        """
+        if self.min is not None or self.max is not None:
+            values = self.sample()
+            mean = float(values.mean())
+            return float(values.var()) / mean**2 if mean > 0 else 0.0
+        mean = self._mean()
+        return max(self._mean_square() / mean**2 - 1, 0.0) if mean > 0 else 0.0
+
+    def sample(self) -> Floats:
+        """65,536 draws, the same at every call, shape (65536,)."""
         fixed = np.random.Generator(np.random.Philox(np.random.SeedSequence(0)))
-        return float(self.draw(fixed, 65_536).mean())
+        return self.draw(fixed, 65_536)
 
     @abstractmethod
     def _draw(self, rng: np.random.Generator, n: int) -> Floats: ...
 
     @abstractmethod
     def _mean(self) -> float: ...
+
+    @abstractmethod
+    def _mean_square(self) -> float: ...
 
     @check(mode="after")
     def _check(self) -> Any:

@@ -17,7 +17,7 @@ import pytest
 import simpy
 from numpy.typing import NDArray
 
-from sim.engine import CompiledCalendar, SimpyCalendar, _warm_up
+from sim.engine import CompiledCalendar, SimpyCalendar, warm_up
 from sim.fleet.clock import Clock
 from sim.model import lives, state
 from sim.model.specs import PoolSpec
@@ -75,8 +75,8 @@ def seconds(calendar: type, rows: NDArray[Any], replicas: int) -> float:
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled() -> None:
-    _warm_up("simpy", None)
-    _warm_up("compiled", None)
+    warm_up("simpy", None)
+    warm_up("compiled", None)
 
 
 def test_compiled_calendar_beside_a_plain_loop(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ KEYS = [
     "throughput", "prefix_cache", "slo", "attempts",
     "utilization", "replicas", "cost", "ledger", "lives", "faults", "recovery",
     "invoice", "commitments", "energy",
-    "pools", "run",
+    "pools", "run", "theory",
 ]  # fmt: skip
 
 
@@ -58,6 +58,11 @@ def fleetcast(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments))
 
 
+def plain(*arguments: str) -> Result:
+    """One run and no other."""
+    return fleetcast("run", *arguments, "--replications", "1")
+
+
 def document(result: Result) -> dict[str, Any]:
     assert result.exit_code == 0, result.stderr
     found: dict[str, Any] = json.loads(result.stdout)
@@ -65,7 +70,7 @@ def document(result: Result) -> dict[str, Any]:
 
 
 def test_json_is_one_document_and_nothing_else(here: Path) -> None:
-    found = document(fleetcast("run", "small.yaml", "--json", "--no-save"))
+    found = document(plain("small.yaml", "--json", "--no-save"))
     assert list(found) == KEYS
     assert set(found["run"]) == {"wall_s", "engine_s", "requests_per_engine_s", "events", "version", "config_sha256"}
     assert set(found["latency"]["ttft_s"]) == {"mean", "p50", "p90", "p95", "p99", "max"}
@@ -80,7 +85,11 @@ def test_a_run_prints_a_verdict_and_writes_a_whole_folder(here: Path) -> None:
     (folder,) = (here / "outputs").iterdir()
     assert str(folder.relative_to(here)) in result.stdout
     names = {"manifest.json", "scenario.yaml", "summary.json", "timeline.csv", "decisions.csv", "requests.parquet"}
-    assert {path.name for path in folder.iterdir()} == names | {"replicas.csv", "report.html"}
+    assert {path.name for path in folder.iterdir()} == names | {
+        "replicas.csv",
+        "replications.csv",
+        "report.html",
+    }
     rows = pd.read_parquet(folder / "requests.parquet")
     assert list(rows.columns) == [
         "request", "stream", "arrival_s", "prompt_tokens", "output_tokens", "pool", "replica", "start_s",
@@ -94,8 +103,8 @@ def test_a_run_prints_a_verdict_and_writes_a_whole_folder(here: Path) -> None:
 
 
 def test_both_calendars_write_the_same_bytes(here: Path) -> None:
-    one = document(fleetcast("run", "small.yaml", "--json", "--calendar", "simpy", "--out", "simpy"))
-    other = document(fleetcast("run", "small.yaml", "--json", "--calendar", "compiled", "--out", "compiled"))
+    one = document(plain("small.yaml", "--json", "--calendar", "simpy", "--out", "simpy"))
+    other = document(plain("small.yaml", "--json", "--calendar", "compiled", "--out", "compiled"))
     assert one["calendar"] == "simpy"
     assert other["calendar"] == "compiled"
     for name in ("requests.parquet", "timeline.csv", "decisions.csv"):
@@ -112,35 +121,35 @@ def test_run_again_from_the_written_scenario_gives_the_same_bytes(here: Path) ->
         == 0
     )
     assert fleetcast("run", "a/scenario.yaml", "--out", "b").exit_code == 0
-    for name in ("scenario.yaml", "requests.parquet", "timeline.csv", "decisions.csv", "report.html"):
+    for name in ("scenario.yaml", "requests.parquet", "timeline.csv", "replications.csv", "report.html"):
         assert (here / "a" / name).read_bytes() == (here / "b" / name).read_bytes(), name
 
 
 def test_another_seed_is_another_run_and_the_same_seed_is_not(here: Path) -> None:
-    first, again, other = (document(fleetcast("run", "small.yaml", "--json", "--no-save", "--seed", s)) for s in "112")
+    first, again, other = (document(plain("small.yaml", "--json", "--no-save", "--seed", s)) for s in "112")
     assert first["latency"] == again["latency"] != other["latency"]
 
 
 def test_check_tells_by_exit_code_whether_the_objectives_are_met(here: Path) -> None:
-    assert fleetcast("run", "small.yaml", "--no-save", "--check").exit_code == 0
-    missed = fleetcast("run", "small.yaml", "--no-save", "--check", "--set", "pools.chat.latency.base_s=2")
+    assert plain("small.yaml", "--no-save", "--check").exit_code == 0
+    missed = plain("small.yaml", "--no-save", "--check", "--set", "pools.chat.latency.base_s=2")
     assert missed.exit_code == 99
     assert missed.stdout.startswith("Misses the SLO: ")
 
 
 def test_an_existing_folder_is_not_overwritten_unless_asked(here: Path) -> None:
-    assert fleetcast("run", "small.yaml", "--out", "mine").exit_code == 0
-    refused = fleetcast("run", "small.yaml", "--out", "mine")
+    assert plain("small.yaml", "--out", "mine").exit_code == 0
+    refused = plain("small.yaml", "--out", "mine")
     assert refused.exit_code == 2
     assert "mine: exists already; choose another --out, or add --force" in refused.stderr
-    assert fleetcast("run", "small.yaml", "--out", "mine", "--force").exit_code == 0
+    assert plain("small.yaml", "--out", "mine", "--force").exit_code == 0
     (here / "theirs").mkdir()
     (here / "theirs" / "thesis.tex").write_text("the only copy")
-    assert fleetcast("run", "small.yaml", "--out", "theirs", "--force").exit_code == 2
+    assert plain("small.yaml", "--out", "theirs", "--force").exit_code == 2
     assert (here / "theirs" / "thesis.tex").read_text() == "the only copy"
-    assert fleetcast("run", "small.yaml", "--out", "small.yaml/x").exit_code == 2
-    assert fleetcast("run", "small.yaml").exit_code == 0
-    assert fleetcast("run", "small.yaml").exit_code == 0, "the default folder is this scenario's own"
+    assert plain("small.yaml", "--out", "small.yaml/x").exit_code == 2
+    assert plain("small.yaml").exit_code == 0
+    assert plain("small.yaml").exit_code == 0, "the default folder is this scenario's own"
 
 
 @pytest.mark.parametrize("writer", ["write_text", "write_timeline", "write_decisions", "write_requests"])
@@ -152,7 +161,7 @@ def test_a_fault_while_writing_leaves_nothing(
         raise fault
 
     monkeypatch.setattr(files, writer, fails)
-    result = fleetcast("run", "small.yaml", "--out", "deep/mine")
+    result = plain("small.yaml", "--out", "deep/mine")
     assert result.exit_code == (130 if isinstance(fault, KeyboardInterrupt) else 1)
     assert "Traceback" not in result.stderr
     assert [path.name for path in here.iterdir()] == ["small.yaml"], "no folder, no draft, no parent made for it"
@@ -187,7 +196,7 @@ def test_interrupted_in_the_middle_it_leaves_nothing_and_exits_130(here: Path) -
     ],
 )
 def test_a_wrong_scenario_gets_one_clear_message(here: Path, changes: list[str], code: int, says: str) -> None:
-    result = fleetcast("run", "small.yaml", "--no-save", *(f"--set={change}" for change in changes))
+    result = plain("small.yaml", "--no-save", *(f"--set={change}" for change in changes))
     assert result.exit_code == code
     assert says in result.stderr
     assert "Traceback" not in result.stderr
@@ -207,7 +216,7 @@ TRACES = {
 def test_a_wrong_trace_is_named_with_its_line(here: Path, kind: str) -> None:
     text, line = TRACES[kind]
     (here / "bad.csv").write_text(f"arrival_s,prompt_tokens,output_tokens\n{text}")
-    result = fleetcast("run", "trace-replay", "--no-save", "--set", "workload.trace=bad.csv")
+    result = plain("trace-replay", "--no-save", "--set", "workload.trace=bad.csv")
     assert result.exit_code == 3, result.stderr
     assert re.search(rf"bad\.csv:{line}\b", result.stderr), result.stderr
     assert "Traceback" not in result.stderr
@@ -215,23 +224,21 @@ def test_a_wrong_trace_is_named_with_its_line(here: Path, kind: str) -> None:
 
 def test_a_trace_that_no_replica_can_serve_is_a_matter_of_data(here: Path) -> None:
     (here / "long.csv").write_text("arrival_s,prompt_tokens,output_tokens\n1.0,9000000,5\n")
-    result = fleetcast("run", "trace-replay", "--no-save", "--set", "workload.trace=long.csv")
+    result = plain("trace-replay", "--no-save", "--set", "workload.trace=long.csv")
     assert result.exit_code == 3
     assert "can never be served" in result.stderr
 
 
 def test_names_that_are_not_there_are_answered_with_the_nearest(here: Path) -> None:
-    result = fleetcast("run", "chat-h10", "--no-save")
+    result = plain("chat-h10", "--no-save")
     assert result.exit_code == 2
     assert "did you mean 'chat-h100'?" in result.stderr
-    assert fleetcast("run", "no/such.yaml").exit_code == 2
+    assert plain("no/such.yaml").exit_code == 2
     assert fleetcast("run").exit_code == 2
 
 
 def test_nothing_arriving_one_arriving_and_all_rejected_are_results_too(here: Path) -> None:
-    none = document(
-        fleetcast("run", "small.yaml", "--json", "--out", "none", "--set", "workload.arrivals.rate=0.000001/s")
-    )
+    none = document(plain("small.yaml", "--json", "--out", "none", "--set", "workload.arrivals.rate=0.000001/s"))
     assert none["requests"]["arrived"] == 0
     assert none["latency"]["ttft_s"]["mean"] is None
     assert (here / "none" / "report.html").stat().st_size > 1e6
@@ -243,9 +250,7 @@ def test_nothing_arriving_one_arriving_and_all_rejected_are_results_too(here: Pa
         "--set",
         "horizon=20s",
     ]
-    lost = document(
-        fleetcast("run", "small.yaml", "--json", "--no-save", *crowded, "--set", "pools.chat.replica.max_num_seqs=1")
-    )
+    lost = document(plain("small.yaml", "--json", "--no-save", *crowded, "--set", "pools.chat.replica.max_num_seqs=1"))
     assert lost["requests"]["rejected"] > 0.9 * lost["requests"]["arrived"]
 
 
@@ -257,16 +262,16 @@ def test_two_streams_go_to_two_pools(here: Path) -> None:
         f"name: two\nhorizon: 5m\nworkload:\n  streams:\n    chat: {stream}\n    code: {stream}\n"
         f"pools:\n{pool}{pool.replace('  chat:', '  code:')}"
     )
-    found = document(fleetcast("run", "two.yaml", "--json", "--no-save"))
+    found = document(plain("two.yaml", "--json", "--no-save"))
     assert set(found["pools"]) == {"chat", "code"}
     assert sum(block["requests"]["arrived"] for block in found["pools"].values()) == found["requests"]["arrived"]
-    assert "pool code" in fleetcast("run", "two.yaml", "--no-save").stdout
+    assert "pool code" in plain("two.yaml", "--no-save").stdout
 
 
 def test_the_report_is_one_offline_file_and_hostile_names_stay_text(here: Path) -> None:
     text = SMALL.replace("name: small\n", 'name: small\ndescription: "</script><img src=x onerror=alert(1)> =1+1"\n')
     (here / "hostile.yaml").write_text(text)
-    assert fleetcast("run", "hostile.yaml", "--out", "hostile").exit_code == 0
+    assert plain("hostile.yaml", "--out", "hostile").exit_code == 0
     page = (here / "hostile" / "report.html").read_text()
     assert len(page) < 6e6
     assert "<img src=x" not in page
@@ -276,7 +281,7 @@ def test_the_report_is_one_offline_file_and_hostile_names_stay_text(here: Path) 
 
 def test_a_terminal_without_our_characters_still_gets_the_result(here: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
-    arguments = [sys.executable, "-m", "sim", "run", "small.yaml", "--no-save"]
+    arguments = [sys.executable, "-m", "sim", "run", "small.yaml", "--no-save", "--replications", "1"]
     done = subprocess.run(arguments, cwd=here, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Meets the SLO: ")
@@ -286,7 +291,7 @@ def test_what_was_left_out_is_told_with_json_too(here: Path) -> None:
     columns = "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type"
     rows = "5,1,1.0,m,40,10,50,API log\n9,1,1.0,m,40,0,40,API log\n11,1,1.0,m,40,10,50,API log\n"
     (here / "burst.csv").write_text(f"{columns}\n{rows}")
-    result = fleetcast("run", "trace-replay", "--json", "--no-save", "--set", "workload.trace=burst.csv")
+    result = plain("trace-replay", "--json", "--no-save", "--set", "workload.trace=burst.csv")
     assert document(result)["requests"]["arrived"] == 2
     assert "1 failed request" in result.stderr
 
@@ -297,17 +302,17 @@ ELASTIC = ("--set", "pools.chat.autoscaler={kind: queue_length, target: 1, min_r
 
 
 def test_regret_is_in_the_summary_in_what_is_printed_and_in_the_report(here: Path) -> None:
-    found = document(fleetcast("run", "small.yaml", *ELASTIC, "--regret", "--json", "--no-save"))
-    assert list(found) == [*KEYS, "regret"]
+    found = document(plain("small.yaml", *ELASTIC, "--regret", "--json", "--no-save"))
+    assert set(found) == {*KEYS, "regret"}
     assert found["pools"]["chat"]["regret"]["policy_usd"] == found["cost"]["total_usd"]
     assert found["regret"]["floor_usd"] < found["regret"]["clairvoyant_usd"]
-    result = fleetcast("run", "small.yaml", *ELASTIC, "--regret", "--out", "kept")
+    result = plain("small.yaml", *ELASTIC, "--regret", "--out", "kept")
     assert "An autoscaler that knows the future keeps this service for $" in result.stdout
     assert json.loads((here / "kept" / "summary.json").read_text())["regret"] == found["regret"]
     assert "replicas always full" in (here / "kept" / "report.html").read_text()
 
 
 def test_regret_needs_an_autoscaler(here: Path) -> None:
-    result = fleetcast("run", "small.yaml", "--regret", "--no-save")
+    result = plain("small.yaml", "--regret", "--no-save")
     assert result.exit_code == 2
     assert "pools: regret is what an autoscaler costs beyond one that knows the future" in result.stderr

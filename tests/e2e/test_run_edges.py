@@ -57,6 +57,9 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+ALONE = ("--replications", "1")
+"""One run and no other."""
+
 # -- stopped ------------------------------------------------------------------------------------------------------
 
 SLOW_WRITER = """\
@@ -70,7 +73,7 @@ def slow(path, *_):
     time.sleep(60)
 
 files.write_requests = slow
-main(["run", "small.yaml", "--out", "far/run"])
+main(["run", "small.yaml", "--replications", "1", "--out", "far/run"])
 """
 
 
@@ -135,8 +138,8 @@ def on_a_terminal(columns: int, folder: Path, *arguments: str) -> list[str]:
 
 
 def test_tables_fit_a_small_terminal_without_losing_a_number(here: Path) -> None:
-    wide = on_a_terminal(120, here, "run", "line.yaml", "--no-save")
-    narrow = on_a_terminal(80, here, "run", "line.yaml", "--no-save")
+    wide = on_a_terminal(120, here, "run", "line.yaml", "--no-save", "--replications", "2")
+    narrow = on_a_terminal(80, here, "run", "line.yaml", "--no-save", "--replications", "2")
     assert any(line.startswith("first token (TTFT)") for line in wide)
     (row,) = [line for line in narrow if line.startswith("TTFT ")]
     assert row.split()[1:] == next(line for line in wide if line.startswith("first token")).split()[3:]
@@ -146,7 +149,7 @@ def test_tables_fit_a_small_terminal_without_losing_a_number(here: Path) -> None
 
 
 def test_not_on_a_terminal_lines_are_as_wide_as_they_need(here: Path) -> None:
-    lines = fleetcast("run", "line.yaml", "--no-save").stdout.splitlines()
+    lines = fleetcast("run", "line.yaml", *ALONE, "--no-save").stdout.splitlines()
     assert any(line.startswith("first token (TTFT) ") for line in lines)
     assert lines[1] == ""
     assert not [pair for pair in pairwise(lines) if pair == ("", "")], "no two empty lines"
@@ -252,7 +255,7 @@ def test_a_hostile_name_is_refused_where_a_name_is_meant(here: Path) -> None:
 
 
 def test_an_overload_is_told_as_a_queue_that_grows_to_the_end(here: Path) -> None:
-    done = fleetcast("run", "line.yaml", "--out", "over", "--check")
+    done = fleetcast("run", "line.yaml", *ALONE, "--out", "over", "--check")
     assert done.exit_code == 99
     verdict = done.stdout.splitlines()[0]
     assert verdict.startswith("Misses the SLO: only ")
@@ -266,7 +269,7 @@ def test_an_overload_is_told_as_a_queue_that_grows_to_the_end(here: Path) -> Non
 
 def test_one_request_is_a_whole_result(here: Path) -> None:
     (here / "one.csv").write_text("arrival_s,prompt_tokens,output_tokens\n1.5,100,20\n")
-    done = fleetcast("run", "trace-replay", "--set", "workload.trace=one.csv", "--out", "one", "--json")
+    done = fleetcast("run", "trace-replay", *ALONE, "--set", "workload.trace=one.csv", "--out", "one", "--json")
     assert done.exit_code == 0, done.stderr
     summary: dict[str, Any] = json.loads(done.stdout)
     assert summary["requests"]["completed"] == 1
@@ -275,7 +278,9 @@ def test_one_request_is_a_whole_result(here: Path) -> None:
 
 
 def test_when_nobody_comes_the_check_neither_passes_a_promise_nor_fails_one(here: Path) -> None:
-    done = fleetcast("run", "line.yaml", "--set", "workload.arrivals.rate=0.0000001/s", "--check", "--out", "none")
+    done = fleetcast(
+        "run", "line.yaml", *ALONE, "--set", "workload.arrivals.rate=0.0000001/s", "--check", "--out", "none"
+    )
     assert done.exit_code == 0
     assert done.stdout.startswith("No request arrived in the measured 2 h. ")
     assert "note: " in done.stdout
@@ -286,7 +291,7 @@ def test_when_nobody_comes_the_check_neither_passes_a_promise_nor_fails_one(here
 
 def test_rows_are_left_out_and_asked_for(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sim.result.save.REQUESTS_BY_DEFAULT", 100)
-    assert "ask for it with --requests" in fleetcast("run", "line.yaml", "--out", "a").stdout
-    assert "ask for it" not in fleetcast("run", "line.yaml", "--out", "b", "--requests").stdout
+    assert "ask for it with --requests" in fleetcast("run", "line.yaml", *ALONE, "--out", "a").stdout
+    assert "ask for it" not in fleetcast("run", "line.yaml", *ALONE, "--out", "b", "--requests").stdout
     assert "requests.parquet" not in names(here / "a")
     assert "requests.parquet" in names(here / "b")

@@ -203,3 +203,21 @@ def test_wrong_parameters_are_told(keys: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError) as caught:
         token_law(keys["kind"], **{key: value for key, value in keys.items() if key != "kind"})
     assert complaint(caught.value) == [said]
+
+
+@pytest.mark.parametrize("name", TRUTH)
+def test_scv_is_that_of_the_law(name: str) -> None:
+    law, truth = example(name), TRUTH[name]
+    if isinstance(truth, Hyper):
+        shares, means = np.array(truth.shares), np.array(truth.means)
+        expected = 2 * float(shares @ means**2) / float(shares @ means) ** 2 - 1
+    else:
+        expected = float(truth.var() / truth.mean() ** 2)
+    assert law.scv == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_scv_is_that_of_the_draws(name: str) -> None:
+    law = example(name)
+    drawn = law.draw(rng(), N)
+    assert law.scv == pytest.approx(float(drawn.var() / drawn.mean() ** 2) if drawn.any() else 0.0, rel=0.15, abs=0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -162,6 +163,15 @@ def test_version_two_wants_all_at_once() -> None:
     assert "158000 tokens for 2 ready of 80000 each: 25882 required" in decision.reason
     decision, memory = policy.decide(fleet(policy, 60.0, [(0.79, 30), (0.79, 30)]), memory)
     assert decision.proposed == 4  # 218,000 / 0.85 - 2 x 79,000 = 98,471
+
+
+def test_a_rate_that_is_a_rounding_error_says_nothing_of_a_request() -> None:
+    """5 tokens a second over 1e-307 requests a second: no request has 1e307 tokens."""
+    policy = wva(version="v2", kv_capacity_tokens=3000, behavior=QUICK)
+    seen = fleet(policy, 0.0, [(0.5, 4)])
+    values = {query: 1e-307 if query.metric == REQUESTS else value for query, value in seen.values.items()}
+    decision, _ = policy.decide(replace(seen, values=values), None)
+    assert "1500 tokens for 1 ready" in decision.reason
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ AverageValue 1; its `behavior` defaults to the chart's (windows of 240 s, 10 pod
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self
@@ -53,6 +52,7 @@ CHART = Behavior(
 )
 """The chart's defaults."""
 _EARLY_S = 1e-6  # times are sums of floats
+_MOST_TOKENS = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +220,7 @@ class Wva(Elastic):
 
 
 def _ratio(seen: Observation, tokens: Query, requests: Query) -> float:
-    """Mean tokens of a request; 0 when not known."""
+    """Mean tokens of a request; 0 when not known, or more than any request has (a rate that is a rounding error)."""
     total, count = seen.value(tokens), seen.value(requests)
-    return total / count if total and count and math.isfinite(total / count) else 0.0
+    mean = total / count if total and count else 0.0
+    return mean if mean <= _MOST_TOKENS else 0.0

@@ -13,10 +13,13 @@ from sim.study.executors.pays import AsPays
 __all__ = ["AsPays", "Cluster", "Ended", "Executor", "Here", "Local", "LostError", "executor", "usable_cores"]
 
 
-def executor(workers: int | None = 1, cluster: str | None = None) -> Executor:
-    """So many processes of this machine (one: this one, and no others; None: as many as pay), or a cluster."""
+def executor(workers: int | None = 1, cluster: str | None = None, each_s: float = 0.0) -> Executor:
+    """So many processes of this machine (one: this one, and no others; None: as many as pay), or a cluster.
+
+    `each_s`: how long a task takes at least, as far as that is known.
+    """
     if cluster is not None:
         return Cluster(cluster)
     if workers is None:
-        return AsPays()
+        return AsPays(each_s=each_s)
     return Here() if workers <= 1 else Local(workers, at_once=usable_cores())

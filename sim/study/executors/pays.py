@@ -18,11 +18,13 @@ LONG_S = 30.0
 class AsPays(InOrder):
     """This process, until what is left would take so long that starting others is worth it.
 
-    Only how long it takes depends on the clock; the results are those of any other executor.
+    Only how long it takes depends on the clock; the results are those of any other executor. `each_s`: how long a task
+    takes at least, as far as that is known already.
     """
 
-    def __init__(self, cores: int | None = None) -> None:
+    def __init__(self, cores: int | None = None, each_s: float = 0.0) -> None:
         self.cores = usable_cores() if cores is None else cores
+        self.each_s = each_s
         self.local = Local(self.cores)
         self.hired = False
 
@@ -35,6 +37,7 @@ class AsPays(InOrder):
 
     def as_ended(self, work: Callable[[Task], Done], tasks: Sequence[Task]) -> Iterator[Ended[Done]]:
         """See `Executor`."""
+        self.hired = self.hired or self._pays(self.each_s, len(tasks))
         for place in range(len(tasks)):
             if self.hired:
                 rest = tasks[place:]
@@ -44,6 +47,9 @@ class AsPays(InOrder):
             began = time.monotonic()
             yield tried(work, tasks[place], place)
             took_s = time.monotonic() - began
-            left = len(tasks) - place - 1
             sure = place > 0 or took_s > LONG_S  # the first task may have loaded what the next ones need
-            self.hired = sure and left > 1 and self.cores > 1 and took_s * left * (1 - 1 / self.cores) > 2 * START_S
+            self.hired = sure and self._pays(took_s, len(tasks) - place - 1)
+
+    def _pays(self, each_s: float, left: int) -> bool:
+        """Whether sharing so many tasks saves twice what it takes to start other processes."""
+        return left > 1 and self.cores > 1 and each_s * left * (1 - 1 / self.cores) > 2 * START_S

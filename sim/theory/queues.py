@@ -1,10 +1,8 @@
-"""Closed forms for queues in steady state: what a simulation must agree with, and what can be said without one.
+"""One line of servers, first come first served, in steady state: Erlang's formulas, M/M/c, M/G/1, GI/M/1.
 
-Owns the formulas, and knows nothing of scenarios. Times in seconds; a `load` is arrivals a second times seconds of
-service, in servers kept busy (Erlang). Sources: Erlang 1917; Gross, Shortle, Thompson & Harris, "Fundamentals of
-Queueing Theory" (4th ed. 2008), chapters 2, 3 and 5; Kleinrock, "Queueing Systems" I (1975); for processor sharing
-with a speed that depends on the number served: Cohen, "The multiple phase service network with generalized processor
-sharing" (Acta Informatica 12, 1979).
+Times in seconds; a `load` is arrivals a second times seconds of service, in servers kept busy (Erlang). Sources: Erlang
+1917; Gross, Shortle, Thompson & Harris, "Fundamentals of Queueing Theory" (4th ed. 2008), chapters 2, 3 and 5;
+Kleinrock, "Queueing Systems" I (1975).
 """
 
 from __future__ import annotations
@@ -13,13 +11,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
-from numpy.typing import NDArray
-
-_NEGLIGIBLE = math.log(1e-18)
-"""A state this rare, with all beyond it rarer still, ends the sum over states."""
-_MOST_STATES = 1_000_000
 
 
 def erlang_b(servers: int, load: float) -> float:
@@ -160,100 +151,70 @@ class MG1:
         return 2 * self.mean_wait_s**2 + self.arrivals_per_s * service_third_moment_s3 / (3 * idle)
 
 
-@dataclass(frozen=True)
-class BirthDeath:
-    """Poisson arrivals to a station that empties at a rate that depends only on how many are there.
+def erlang_gaps(phases: int, arrivals_per_s: float) -> Callable[[float], float]:
+    """The Laplace transform of gaps that are sums of `phases` exponentials: one in so many of a Poisson process."""
+    rate = phases * arrivals_per_s
+    return lambda s: float((rate / (rate + s)) ** phases)
 
-    `seats` requests are served at once, the rest wait; at `room` in the system an arrival is turned away (None: never).
-    """
+
+@dataclass(frozen=True)
+class GIM1:
+    """GI/M/1, first come first served: independent gaps of any law, exponential service (Kleinrock I, section 6.3)."""
 
     arrivals_per_s: float
-    leave_per_s: Callable[[int], float]
-    """From the number in the system (at least 1) to the rate at which requests finish."""
-    seats: int
-    room: int | None = None
+    mean_service_s: float
+    gaps: Callable[[float], float]
+    """Laplace transform of the gaps, at rates per second."""
+
+    def __post_init__(self) -> None:
+        if not self.utilization_share < 1:
+            raise ValueError(f"no steady state: a load of {self.utilization_share:g} on one server")
+
+    @property
+    def utilization_share(self) -> float:
+        """Share of time that the server is busy."""
+        return self.arrivals_per_s * self.mean_service_s
 
     @cached_property
-    def share(self) -> NDArray[np.float64]:
-        """Share of time with n in the system, shape (states,); as an arrival finds it (PASTA)."""
-        logs, log, top = [0.0], 0.0, 0.0
-        while self.room is None or len(logs) <= self.room:
-            step = math.log(self.arrivals_per_s / self.leave_per_s(len(logs)))
-            log += step
-            top = max(top, log)
-            logs.append(log)
-            if self.room is None and len(logs) > self.seats and step < 0 and log - top < _NEGLIGIBLE + math.log(-step):
-                break
-            if len(logs) > _MOST_STATES:
-                raise ValueError("no steady state within a million requests: the load is at or beyond capacity")
-        weights: NDArray[np.float64] = np.exp(np.array(logs) - top)
-        weights /= weights.sum()
-        return weights
+    def wait_share(self) -> float:
+        """Share of requests that wait: the root below 1 of sigma = A*((1 - sigma) / mean service)."""
+        low, high = 0.0, 1.0
+        for _ in range(200):
+            middle = (low + high) / 2
+            # the transform is convex and meets the diagonal at 1 as well: below it there, above it before the root
+            if self.gaps((1 - middle) / self.mean_service_s) > middle:
+                low = middle
+            else:
+                high = middle
+        return low
 
     @property
-    def rejected_share(self) -> float:
-        """Share of requests turned away."""
-        return 0.0 if self.room is None else float(self.share[self.room])
+    def mean_wait_s(self) -> float:
+        """Mean wait of all requests, zeros included."""
+        return self.wait_share * self.mean_sojourn_s
 
     @property
-    def throughput_per_s(self) -> float:
-        """Requests served a second."""
-        return self.arrivals_per_s * (1 - self.rejected_share)
+    def mean_sojourn_s(self) -> float:
+        """Mean time from arrival to finish, which is exponential."""
+        return self.mean_service_s / (1 - self.wait_share)
 
     @property
     def mean_in_system(self) -> float:
         """Requests that wait or are served, on average."""
-        return float(self.share @ np.arange(len(self.share)))
+        return self.arrivals_per_s * self.mean_sojourn_s
 
-    @property
-    def mean_waiting(self) -> float:
-        """Requests that wait, on average."""
-        return float(self.share @ np.maximum(np.arange(len(self.share)) - self.seats, 0))
+    def wait_exceeds(self, wait_s: float) -> float:
+        """Share of requests that wait longer than this."""
+        return self.wait_share * math.exp(-wait_s / self.mean_sojourn_s)
 
-    @property
-    def mean_running(self) -> float:
-        """Requests served at once, on average."""
-        return float(self.share @ np.minimum(np.arange(len(self.share)), self.seats))
+    def wait_quantile_s(self, share: float) -> float:
+        """The wait that this share of requests does not exceed."""
+        return max(0.0, math.log(self.wait_share / (1 - share)) * self.mean_sojourn_s)
 
-    @property
-    def mean_wait_s(self) -> float:
-        """Mean wait of the requests taken in (Little)."""
-        return self.mean_waiting / self.throughput_per_s
+    def sojourn_exceeds(self, sojourn_s: float) -> float:
+        """Share of requests that take longer than this from arrival to finish."""
+        return math.exp(-sojourn_s / self.mean_sojourn_s)
 
-    @property
-    def mean_sojourn_s(self) -> float:
-        """Mean time from arrival to finish of the requests taken in (Little)."""
-        return self.mean_in_system / self.throughput_per_s
-
-    @property
-    def wait_share(self) -> float:
-        """Of the requests taken in, the share that finds every seat taken."""
-        taken_in = self.share if self.room is None else self.share[: self.room]
-        return float(taken_in[self.seats :].sum() / taken_in.sum())
-
-
-def mmck(servers: int, arrivals_per_s: float, mean_service_s: float, room: int | None) -> BirthDeath:
-    """M/M/c/K: at most `room` requests in the system. With `room` = `servers` it is Erlang's loss system."""
-    return BirthDeath(arrivals_per_s, lambda n: min(n, servers) / mean_service_s, servers, room)
-
-
-def batching(
-    arrivals_per_s: float,
-    mean_tokens: float,
-    base_s: float,
-    decode_s_per_seq: float,
-    max_num_seqs: int,
-    room: int | None = None,
-) -> BirthDeath:
-    """Continuous batching as processor sharing: n sequences get n tokens in `base_s + n * decode_s_per_seq` seconds.
-
-    The limit of many tokens a request, without prefill. While nobody waits (`max_num_seqs` beyond reach, or `room` =
-    `max_num_seqs`) the law of the output lengths does not matter, only its mean; with a line outside it is exact for
-    memoryless lengths.
-    """
-
-    def leave_per_s(n: int) -> float:
-        batch = min(n, max_num_seqs)
-        return batch / ((base_s + batch * decode_s_per_seq) * mean_tokens)
-
-    return BirthDeath(arrivals_per_s, leave_per_s, max_num_seqs, room)
+    def sojourn_quantile_s(self, share: float) -> float:
+        """The time from arrival to finish that this share of requests does not exceed."""
+        return -math.log(1 - share) * self.mean_sojourn_s

@@ -1,0 +1,244 @@
+"""`fleetcast compare`: scenarios beside each other on the same random numbers, and what is more than chance."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sim.report.table import Table
+    from sim.study.alternatives import Alternative
+    from sim.study.compare import Comparison
+    from sim.study.replications import Replicated
+    from sim.study.walk import Stride
+
+FILES = ("comparison.json", "comparison.csv")
+PICTURE = "waterfall.svg"
+
+
+@click.command(short_help="Compare scenarios.")
+@click.argument("scenarios", nargs=-1, required=True, metavar="A [B ...]")
+@click.option(
+    "--with",
+    "withs",
+    multiple=True,
+    metavar='"KEY=VALUE; ..."',
+    help="Compare with A, changed so; repeatable: each is one more alternative.",
+)
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key in all of them; repeatable.")
+@click.option(
+    "--replications", type=int, metavar="N", help="Pairs of runs (default: until the main differences are known)."
+)
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes (default: as many as pay).")
+@click.option("--seed", type=int, help="Short for --set seed=N.")
+@click.option("--metric", "metrics", multiple=True, metavar="PATH", help="Show these numbers instead; repeatable.")
+@click.option("--walk", "walks", is_flag=True, help="From A to the other one change at a time: what does each add?")
+@click.option("--order", metavar="KEY,KEY", help="Which changes --walk makes first.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the JSON, a table and the walk's picture here.")
+@click.option("--force", is_flag=True, help="Replace them where they are.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def command(
+    scenarios: tuple[str, ...],
+    withs: tuple[str, ...],
+    sets: tuple[str, ...],
+    replications: int | None,
+    workers: int | None,
+    seed: int | None,
+    metrics: tuple[str, ...],
+    walks: bool,
+    order: str | None,
+    out: Path | None,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Compare scenario A with others, each a file or the name of one that ships, or with A changed by --with.
+
+    All get the same random numbers, so that what differs is what was changed, and differences are known from far fewer
+    runs than the figures themselves.
+    """
+    from sim.cli.files import check_folder
+    from sim.study.alternatives import alternatives, notes
+
+    if replications is not None and replications < 2:
+        raise click.UsageError(f"--replications {replications}: one pair says nothing of chance; at least 2")
+    if order is not None and not walks:
+        raise click.UsageError("--order says in which order --walk makes the changes; give both")
+    sets = (*sets, *([f"seed={seed}"] if seed is not None else []))
+    baseline, *others = alternatives(scenarios, withs, sets)
+    if walks and len(others) > 1:
+        raise click.UsageError("--walk goes from one scenario to one other; name two")
+    if out is not None:
+        check_folder(out, (*FILES, PICTURE), force)
+    first = _order(baseline, others[0], order) if walks else []
+    ours, compared, strides = _run(baseline, others, replications, workers, first, walks, quiet)
+    said = [note for other in others for note in notes(baseline, other)]
+    if all(each.of("cost.usd_per_day") is None for each in compared):
+        said.append("no cost is compared: a pool has no price (pools.NAME.price, or a GPU with one)")
+    if not as_json:
+        _say(baseline.name, ours, compared)
+    _hand_over(_document(baseline, others, ours, compared, strides if walks else None, said), out, as_json)
+    if out is not None and walks:
+        _draw(out / PICTURE, baseline.name, others[0].name, ours, strides)
+    if not as_json:  # after the files, which a wrong --metric leaves whole
+        _show(baseline.name, ours, compared, metrics, strides if walks else None, said)
+        if out is not None:
+            click.echo(f"written to {out}")
+
+
+def _order(baseline: Alternative, other: Alternative, order: str | None) -> list[str]:
+    """The keys that a walk changes first: as asked for, else as --with has them."""
+    from sim.study.steps import changes
+
+    if order is not None:
+        return [key.strip() for key in order.split(",") if key.strip()]
+    found = changes(baseline.scenario, other.scenario)
+    return [key for key in other.own_keys if any(change.is_about(key) for change in found)]
+
+
+def _run(
+    baseline: Alternative,
+    others: Sequence[Alternative],
+    replications: int | None,
+    workers: int | None,
+    order: Sequence[str],
+    walks: bool,
+    quiet: bool,
+) -> tuple[Replicated, list[Comparison], list[Stride]]:
+    from sim.cli.progress import compiling, counted
+    from sim.study.compare import compare
+    from sim.study.executors import executor
+    from sim.study.walk import walk
+
+    scenarios = [(each.name, each.scenario) for each in (baseline, *others)]
+    told = None if quiet else compiling
+    with executor(workers) as made, counted(quiet, "at most {} runs") as watch:
+        if walks:
+            ours, one, strides = walk(scenarios[0], scenarios[1], replications, made, watch, order, told)
+            return ours, [one], strides
+        return *compare(scenarios, replications, made, watch, on_compile=told), []
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def _say(name: str, ours: Replicated, compared: Sequence[Comparison]) -> None:
+    from sim.report.comparison_words import sentence
+
+    for each in compared:
+        click.echo(sentence(name, ours, each))
+
+
+def _show(
+    name: str,
+    ours: Replicated,
+    compared: Sequence[Comparison],
+    metrics: Sequence[str],
+    strides: Sequence[Stride] | None,
+    notes: Sequence[str],
+) -> None:
+    from sim.report.comparison_words import chosen, main, stopped, table, walk_table
+
+    for each in compared:
+        found = chosen(each, metrics) if metrics else main(ours, each)
+        _print(table(name, ours, each, found, with_refused=not metrics))
+    if strides:
+        _print(walk_table(ours, strides))
+        click.echo("~: not distinguishable from 0. Each change adds this to those above it: in another order (--order)")
+        click.echo("it may add something else.")
+    elif strides is not None:
+        click.echo("There is nothing to walk: the scenarios differ in no key that matters.")
+    click.echo(stopped(ours))
+    for note in notes:
+        click.echo(f"note: {note}")
+
+
+def _print(made: Table) -> None:
+    from sim.cli.plain import console, table
+
+    grid = table(made.caption or None)
+    for place, head in enumerate(made.heading):
+        grid.add_column(head, justify="right" if place and head else "left", no_wrap=place == 0)
+    for row in made.rows:
+        grid.add_row(*row)
+    console().print(grid)
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def _document(
+    baseline: Alternative,
+    others: Sequence[Alternative],
+    ours: Replicated,
+    compared: Sequence[Comparison],
+    strides: Sequence[Stride] | None,
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """What is printed with --json, and written."""
+    from sim.report.comparison_words import refused, sentence
+
+    document: dict[str, Any] = {
+        "schema_version": 1,
+        "replications": {"number": len(ours.records), "stopped": ours.stopped},
+        "baseline": {**_told(baseline), "summary": ours.summary()},
+        "alternatives": [
+            {
+                **_told(other),
+                "sentence": sentence(baseline.name, ours, each),
+                "differences": [difference.plain() for difference in each.differences],
+                "refused": refused(ours, each),
+                "summary": each.replicated.summary(),
+            }
+            for other, each in zip(others, compared, strict=True)
+        ],
+        "notes": list(notes),
+    }
+    if strides is not None:
+        document["walk"] = [each.plain() for each in strides]
+    return document
+
+
+def _told(one: Alternative) -> dict[str, Any]:
+    return {"name": one.name, "scenario": one.source, "set": list(one.sets)}
+
+
+def _hand_over(document: dict[str, Any], out: Path | None, as_json: bool) -> None:
+    from sim.cli.files import write_whole
+    from sim.result.files import json_text
+
+    if as_json:
+        click.echo(json_text(document), nl=False)
+    if out is None:
+        return
+    out.mkdir(exist_ok=True)
+    for name, text in zip(FILES, (json_text(document), _csv(document)), strict=True):
+        write_whole(out / name, text)
+    (out / PICTURE).unlink(missing_ok=True)  # of an older walk
+
+
+def _csv(document: dict[str, Any]) -> str:
+    """A row a number and alternative."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("alternative", "path", "baseline", "other", "difference", "low", "high", "distinguishable"))
+    for one in document["alternatives"]:
+        for each in one["differences"]:
+            numbers = (each["baseline"], each["other"], each["difference"], *each["interval"])
+            rows.writerow((one["name"], each["path"], *numbers, str(each["distinguishable"]).lower()))
+    return text.getvalue()
+
+
+def _draw(path: Path, one: str, other: str, ours: Replicated, strides: Sequence[Stride]) -> None:
+    from sim.cli.files import write_whole
+    from sim.report.walk_picture import of_walk
+
+    picture = of_walk(one, other, ours, strides) if strides else None
+    if picture is not None:
+        write_whole(path, picture)

@@ -1,0 +1,116 @@
+"""How the verb `run` makes its runs: the warm-up if asked for, the first run, what was asked beside it, the others."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sim.cli.progress import counted, progress
+
+if TYPE_CHECKING:
+    from sim.result import Result
+    from sim.scenario import Scenario
+    from sim.study.answer import Effort
+    from sim.study.steady import Settled
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for on the command line."""
+
+    effort: Effort
+    workers: int | None
+    steady: bool
+    regret: bool
+    quiet: bool
+
+    @classmethod
+    def of(
+        cls,
+        replications: int | None,
+        precision: str | None,
+        workers: int | None,
+        steady: bool,
+        regret: bool,
+        quiet: bool,
+    ) -> Wanted:
+        """From the options as typed. Raises `ConfigError` for a precision that is none."""
+        from sim.study.answer import Effort
+
+        relative = None if precision is None else _precision(precision)
+        return cls(Effort(replications, relative), workers, steady, regret, quiet)
+
+    def run(self, scenario: Scenario) -> Result:
+        """The result: the first run's, with what all of them say together unless it is to be the only one."""
+        from sim.engine import simulate
+        from sim.study.answer import alone, answered
+        from sim.study.executors import executor
+
+        began = time.perf_counter()
+        found = self._settled(scenario) if self.steady else None
+        if found is not None:
+            scenario = found.scenario
+        with progress(self.quiet) as shown:
+            result = simulate(scenario, progress=shown, on_compile=self._compiling)
+        if self.regret:
+            from sim.study.regret import regret
+
+            result = regret(result, watch=lambda step: progress(self.quiet, step)).added_to(result)
+        if self.effort.replications == 1 and found is None:
+            return alone(result)
+        most = "{} replications" if self.effort.goal is None else "at most {} replications"
+        # of a small run in plain Python nothing follows for later ones, which may be compiled
+        alike = result.log.calendar == "compiled" or scenario.calendar == "simpy"
+        with (
+            executor(self.workers, each_s=result.log.engine_s if alike else 0.0) as workers,
+            counted(self.quiet, most) as watch,
+        ):
+            result = answered(
+                result,
+                self.effort,
+                workers,
+                steady=None if found is None else found.block(),
+                watch=watch,
+                on_compile=self._compiling,
+            )
+        assert result.together is not None
+        summary = {**result.together.summary}
+        summary["run"] = {**summary["run"], "wall_s": time.perf_counter() - began}
+        files = {**result.together.files, **({} if found is None else _picture(found))}
+        return replace(result, together=replace(result.together, summary=summary, files=files))
+
+    def _settled(self, scenario: Scenario) -> Settled:
+        from sim.study.executors import executor
+        from sim.study.steady import settled
+
+        with executor(self.workers) as workers, counted(self.quiet, "{} runs to find the warm-up") as watch:
+            return settled(scenario, workers, watch, self._compiling)
+
+    def _compiling(self) -> None:
+        if not self.quiet:
+            click.echo("compiling the engine, once on this machine (some 25 seconds) ...", err=True)
+
+
+def _picture(found: Any) -> dict[str, str]:
+    from sim.report.welch_picture import WELCH_FILE, of_settled
+
+    return {WELCH_FILE: of_settled(found)}
+
+
+def _precision(text: str) -> float:
+    """`5%` or `0.05`. Raises `ConfigError` for what is no share between the two ends."""
+    from pydantic_core import PydanticCustomError
+
+    from sim.config.errors import ConfigError
+    from sim.config.units import SHARE
+
+    try:
+        share = float(SHARE.parse(text))
+    except PydanticCustomError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise ConfigError(f"--precision: must be a share above 0 and below 100%, such as 5% or 0.05, got '{text[:40]}'")
+    return share
