@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """`fleetcast sweep` with `--study`, `--shard`, `--cluster`, `--show`, and `fleetcast merge`: always the same bytes."""
-=======
-"""`fleetcast sweep` with `--study`, `--shard`, `--cluster`, `--show`, and `fleetcast merge`: the same bytes always."""
->>>>>>> i7-store
 
 from __future__ import annotations
 
