@@ -13,7 +13,7 @@ from typing import Protocol, overload
 from sim.scenario import Scenario
 from sim.study.executors import Executor, LostError
 from sim.study.record import Record
-from sim.study.replications import PLAIN_REQUESTS, Rule
+from sim.study.replications import Rule, pays_to_compile
 from sim.study.store import Kept, Making, made
 from sim.study.store.kept import Key, failure
 
@@ -90,6 +90,7 @@ def carry_out(
                 assert ended.value is not None
                 run = ended.value
             compiled.requests += run.sent
+            compiled.runs += 1
             keep(run)
             if told is not None:
                 told(run, len(known), before + len(tasks))
@@ -99,9 +100,14 @@ def carry_out(
 
 @dataclass
 class _Used:
-    """Requests that were simulated so far."""
+    """What was simulated so far, from which follows how much is to come."""
 
     requests: int = 0
+    runs: int = 0
+
+    def to_come(self, runs: int) -> int:
+        """Requests of so many more runs, if they are like those before; 0: nothing is known yet."""
+        return runs * self.requests // max(self.runs, 1)
 
 
 class _Tasks(Sequence[Making]):
@@ -122,7 +128,8 @@ class _Tasks(Sequence[Making]):
         if isinstance(place, slice):
             return _Tasks(self.tasks[place], self.used)
         task = self.tasks[place]
-        return Making(task.scenario, task.digest, task.replication, self.used.requests > PLAIN_REQUESTS)
+        pays = pays_to_compile(task.scenario, self.used.to_come(len(self.tasks) - place))
+        return Making(task.scenario, task.digest, task.replication, pays)
 
 
 class Looking:
