@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import simpy
 
 from sim.fleet import callers, deadlines, quotas, setup
 from sim.fleet.clock import ARRIVAL, COMPLETION, TIMER, Clock
+from sim.fleet.feed import Feed, Retired, both, is_streamed
 from sim.fleet.fleet import Fleet
 from sim.fleet.reserve import Reserve
 from sim.fleet.sampling import Sampler, edges
@@ -26,7 +28,9 @@ from sim.model.specs import PoolSpec
 from sim.model.tables import NONE, REQUEST, State
 from sim.model.work import work_law
 from sim.result import Result
+from sim.result.frames import RowNames
 from sim.result.log import RunLog
+from sim.result.tally import Tally
 from sim.scenario import Scenario
 
 SMALL = 5_000
@@ -55,25 +59,36 @@ def simulate(
     replication: int = 0,
     progress: Progress | None = None,
     on_compile: Callable[[], None] | None = None,
+    stream: bool | None = None,
+    retired: Callable[[RowNames], Retired] | None = None,
 ) -> Result:
     """Run a scenario once.
 
     `replication` picks independent randomness for the same scenario and seed. `on_compile` is called before the engine
-    is compiled for the first time on a machine. Raises `ConfigError` or `DataError` where a request can never be
-    served (it needs more KV memory than a replica has).
+    is compiled for the first time on a machine. `stream`: draw requests in chunks and keep none of their rows (the
+    log's `tally` has what is known of them); None: when more than 20 million are expected, and it can be done.
+    `retired` is then told what codes in rows stand for, and what it returns is given all rows, some at a time, in
+    arrival order. Raises `ConfigError` or `DataError` where a
+    request can never be served (it needs more KV memory than a replica has), and for `stream` where rows are needed.
     """
     began = time.perf_counter()
-    demand = scenario.workload.demand(scenario.seed, replication, scenario.horizon_s)
-    horizon_s = setup.horizon_s(scenario, demand)
     specs, makes = setup.pool_specs(scenario)
-    requests = setup.request_table(scenario, demand)
-    setup.check_servable(scenario, specs, requests)
+    feed = Feed(scenario, specs, replication) if is_streamed(scenario, stream) else None
+    if feed is None:
+        demand = scenario.workload.demand(scenario.seed, replication, scenario.horizon_s)
+        requests = setup.request_table(scenario, demand)
+        setup.check_servable(scenario, specs, requests)
+        quotas.check(scenario, demand)
+        expected = len(requests)
+    else:
+        demand, requests = feed.first()
+        expected = int(scenario.workload.expected_requests(scenario.horizon_s))
+    horizon_s = setup.horizon_s(scenario, demand)
     setup.check_memory(specs, demand)
     deadlines.check(scenario, specs, demand, requests)
-    quotas.check(scenario, demand)
     calendar = scenario.calendar
     if calendar == "auto":
-        calendar = "simpy" if len(requests) <= SMALL and demand.more is None else "compiled"
+        calendar = "simpy" if expected <= SMALL and demand.more is None else "compiled"
     senders, tenants = callers.senders(scenario), callers.tenants(scenario)
     calls = callers.call_table(scenario, demand, requests)
     more, links = demand.more, demand.links
@@ -82,34 +97,57 @@ def simulate(
 
     ends_s = math.inf if scenario.horizon_s is None else scenario.horizon_s
     tables = state.build(specs, requests, senders, prefixes, sizes, tenants, calls, ends_s)
-    if len(requests) > SMALL or calendar == "compiled":
+    if expected > SMALL or calendar == "compiled":
         warm_up(calendar, on_compile)
     reserve = Reserve(tables, scenario, specs, more, links)
     clock = Clock()
     fleet = Fleet(clock, tables, scenario, specs, makes, replication, horizon_s)
     bins_s = edges(horizon_s)
     sampler = Sampler(clock, tables, np.unique(np.append(bins_s, scenario.warmup_s)))
+    names = RowNames(
+        streams,
+        tuple(scenario.pools),
+        tuple(spec.replicas for spec in specs),
+        tuple(scenario.request_classes),
+        tuple(scenario.customers),
+        _places(scenario.stream_classes, scenario.request_classes),
+        _places(scenario.stream_tenants, scenario.customers),
+    )
+    tally = None
+    if feed is not None:
+        tally = Tally(
+            scenario, specs, streams, names.stream_class, names.stream_tenant, edges_s=bins_s, decisions=feed.decided
+        )
+        given = tally.add if retired is None else both(tally.add, retired(names))
+        feed.attach(tables, clock, given, fleet.decisions)
+        tally.add(np.zeros(0, REQUEST), 0.0)  # compiled or loaded now, not while it runs
+        progress = None if progress is None else feed.progress(progress, expected)
     started = time.perf_counter()
     run = SimpyCalendar if calendar == "simpy" else CompiledCalendar
-    events = run(clock, tables, horizon_s, fleet.notice, progress, reserve.refill).run()
+    refill = reserve.refill if feed is None else feed.refill
+    events = run(clock, tables, horizon_s, fleet.notice, progress, refill).run()
+    if feed is not None:
+        feed.close()
+        notes = feed.notes
     engine_s = time.perf_counter() - started
-    requests, calls = in_order(tables)
-    if calls is None and any(sender.max_in_flight is not None for sender in senders):
-        # a client that holds requests back decides when they arrive: each stream keeps its order, all of them may not
-        requests = requests[np.argsort(requests["arrival_s"], kind="stable")]
+    decisions = fleet.decisions()
+    if tally is not None:
+        tally.decisions = partial(tuple, decisions)  # all of them; the fleet may go
+    if feed is None:
+        requests, calls = in_order(tables)
+        if calls is None and any(sender.max_in_flight is not None for sender in senders):
+            # a client that holds requests back decides when they arrive: each stream keeps its order, all may not
+            requests = requests[np.argsort(requests["arrival_s"], kind="stable")]
 
     log = RunLog(
         calendar=calendar,
-        requests=requests,
+        requests=requests if feed is None else np.zeros(0, REQUEST),
         samples=sampler.rows(),
         edges_s=bins_s,
         spans=fleet.spans(),
         down=fleet.downs(),
-        decisions=fleet.decisions(),
-        work=tuple(work_law(specs, row, requests) for row in range(len(specs))),
-        streams=streams,
-        pools=tuple(scenario.pools),
-        rooms=tuple(spec.replicas for spec in specs),
+        decisions=decisions,
+        work=tuple(work_law(specs, row, requests) for row in range(len(specs))) if tally is None else tally.laws(),
         notes=notes,
         end_s=max(horizon_s, float(tables.run[0]["last_finish_s"])),
         events=events,
@@ -118,10 +156,8 @@ def simulate(
         wall_s=time.perf_counter() - began,
         engine_s=engine_s,
         calls=calls,
-        classes=tuple(scenario.request_classes),
-        tenants=tuple(scenario.customers),
-        stream_class=_places(scenario.stream_classes, scenario.request_classes),
-        stream_tenant=_places(scenario.stream_tenants, scenario.customers),
+        tally=tally,
+        **names._asdict(),
     )
     fleet.close()
     return Result(scenario, log)
@@ -191,12 +227,16 @@ class SimpyCalendar(Calendar):
     def _arrivals(self) -> Generator[Any, Any, None]:
         """All arrivals, one after another."""
         clock, tables = self.clock, self.tables
-        next_arrival = tables.run["next_arrival"]
-        for r, at_s in enumerate(tables.requests["arrival_s"].tolist()):
-            yield clock.at(at_s, ARRIVAL)
-            next_arrival[0] = r + 1
-            self.events += 1
-            transitions.arrive(tables, r, at_s)
+        run = tables.run[0]
+        while run["next_arrival"] < run["arrivals"] or run["more"] == 1:
+            first = int(run["next_arrival"])
+            for r, at_s in enumerate(tables.requests["arrival_s"][first : run["arrivals"]].tolist(), first):
+                yield clock.at(at_s, ARRIVAL)
+                run["next_arrival"] = r + 1
+                self.events += 1
+                transitions.arrive(tables, r, at_s)
+            if run["more"] == 1:
+                self.refill()
 
     def _timers(self) -> Generator[Any, Any, None]:
         """What happens to single requests at known times; an interrupt means that another is next."""

@@ -32,7 +32,10 @@ def checked_runs() -> Iterator[None]:
     result = sim.engine.Result
 
     def checked(scenario: Any, log: Any) -> Any:
-        check(scenario, log, *tables)
+        if (
+            log.tally is None
+        ):  # else the rows are gone; that they are those of a run that keeps them is a test of its own
+            check(scenario, log, *tables)
         return result(scenario, log)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -33,7 +33,7 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
             gpus_per_replica=given.get("gpus_per_replica", 1),
             usd_per_replica_hour=usd or 0.0,
             priced=usd is not None,
-            autoscaler=SimpleNamespace(floor_replicas=given.get("floor_replicas", 1)),
+            autoscaler=SimpleNamespace(kind="fixed", floor_replicas=given.get("floor_replicas", 1), most_replicas=1),
             law_facts=given.get("law_facts"),
             kv_transfer=None,
             billing=SimpleNamespace(granularity_s=given.get("granularity_s", 0.0), minimum_s=0.0),
@@ -42,6 +42,9 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
             listed=None,
             egress=None,
             interruptible_share=0.0,
+            supply=(),
+            faults=(),
+            rollouts=(),
         )
         pool.versions = (pool,)
         pool.as_offered = lambda _, pool=pool: pool
@@ -61,7 +64,9 @@ def scenario(pools: dict[str, dict[str, Any]] | None = None, **changes: Any) -> 
     values |= changes
     text = "".join(f"{key}: {value!r}\n" for key, value in values.items())
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return SimpleNamespace(**values, digest=digest, to_yaml=lambda: text)
+    nobody = SimpleNamespace(stream_names=(), by_name=dict)  # no stream, so theory has nothing to say
+    unsaid = {"workload": nobody, "stream_pools": (), "customers": {}}
+    return SimpleNamespace(**unsaid | values, digest=digest, to_yaml=lambda: text)
 
 
 def requests(*rows: dict[str, Any]) -> np.ndarray:

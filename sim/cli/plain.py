@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 _WIDTH = 132
 
 
-def console() -> Console:
-    """Where tables go."""
+def console(width: int = _WIDTH) -> Console:
+    """Where tables go; `width`: where there is no terminal that says how wide it is."""
     from rich.console import Console
 
     made = Console(highlight=False)
     if not made.is_terminal:
-        made.width = max(made.width, _WIDTH)  # a file or a pipe has no edge to fold at
+        made.width = max(made.width, width)  # a file or a pipe has no edge to fold at
     return made
 
 

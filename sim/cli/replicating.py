@@ -11,7 +11,11 @@ import click
 from sim.cli.progress import counted, progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sim.fleet.feed import Retired
     from sim.result import Result
+    from sim.result.frames import RowNames
     from sim.scenario import Scenario
     from sim.study.answer import Effort
     from sim.study.steady import Settled
@@ -26,6 +30,7 @@ class Wanted:
     steady: bool
     regret: bool
     quiet: bool
+    stream: bool | None = None
 
     @classmethod
     def of(
@@ -36,15 +41,29 @@ class Wanted:
         steady: bool,
         regret: bool,
         quiet: bool,
+        stream: bool | None = None,
     ) -> Wanted:
         """From the options as typed. Raises `ConfigError` for a precision that is none."""
+        from sim.config.errors import ConfigError
         from sim.study.answer import Effort
 
-        relative = None if precision is None else _precision(precision)
-        return cls(Effort(replications, relative), workers, steady, regret, quiet)
+        if stream and regret:
+            raise ConfigError("--stream and --regret exclude one another: regret looks at the rows of all requests")
 
-    def run(self, scenario: Scenario) -> Result:
-        """The result: the first run's, with what all of them say together unless it is to be the only one."""
+        relative = None if precision is None else _precision(precision)
+        return cls(Effort(replications, relative), workers, steady, regret, quiet, False if regret else stream)
+
+    def streams(self, scenario: Scenario) -> bool:
+        """Whether the first run is streamed. Raises `ConfigError` where it was asked for and cannot be."""
+        from sim.fleet.feed import is_streamed
+
+        return is_streamed(scenario, self.stream)
+
+    def run(self, scenario: Scenario, retired: Callable[[RowNames], Retired] | None = None) -> Result:
+        """The result: the first run's, with what all of them say together unless it is to be the only one.
+
+        `retired`: see `simulate`.
+        """
         from sim.engine import simulate
         from sim.study.answer import alone, answered
         from sim.study.executors import executor
@@ -54,7 +73,7 @@ class Wanted:
         if found is not None:
             scenario = found.scenario
         with progress(self.quiet) as shown:
-            result = simulate(scenario, progress=shown, on_compile=self._compiling)
+            result = simulate(scenario, progress=shown, on_compile=self._compiling, stream=self.stream, retired=retired)
         if self.regret:
             from sim.study.regret import regret
 
@@ -87,7 +106,7 @@ class Wanted:
         from sim.study.steady import settled
 
         with executor(self.workers) as workers, counted(self.quiet, "{} runs to find the warm-up") as watch:
-            return settled(scenario, workers, watch)
+            return settled(scenario, workers, watch, self._compiling)
 
     def _compiling(self) -> None:
         if not self.quiet:

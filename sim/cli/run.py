@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,11 @@ FILE_WIDTH = 100
 @click.option("--out", type=click.Path(path_type=Path), help="Write the run's folder here, not below outputs/.")
 @click.option("--force", is_flag=True, help="Replace the folder of an older run at --out.")
 @click.option("--requests/--no-requests", default=None, help="Write a row a request (default: up to 2 million).")
+@click.option(
+    "--stream/--no-stream",
+    default=None,
+    help="Keep no rows: runs of any size (default: above 20 million).",
+)
 @click.option("--no-save", is_flag=True, help="Write no folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON document, and nothing else.")
 @click.option("--check", is_flag=True, help=f"Exit with {SLO_MISSED} when an objective or an assertion is missed.")
@@ -53,6 +59,7 @@ def command(
     out: Path | None,
     force: bool,
     requests: bool | None,
+    stream: bool | None,
     no_save: bool,
     as_json: bool,
     check: bool,
@@ -76,7 +83,7 @@ def command(
     if not scenario:
         known = ", ".join(catalogue.names(catalogue.SCENARIOS))
         raise ConfigError(f"which scenario? give a file, or the name of one that ships: {known}")
-    effort = Wanted.of(replications, precision, workers, steady, regret, quiet)
+    effort = Wanted.of(replications, precision, workers, steady, regret, quiet, stream)
     short = [f"{key}={value}" for key, value in (("seed", seed), ("calendar", calendar)) if value is not None]
     sets = (*sets, *short)
     wanted = load(scenario, sets)
@@ -87,15 +94,23 @@ def command(
     if not no_save:
         # before the work, not after it: a folder that cannot be used costs the user a second
         check_folder(out or default_folder(wanted), replace=force or out is None)
-    try:
-        result = effort.run(wanted)
-    except ConfigError as error:
-        raise located(error, scenario, sets) from None
-    folder = None
-    if not no_save:
-        from sim.report import render
+    folder, place = None, out or default_folder(wanted)
+    with ExitStack() as opened:
+        try:
+            rows = None
+            if requests and not no_save and effort.streams(wanted):
+                from sim.result.rows_draft import rows_draft
 
-        folder = result.save(out, requests=requests, force=force, report=render, command=["fleetcast", *sys.argv[1:]])
+                rows = opened.enter_context(rows_draft(place))
+            result = effort.run(wanted, None if rows is None else rows.begin)
+        except ConfigError as error:
+            raise located(error, scenario, sets) from None
+        if not no_save:
+            from sim.report import render
+
+            written = requests if rows is None else rows.close()
+            typed = ["fleetcast", *sys.argv[1:]]
+            folder = result.save(out, requests=written, force=force, report=render, command=typed)
     if as_json:
         from sim.report.assertion_tables import assertion_notes
         from sim.report.contract_notes import contract_notes
@@ -153,7 +168,7 @@ def show(result: Result, folder: Path | None) -> None:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     if folder is not None:
         console.print(f"written to {folder}", markup=False, soft_wrap=True)
-        if result.log.requests.size and not (folder / "requests.parquet").exists():
+        if result.log.count and not (folder / "requests.parquet").exists():
             console.print("(no row a request: ask for it with --requests)", markup=False)
 
 

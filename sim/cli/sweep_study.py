@@ -16,11 +16,14 @@ from sim.cli.study_options import rule_from
 if TYPE_CHECKING:
     from sim.study.campaign import Shard
     from sim.study.cheapest import Cheapest
+    from sim.study.executors import Executor
     from sim.study.replications import Rule
     from sim.study.store import Design, Kept, Store
     from sim.study.sweep import Axis, Point, Run
 
 LINE_EVERY_S = 5.0
+_WIDTH = 180
+"""Columns with intervals are wide."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,15 @@ class Asked:
 
     def run(self) -> Swept:
         """Make the runs."""
+        from sim.study.executors import executor
+
+        with ExitStack() as hired:
+            if self.cluster is None:  # other processes start while this one reads the scenario
+                return self._run(hired.enter_context(executor(self.workers)))
+            return self._run(executor(None, self.cluster))
+
+    def _run(self, workers: Executor) -> Swept:
+        """Make the runs by an executor; a cluster is not called before all else is known to be right."""
         from sim.study.metrics import paths_of
         from sim.study.sweep import BUDGET
 
@@ -107,14 +119,15 @@ class Asked:
         rule = rule_from(self.replications, self.precision, metrics)
         design = self._design(points, BUDGET if rule is None else rule)
         if self.study is None:
-            return self._made(design, points, {} if probe is None else {probe.key: probe}, None, metrics)
+            known = {} if probe is None else {probe.key: probe}
+            return self._made(design, points, known, None, metrics, workers)
         from sim.study.store import opened
 
         name = "" if self.shard is None else f"{self.shard.number}-of-{self.shard.of}"
         with opened(self.study, design, rule is not None, name) as store:
             if probe is not None and probe.key not in store.runs:
                 store.add(probe)
-            found = self._made(store.design, self._all(store.design, points), store.runs, store, metrics)
+            found = self._made(store.design, self._all(store.design, points), store.runs, store, metrics, workers)
             if self.shard is not None:
                 self._say_shard(store)
                 failed = sum(run.failed for run in store.runs.values())
@@ -173,10 +186,10 @@ class Asked:
         known: dict[tuple[str, int], Kept],
         store: Store | None,
         metrics: tuple[str, ...],
+        workers: Executor,
     ) -> Swept:
         """The runs that are missing, made. Interrupted, it shows what was done, and says how to go on."""
         from sim.study.campaign import Wanted, carry_out
-        from sim.study.executors import executor
 
         def keep(run: Kept) -> None:
             known[run.key] = run
@@ -185,7 +198,8 @@ class Asked:
         told = None if self.quiet else Counting({place.digest: place.told for place in design.places}, len(known))
         with ExitStack() as open_now:
             try:
-                workers = open_now.enter_context(executor(self.workers, self.cluster))
+                if self.cluster is not None:
+                    open_now.enter_context(workers)
                 carry_out(wanted, design.rule, workers, known, store.add if store else keep, self.shard, told)
             except KeyboardInterrupt:
                 open_now.close()
@@ -265,6 +279,6 @@ def show_grid(axes: Sequence[Axis], done: Sequence[Run], metrics: Sequence[str] 
     keys, best = [axis.key for axis in axes], cheapest(axes, done)
     for sentence in cheapest_sentences(keys, done, best):
         click.echo(sentence)
-    console().print(runs_table(keys, done, best, metrics))
+    console(_WIDTH).print(runs_table(keys, done, best, metrics))
     for sentence in of_chance(done):
         click.echo(sentence)

@@ -94,7 +94,7 @@ def _with_chance(name: str, tell: Callable[[float | None], str]) -> _Say:
 def beside(tell: Callable[[float | None], str], value: float, interval: Sequence[float] | None) -> str:
     """A number and how far off it may be."""
     half = 0.0 if interval is None else (interval[1] - interval[0]) / 2
-    return f"{tell(value)} ± {tell(half)}" if half > 0 else tell(value)
+    return f"{tell(value)} ± {tell(float(f'{half:.2g}')).removesuffix('.00')}" if half > 0 else tell(value)
 
 
 def of_chance(runs: Sequence[Run]) -> list[str]:

@@ -182,9 +182,13 @@ def _handing_over(pool: Pool, names: list[str]) -> dict[str, Any]:
     }
 
 
-def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:
-    """Request rows for the model, in arrival order."""
-    requests = np.zeros(len(demand), REQUEST)
+def request_table(scenario: Scenario, demand: Demand, into: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Request rows for the model, in arrival order; the first of `into`, if that is given and long enough."""
+    if into is None or len(into) < len(demand):
+        requests = np.zeros(len(demand), REQUEST)
+    else:
+        requests = into[: len(demand)]
+        requests.view(np.uint8)[:] = 0
     for name in ("arrival_s", "service_s", "first_service_s", "ticket", "stream"):
         requests[name] = getattr(demand, name)
     for name in ("prompt_tokens", "output_tokens", "cached_tokens", "prefix0"):
@@ -196,17 +200,22 @@ def request_table(scenario: Scenario, demand: Demand) -> NDArray[Any]:
     return requests
 
 
-def check_servable(scenario: Scenario, specs: list[PoolSpec], requests: NDArray[Any]) -> None:
-    """Refuse a request that its pool, or any make of its replicas, could never serve, however long it waited."""
+def check_servable(scenario: Scenario, specs: list[PoolSpec], requests: NDArray[Any], first_request: int = 0) -> None:
+    """Refuse a request that its pool, or any make of its replicas, could never serve, however long it waited.
+
+    `first_request` is the number of the first one, of demand that comes in chunks.
+    """
     for row, (name, spec) in enumerate(zip(scenario.pools, specs, strict=True)):
         if not spec.batching or not len(requests):
             continue
         need = _most_tokens(specs, row, requests)
         for make in (spec, *spec.makes):
-            _check_make(scenario, f"pools.{name}", make, need, requests)
+            _check_make(scenario, f"pools.{name}", make, need, requests, first_request)
 
 
-def _check_make(scenario: Scenario, path: str, spec: PoolSpec, need: NDArray[Any], requests: NDArray[Any]) -> None:
+def _check_make(
+    scenario: Scenario, path: str, spec: PoolSpec, need: NDArray[Any], requests: NDArray[Any], first_request: int
+) -> None:
     blocks = spec.kv_capacity_tokens // spec.block_tokens
     whole = (blocks - int(spec.watermark_share * blocks)) * spec.block_tokens
     limits = [(whole, "KV memory of a replica holds", "more GPU memory or gpus_per_replica")]
@@ -223,7 +232,7 @@ def _check_make(scenario: Scenario, path: str, spec: PoolSpec, need: NDArray[Any
         sender = scenario.workload.by_name()[stream]
         bound = ", of sessions `max_context:`" if isinstance(sender, Generated) and sender.session else ""
         problem = Problem(
-            f"request {worst} of stream '{stream}' has {request['prompt_tokens']} prompt and "
+            f"request {first_request + worst} of stream '{stream}' has {request['prompt_tokens']} prompt and "
             f"{request['output_tokens']} output tokens and can never be served: {what} {limit} tokens "
             f"({int((need > limit).sum())} such requests); bound the lengths (`max:`{bound}) or give {remedy}",
             path=path,

@@ -36,6 +36,13 @@ def table(requests: NDArray[Any], first_row: int = 0) -> NDArray[Any]:
     return calls
 
 
+def sent(requests: NDArray[Any], first_row: int = 0) -> NDArray[Any]:
+    """The same for clients that just wait: only links have times, and services that break off are known whole."""
+    calls = table(requests, first_row)
+    calls["sent"] = 1
+    return calls
+
+
 def senders(streams: Sequence[SenderSpec], tenants: Sequence[TenantSpec]) -> NDArray[Any]:
     """A row a stream, then a row a tenant."""
     rows = np.zeros(len(streams) + len(tenants), SENDER)

@@ -39,7 +39,11 @@ def run_until(s: State, wakes: Any, stop_s: float, most_events: int) -> bool:
     done = False
     for _ in range(most_events):
         r = int(run["next_arrival"])
-        arrival_s = s.requests[r]["arrival_s"] if r < run["arrivals"] else math.inf
+        arrival_s = math.inf
+        if r < run["arrivals"]:
+            arrival_s = s.requests[r]["arrival_s"]
+        elif run["more"] == 1:
+            break  # who arrives next must be told first
         wake_s = wakes[1]["key"]
         timer_s = math.inf
         if EXTRAS:

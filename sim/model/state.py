@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sim.model import admission, compiled, heaps, meters, orders, prefix, routing, tournament
 from sim.model.calls import senders as sender_table
-from sim.model.calls import table as call_table
+from sim.model.calls import sent as sent_calls
 from sim.model.places import UNLIMITED, queue_table
 from sim.model.specs import PoolSpec, SenderSpec, TenantSpec
 from sim.model.tables import CALL, FINISH, LAW, NONE, POOL, REPLICA, RUN, SEAT, State
@@ -80,8 +80,7 @@ def build(
     if calls is not None:
         told = calls
     elif handing or any(spec.preemptive and not spec.batching for spec in specs):
-        told = call_table(requests)
-        told["sent"] = 1  # their clients just wait; only links have times, and services that break off are known whole
+        told = sent_calls(requests)
     # those that follow others are last, at infinity, until they are sent
     run["arrivals"] = run["expected"] = np.count_nonzero(requests["arrival_s"] < math.inf)
     run["rows"] = len(requests)
@@ -142,6 +141,8 @@ def has_extras(s: State) -> bool:
 def grow(s: State, rows: int) -> None:
     """Make room for `rows` requests in all, in place: whoever holds a table keeps it. Columns taken from one do not."""
     s.requests.resize(rows, refcheck=False)
+    if not len(s.calls):
+        return
     s.calls.resize(rows, refcheck=False)
     s.heaps.resize(int(s.run[0]["timer0"]) + rows, refcheck=False)
 

@@ -324,6 +324,7 @@ RUN = np.dtype(
     [
         ("next_arrival", "i8"),  # first request that has not arrived
         ("arrivals", "i8"),  # requests that arrive by themselves: the first rows of the table
+        ("more", "i8"),  # 1: after these come others, whose rows are not there yet
         ("rows", "i8"),  # rows of the table in use
         ("expected", "i8"),  # requests that have come, or are known to come
         ("calls", "i8"),  # 1: clients do more than wait

@@ -27,6 +27,8 @@ NAMES: dict[str, tuple[str, Say]] = {
 }
 """What is shown, as far as it varies; what each objective attains stands after the latencies."""
 _AFTER = "latency.e2e_s.p99"
+MOST_ADVISED = 1000
+"""More replications are told as out of reach, not as what to ask for."""
 SHORT = re.compile(r"^needs (.*) more$")
 """What stands in place of a quantile that is not told; `+4,200` where there is little room."""
 
@@ -151,6 +153,9 @@ def _stopped(summary: dict[str, Any]) -> str:
     if found["number"] < budget["replications"]:
         spent = f"{words.count(budget['requests'])} requests"
     more = f"about {words.count(least['replications'])} would do for {wanted}: --replications {least['replications']}"
+    if least["replications"] > MOST_ADVISED:
+        about = float(f"{least['replications']:.1g}")
+        more = f"{wanted} would take some {words.count(about)} replications"
     return f"; stopped at the budget of {spent}: {known}; {more}"
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.result.frames import COUNTED, MAY_BE_NONE, categories, request_columns
+from numpy.typing import NDArray
+
+from sim.result.frames import COUNTED, MAY_BE_NONE, Names, categories, request_columns
 from sim.result.log import WHY
 from sim.result.money.billing import paid_until_s
 
@@ -85,24 +87,41 @@ def cell(value: object) -> object:
 
 def write_requests(path: Path, log: RunLog) -> None:
     """`requests.parquet`: one row an attempt in arrival order, null for what never happened; bounded memory."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    with RequestsFile(path, log) as file:
+        for first in range(0, max(len(log.requests), 1), ROW_GROUP):  # also of an empty run: the columns are there
+            file.write(request_columns(log, slice(first, first + ROW_GROUP)))
 
-    names = {name: pa.array(list(values), pa.string()) for name, values in categories(log).items()}
 
-    def table(first: int) -> Any:
-        columns = request_columns(log, slice(first, first + ROW_GROUP))
+class RequestsFile:
+    """A `requests.parquet` that is being written, one row group after another."""
+
+    def __init__(self, path: Path, names: Names) -> None:
+        import pyarrow as pa
+
+        self.path = path
+        self.names = {name: pa.array(list(values), pa.string()) for name, values in categories(names).items()}
+        self.writer: Any = None
+
+    def write(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """A row group of these columns."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         arrays = {}
         for name, column in columns.items():
-            if name in names:
-                arrays[name] = pa.DictionaryArray.from_arrays(pa.array(column, mask=column < 0), names[name])
+            if name in self.names:
+                arrays[name] = pa.DictionaryArray.from_arrays(pa.array(column, mask=column < 0), self.names[name])
             else:
                 missing = column < 0 if name in MAY_BE_NONE else None
                 arrays[name] = pa.array(column, mask=missing, from_pandas=True)
-        return pa.table(arrays)
+        table = pa.table(arrays)
+        if self.writer is None:
+            self.writer = pq.ParquetWriter(self.path, table.schema, compression="zstd")
+        self.writer.write_table(table)
 
-    first_table = table(0)  # also of an empty run: the columns are there
-    with pq.ParquetWriter(path, first_table.schema, compression="zstd") as writer:
-        writer.write_table(first_table)
-        for first in range(ROW_GROUP, len(log.requests), ROW_GROUP):
-            writer.write_table(table(first))
+    def __enter__(self) -> RequestsFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.writer is not None:
+            self.writer.close()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.config.errors import ConfigError
 from sim.model.tables import NONE, OUTCOMES
 
 if TYPE_CHECKING:
@@ -17,11 +18,44 @@ if TYPE_CHECKING:
 MAY_BE_NONE = ("replica", "session", "turn")
 """Columns in which -1 stands for none."""
 
+ROWS_GONE = "a streamed run keeps no row a request; run it with --no-stream (stream=False), or let it write them"
+
 COUNTED = ("arrivals", "offered", "completed")
 """Columns of the timeline that are whole numbers."""
 
 
-def categories(log: RunLog) -> dict[str, tuple[str, ...]]:
+class Names(Protocol):
+    """What the codes in request rows stand for: a run's log knows it, and before there is one `RowNames`."""
+
+    @property
+    def streams(self) -> tuple[str, ...]: ...
+    @property
+    def pools(self) -> tuple[str, ...]: ...
+    @property
+    def rooms(self) -> tuple[int, ...]: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def tenants(self) -> tuple[str, ...]: ...
+    @property
+    def stream_class(self) -> tuple[int, ...]: ...
+    @property
+    def stream_tenant(self) -> tuple[int, ...]: ...
+
+
+class RowNames(NamedTuple):
+    """As the fields of the same names of `RunLog`."""
+
+    streams: tuple[str, ...]
+    pools: tuple[str, ...]
+    rooms: tuple[int, ...]
+    classes: tuple[str, ...]
+    tenants: tuple[str, ...]
+    stream_class: tuple[int, ...]
+    stream_tenant: tuple[int, ...]
+
+
+def categories(log: Names) -> dict[str, tuple[str, ...]]:
     """The names that the codes of each categorical column stand for; code -1 is none."""
     names = {"stream": log.streams, "pool": log.pools, "outcome": OUTCOMES}
     return names | {name: found for name, found in (("class", log.classes), ("tenant", log.tenants)) if found}
@@ -34,8 +68,12 @@ def request_columns(log: RunLog, rows: slice = slice(None)) -> dict[str, NDArray
     NaN for what never happened; `replica` is the index within the pool (the one that decodes, for a request that was
     handed over), -1 for one that never got there.
     """
-    part = log.requests[rows]
     first = rows.indices(len(log.requests))[0]
+    return row_columns(log, log.requests[rows], first) | _of_calls(log, rows)
+
+
+def row_columns(names: Names, part: NDArray[np.void], first: int) -> dict[str, NDArray[Any]]:
+    """The same of some rows of a run whose clients just wait; `first` is the number of the first."""
     columns = {
         "request": np.arange(first, first + len(part), dtype=np.int64),
         "stream": part["stream"].copy(),
@@ -43,17 +81,17 @@ def request_columns(log: RunLog, rows: slice = slice(None)) -> dict[str, NDArray
         "prompt_tokens": part["prompt_tokens"].copy(),
         "output_tokens": part["output_tokens"].copy(),
         "pool": part["pool"].copy(),
-        "replica": _replica_in_pool(log, part),
+        "replica": _replica_in_pool(names, part),
         "start_s": part["start_s"].copy(),
         "first_token_s": part["first_token_s"].copy(),
         "finish_s": part["finish_s"].copy(),
         "outcome": part["outcome"].astype(np.int16),
         "cached_tokens": part["cached_tokens"].copy(),
     }
-    return columns | _of_senders(log, part) | _of_calls(log, rows)
+    return columns | _of_senders(names, part)
 
 
-def _of_senders(log: RunLog, part: NDArray[np.void]) -> dict[str, NDArray[Any]]:
+def _of_senders(log: Names, part: NDArray[np.void]) -> dict[str, NDArray[Any]]:
     """Class and tenant, where there are any."""
     known = {"class": (log.classes, log.stream_class), "tenant": (log.tenants, log.stream_tenant)}
     return {name: np.array(codes, np.int16)[part["stream"]] for name, (names, codes) in known.items() if names}
@@ -72,7 +110,7 @@ def _of_calls(log: RunLog, rows: slice) -> dict[str, NDArray[Any]]:
     return columns
 
 
-def _replica_in_pool(log: RunLog, part: NDArray[np.void]) -> NDArray[np.int32]:
+def _replica_in_pool(log: Names, part: NDArray[np.void]) -> NDArray[np.int32]:
     """The model numbers replicas through all pools; people number them within one."""
     first_row = np.concatenate(([0], np.cumsum(log.rooms)))[:-1].astype(np.int32)
     replica = part["replica"].astype(np.int32)
@@ -83,8 +121,14 @@ def _replica_in_pool(log: RunLog, part: NDArray[np.void]) -> NDArray[np.int32]:
 
 
 def requests_frame(log: RunLog) -> pd.DataFrame:
-    """One row an attempt, in arrival order; what has a name (`stream`, `pool`, `outcome`, ...) is a categorical."""
+    """One row an attempt, in arrival order; what has a name (`stream`, `pool`, `outcome`, ...) is a categorical.
+
+    Raises ConfigError for a streamed run, which keeps none.
+    """
     import pandas as pd
+
+    if log.tally is not None:
+        raise ConfigError(ROWS_GONE)
 
     names = categories(log)
     columns: dict[str, Any] = dict(request_columns(log))

@@ -90,7 +90,7 @@ class Result:
         self,
         folder: str | Path | None = None,
         *,
-        requests: bool | None = None,
+        requests: bool | Path | None = None,
         force: bool = False,
         report: Callable[[Result], str] | None = None,
         command: Sequence[str] = (),
@@ -99,7 +99,8 @@ class Result:
 
         `folder` defaults to `outputs/<name>-<digest>` below the current directory, which a new run of the same scenario
         replaces; another folder must not exist yet, unless `force`. `requests`: write `requests.parquet`; by default up
-        to two million requests. `report`: what makes `report.html`, as `sim.report.render`. `command`: what was typed,
+        to two million requests; a path: that of a file that has them already, which moves into the folder (see
+        `sim.result.rows_draft`). `report`: what makes `report.html`, as `sim.report.render`. `command`: what was typed,
         for the manifest. Raises ConfigError for a folder that cannot be used, OSError when the disk is full.
         """
         from sim.result.save import save

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.config.errors import ConfigError
 from sim.result import files
+from sim.result.frames import ROWS_GONE
 from sim.result.provenance import software, version
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def save(
     result: Result,
     folder: str | Path | None = None,
     *,
-    requests: bool | None = None,
+    requests: bool | Path | None = None,
     force: bool = False,
     report: Callable[[Result], str] | None = None,
     command: Sequence[str] = (),
@@ -72,6 +73,8 @@ def save(
     check_folder(target, replace)
     if requests is None:
         requests = result.log.tally is None and result.log.count <= REQUESTS_BY_DEFAULT
+    if requests is True and result.log.tally is not None:
+        raise ConfigError(ROWS_GONE)
     try:
         with _whole_or_absent(target, replace) as draft:
             _write_files(draft, result, requests, report)
@@ -81,13 +84,15 @@ def save(
     return target
 
 
-def _write_files(draft: Path, result: Result, requests: bool, report: Callable[[Result], str] | None) -> None:
+def _write_files(draft: Path, result: Result, requests: bool | Path, report: Callable[[Result], str] | None) -> None:
     files.write_text(draft / "scenario.yaml", result.scenario.to_yaml())
     files.write_text(draft / "summary.json", files.json_text(result.summary()))
     files.write_timeline(draft / "timeline.csv", result.columns)
     files.write_decisions(draft / "decisions.csv", result.log)
     files.write_replicas(draft / "replicas.csv", result.log, list(result.scenario.pools.values()))
-    if requests:
+    if isinstance(requests, Path):
+        requests.rename(draft / "requests.parquet")
+    elif requests:
         files.write_requests(draft / "requests.parquet", result.log)
     for name, text in ({} if result.together is None else result.together.files).items():
         files.write_text(draft / name, text)
@@ -142,7 +147,7 @@ def _whole_or_absent(target: Path, replace: bool) -> Iterator[Path]:
     # A name nobody else has: in containers, process numbers repeat.
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.draft")
     try:
-        _make_parents(target.parent, made)
+        make_parents(target.parent, made)
         draft.mkdir()
         yield draft
         with _no_interrupt():
@@ -151,7 +156,7 @@ def _whole_or_absent(target: Path, replace: bool) -> Iterator[Path]:
         with _no_interrupt():
             shutil.rmtree(draft, ignore_errors=True)
             for parent in reversed(made):
-                _remove_if_empty(parent)
+                remove_if_empty(parent)
         raise
 
 
@@ -172,7 +177,7 @@ def _put_in_place(draft: Path, target: Path, replace: bool) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _make_parents(folder: Path, made: list[Path]) -> None:
+def make_parents(folder: Path, made: list[Path]) -> None:
     """Make the folder and its parents, noting each in `made`, so that a failure can take them away again."""
     missing = []
     while not folder.exists():
@@ -183,7 +188,7 @@ def _make_parents(folder: Path, made: list[Path]) -> None:
         made.append(parent)
 
 
-def _remove_if_empty(folder: Path) -> None:
+def remove_if_empty(folder: Path) -> None:
     try:
         folder.rmdir()
     except OSError:

@@ -23,7 +23,9 @@ LOOKS = (10, 20, 40, 80)
 """Runs after which an assertion is looked at, beside the end of the budget: few, each with twice the runs of the last.
 
 Every look may be wrong with an equal part of what the confidence leaves (Bonferroni). A look after every fifth run, 19
-of them, would have to leave each a quarter of that, for runs saved that are few.
+of them, would have to leave each a quarter of that, for runs saved that are few. Measured where the limit is the true
+value, at 95 %: 3 % wrong verdicts of normal numbers, 5 % of ones as skewed as those of a busy queue; a t-interval
+knows no skew, and of runs so short that their numbers are exponential it is 13 % (tests/validation/sequential.py).
 """
 ALL_LOOKS = len(LOOKS) + 1
 

@@ -13,10 +13,11 @@ from typing import Protocol, overload
 from sim.scenario import Scenario
 from sim.study.executors import Executor, LostError
 from sim.study.record import Record
-from sim.study.replications import PLAIN_REQUESTS, Rule
+from sim.study.replications import Rule, pays_to_compile
 from sim.study.store import Kept, Making, made
 from sim.study.store.kept import Key, failure
 
+_NO_MEMORY = "not enough memory for this run; shorten the horizon, lower the rate, or use fewer workers"
 FAILED = "failed"
 """Why no more runs are made of a point one of whose runs has failed."""
 
@@ -81,14 +82,15 @@ def carry_out(
         before = len(known)
         for ended in executor.as_ended(made, _Tasks(tasks, compiled)):
             task = tasks[ended.place]
-            if isinstance(ended.error, LostError):
-                run = failure((task.digest, task.replication), str(ended.error))
+            if isinstance(ended.error, LostError | MemoryError):
+                run = failure((task.digest, task.replication), str(ended.error) or _NO_MEMORY)
             elif ended.error is not None:
                 raise ended.error
             else:
                 assert ended.value is not None
                 run = ended.value
             compiled.requests += run.sent
+            compiled.runs += 1
             keep(run)
             if told is not None:
                 told(run, len(known), before + len(tasks))
@@ -98,9 +100,14 @@ def carry_out(
 
 @dataclass
 class _Used:
-    """Requests that were simulated so far."""
+    """What was simulated so far, from which follows how much is to come."""
 
     requests: int = 0
+    runs: int = 0
+
+    def to_come(self, runs: int) -> int:
+        """Requests of so many more runs, if they are like those before; 0: nothing is known yet."""
+        return runs * self.requests // max(self.runs, 1)
 
 
 class _Tasks(Sequence[Making]):
@@ -121,7 +128,8 @@ class _Tasks(Sequence[Making]):
         if isinstance(place, slice):
             return _Tasks(self.tasks[place], self.used)
         task = self.tasks[place]
-        return Making(task.scenario, task.digest, task.replication, self.used.requests > PLAIN_REQUESTS)
+        pays = pays_to_compile(task.scenario, self.used.to_come(len(self.tasks) - place))
+        return Making(task.scenario, task.digest, task.replication, pays)
 
 
 class Looking:

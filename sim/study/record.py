@@ -11,7 +11,8 @@ from sim.result.latency import METRICS, metric_s
 from sim.result.recovery import in_time_at_end_share
 from sim.result.window import measured_window
 from sim.scenario import Scenario
-from sim.statistics.tails import Exact, Tail, exact
+from sim.statistics.histogram import histogram_of
+from sim.statistics.tails import Tail, exact
 
 TIMES = ("wall_s", "engine_s", "requests_per_engine_s")
 """What differs from one run of a scenario to the next (in the block `run`), and is not kept."""
@@ -64,6 +65,6 @@ def _latency(result: Result, condensed: bool) -> dict[str, Tail]:
     rows = log.logical[measured_window(result.scenario, log).rows]
     latency: dict[str, Tail] = {}
     for metric in METRICS:
-        values: Exact = exact(metric_s(rows, metric))
-        latency[f"{metric}_s"] = values.condensed() if condensed else values
+        values_s = metric_s(rows, metric)
+        latency[f"{metric}_s"] = histogram_of(values_s) if condensed else exact(values_s)
     return latency

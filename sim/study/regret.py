@@ -112,7 +112,7 @@ def regret(of: Result | Scenario, replication: int = 0, watch: Watch | None = No
     elastic = elastic_pools(scenario)
     if isinstance(of, Scenario):
         with watched("the policy itself") as shown:
-            of = simulate(of, replication, shown)
+            of = simulate(of, replication, shown, stream=False)
     search = _Search(of, tuple(elastic), replication)
     while search.open():
         with watched(f"clairvoyant run {len(search.runs) + 1}") as shown:
@@ -164,7 +164,7 @@ class _Search:
                 policy = clairvoyant(pools[name], UTILIZATIONS[place])
                 pools[name] = pools[name].model_copy(update={"autoscaler": policy})
         again = self.scenario.model_copy(update={"pools": pools})
-        blocks = simulate(again, self.replication, progress).summary()["pools"]
+        blocks = simulate(again, self.replication, progress, stream=False).summary()["pools"]
         self.runs.append((tried, blocks))
         for group, place in tried.items():
             if self._well_enough(group, blocks):

@@ -153,7 +153,7 @@ class Rerun:
             pools=dict.fromkeys(named, setting.pool(point.replicas)),
         )
         try:
-            rows = simulate(scenario, on_compile=on_compile).log.requests
+            rows = simulate(scenario, on_compile=on_compile, stream=False).log.requests
         except ConfigError as error:
             raise DataError(Problem(f"{point.name}: {_of_files(error)}", "", point.file)) from None
         return self._outcome(rows[np.argsort(rows["stream"], kind="stable")])

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from sim.autoscaling.own.scheduled import Scheduled
 from sim.config.errors import ConfigError, Problem
-from sim.engine import simulate
+from sim.engine import simulate, warm_up
 from sim.result import words
 from sim.result.fleet import integrals_at
 from sim.result.occupancy import occupancy
@@ -26,7 +26,7 @@ from sim.scenario.faults import ZoneOutage
 from sim.statistics.warmup import drifts, mser5
 from sim.study.executors import Executor
 from sim.study.record import Task
-from sim.study.replications import MOST_REQUESTS
+from sim.study.replications import MOST_REQUESTS, pays_to_compile
 from sim.workload.arrivals import Varying
 from sim.workload.generated import Generated
 
@@ -84,20 +84,25 @@ def settled(
     scenario: Scenario,
     executor: Executor,
     watch: Callable[[int, int | None], None] | None = None,
+    on_compile: Callable[[], None] | None = None,
 ) -> Settled:
     """Find the warm-up, in runs that are made longer where they are too short.
 
-    `watch` is told how many runs have been made, of how many. Raises `ConfigError` for a scenario whose demand or fleet
-    is not to settle, or does not.
+    `watch` is told how many runs have been made, of how many; `on_compile`: see `simulate`. Raises `ConfigError` for a
+    scenario whose demand or fleet is not to settle, or does not.
     """
     check(scenario)
     horizon_s = scenario.horizon_s
     assert horizon_s is not None, "only what is replayed has no horizon"
     for extended in range(EXTENSIONS + 1):
         trial = scenario.model_copy(update={"warmup_s": 0.0, "horizon_s": horizon_s})
-        runs = runs_of(scenario.workload.expected_requests(horizon_s))
+        requests = scenario.workload.expected_requests(horizon_s)
+        runs, made = runs_of(requests), trial
+        if pays_to_compile(scenario, int(runs * requests)):
+            warm_up("compiled", on_compile)
+            made = trial.model_copy(update={"calendar": "compiled"})
         found: list[dict[str, Floats]] = []
-        for one in executor.in_order(traced, [Task(trial, replication) for replication in range(runs)]):
+        for one in executor.in_order(traced, [Task(made, replication) for replication in range(runs)]):
             found.append(one)
             if watch is not None:
                 watch(len(found), runs)
@@ -130,7 +135,7 @@ def traced(task: Task) -> dict[str, Floats]:
     Requests in the system and waiting are exact; KV memory (tokens) and ready replicas are sampled some 200 times a
     run, and what lies between two samples is spread evenly.
     """
-    result = simulate(task.scenario, task.replication)
+    result = simulate(task.scenario, task.replication, stream=False)
     log = result.log
     edges_s = np.linspace(0.0, log.edges_s[-1], BINS + 1)
     length_s = np.diff(edges_s)

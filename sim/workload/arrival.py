@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,15 @@ class Arrivals(BaseModel):
     @abstractmethod
     def arrivals(self, rng_of: RngOf, horizon_s: float) -> Floats:
         """Sorted times in [0, horizon_s), shape (n,); those before t do not depend on the horizon."""
+
+    def pieces(self, rng_of: RngOf, horizon_s: float, rows: int) -> Iterator[Floats]:
+        """The same times in pieces of about `rows`, for runs that do not hold all of them at once.
+
+        A law that does not say how makes all of them and cuts them.
+        """
+        times = self.arrivals(rng_of, horizon_s)
+        for at in range(0, len(times), rows):
+            yield times[at : at + rows]
 
     @abstractmethod
     def mean_rate(self, horizon_s: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from typing import Annotated, Any, Literal
 
@@ -30,9 +31,13 @@ from sim.workload.rates import (
     arrivals_on,
     check_size,
     curve_through,
+    joined,
+    partial_sums,
+    pieces_on,
     running_sum,
     smooth,
     steps,
+    unit_pieces,
     unit_points,
 )
 from sim.workload.rows import read_table
@@ -58,6 +63,11 @@ class Poisson(Arrivals):
         times /= self.rate
         return times[: np.searchsorted(times, horizon_s)]
 
+    def pieces(self, rng_of: RngOf, horizon_s: float, rows: int) -> Iterator[Floats]:
+        for times in unit_pieces(rng_of("arrivals"), self.rate * horizon_s, rows):
+            times /= self.rate
+            yield times[: np.searchsorted(times, horizon_s)]
+
     def mean_rate(self, horizon_s: float) -> float:
         return self.rate
 
@@ -79,17 +89,27 @@ class Renewal(Arrivals):
         return self
 
     def arrivals(self, rng_of: RngOf, horizon_s: float) -> Floats:
+        check_size(horizon_s / self._mean_s())
+        return joined(self._cut(rng_of, horizon_s, first=256, longest=65_536))
+
+    def pieces(self, rng_of: RngOf, horizon_s: float, rows: int) -> Iterator[Floats]:
+        return self._cut(rng_of, horizon_s, first=rows, longest=rows)
+
+    def _mean_s(self) -> float:
         mean_s = self.gap.mean_value
         if not mean_s > 0:
             raise ConfigError(Problem(_NO_GAP, "arrivals.gap"))
-        check_size(horizon_s / mean_s)
+        return mean_s
+
+    def _cut(self, rng_of: RngOf, horizon_s: float, first: int, longest: int) -> Iterator[Floats]:
+        """The times before the horizon, in pieces."""
         rng = rng_of("arrivals")
-        most = 10 * horizon_s / mean_s + 20_000_000
+        most = 10 * horizon_s / self._mean_s() + 20_000_000
         try:
-            times = running_sum(lambda n, _: self.gap.draw(rng, n), horizon_s, most)
+            for times in partial_sums(lambda n, _: self.gap.draw(rng, n), horizon_s, most, first, longest):
+                yield times[: np.searchsorted(times, horizon_s)]
         except OverflowError:
             raise ConfigError(Problem(_TINY_GAPS, "arrivals.gap")) from None
-        return times[: np.searchsorted(times, horizon_s)]
 
     def mean_rate(self, horizon_s: float) -> float:
         mean_s = self.gap.mean_value
@@ -119,6 +139,9 @@ class Mmpp(Arrivals):
 
     def arrivals(self, rng_of: RngOf, horizon_s: float) -> Floats:
         return arrivals_on(self._path(rng_of("arrival_states"), horizon_s), rng_of("arrivals"), horizon_s)
+
+    def pieces(self, rng_of: RngOf, horizon_s: float, rows: int) -> Iterator[Floats]:
+        return pieces_on(self._path(rng_of("arrival_states"), horizon_s), rng_of("arrivals"), horizon_s, rows)
 
     def _path(self, rng: np.random.Generator, horizon_s: float) -> RateCurve:
         """The rate from 0 to at least the horizon."""
@@ -153,7 +176,16 @@ class Batch(Arrivals):
     def arrivals(self, rng_of: RngOf, horizon_s: float) -> Floats:
         check_size(self.rate * self.size.mean_value * horizon_s)
         times = Poisson(rate=self.rate).arrivals(rng_of, horizon_s)
-        sizes = np.maximum(np.rint(self.size.draw(rng_of("batch_size"), len(times))), 1.0)
+        return self._filled(times, rng_of("batch_size"))
+
+    def pieces(self, rng_of: RngOf, horizon_s: float, rows: int) -> Iterator[Floats]:
+        rng, batches = rng_of("batch_size"), max(int(rows / max(self.size.mean_value, 1.0)), 1)
+        for times in Poisson(rate=self.rate).pieces(rng_of, horizon_s, batches):
+            yield self._filled(times, rng)
+
+    def _filled(self, times: Floats, rng: np.random.Generator) -> Floats:
+        """The time of each batch, once for each of its requests."""
+        sizes = np.maximum(np.rint(self.size.draw(rng, len(times))), 1.0)
         check_size(float(sizes.sum()))
         return np.repeat(times, sizes.astype(np.int64))
 
@@ -181,6 +213,9 @@ class Varying(Arrivals):
 
     def arrivals(self, rng_of: RngOf, horizon_s: float) -> Floats:
         return arrivals_on(self.rate_curve, rng_of("arrivals"), horizon_s)
+
+    def pieces(self, rng_of: RngOf, horizon_s: float, rows: int) -> Iterator[Floats]:
+        return pieces_on(self.rate_curve, rng_of("arrivals"), horizon_s, rows)
 
     def mean_rate(self, horizon_s: float) -> float:
         return self.rate_curve.expected(horizon_s) / horizon_s
@@ -349,6 +384,9 @@ class Cox(Arrivals):
 
     def arrivals(self, rng_of: RngOf, horizon_s: float) -> Floats:
         return arrivals_on(self._path(rng_of("arrival_rate"), horizon_s), rng_of("arrivals"), horizon_s)
+
+    def pieces(self, rng_of: RngOf, horizon_s: float, rows: int) -> Iterator[Floats]:
+        return pieces_on(self._path(rng_of("arrival_rate"), horizon_s), rng_of("arrivals"), horizon_s, rows)
 
     def _path(self, rng: np.random.Generator, horizon_s: float) -> RateCurve:
         """The rate from 0 to at least the horizon."""

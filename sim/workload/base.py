@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from sim.config.errors import ConfigError
+from sim.config.errors import ConfigError, Problem
 from sim.config.units import Share
 from sim.workload.clients import Clients, merged_limits
 from sim.workload.demand import Demand
@@ -45,6 +45,29 @@ class Columns:
     """Numbered by itself; None if no request shares a block."""
     links: Links | None = None
     """Who follows whom, in rows of this stream; those that follow others are last, and arrive at infinity."""
+
+    def __len__(self) -> int:
+        return len(self.arrival_s)
+
+    def part(self, first: int, end: int) -> Columns:
+        """The rows from `first` to before `end`, with the notes; nobody follows anybody, or shares a block."""
+        assert self.links is None
+        assert self.prefixes is None
+        service_s = self.service_s[first:end]
+        whole = self.first_service_s is self.service_s
+        return Columns(
+            self.arrival_s[first:end],
+            self.prompt_tokens[first:end],
+            self.output_tokens[first:end],
+            service_s,
+            service_s if whole else self.first_service_s[first:end],
+            self.notes,
+        )
+
+    def parts(self, rows: int) -> Iterator[Columns]:
+        """All rows, so many at a time; at least one part, maybe empty."""
+        for first in range(0, max(len(self), 1), rows):
+            yield self.part(first, first + rows)
 
 
 class Workload(BaseModel):
@@ -100,7 +123,7 @@ class Workload(BaseModel):
             try:
                 check_size(self.expected_requests(horizon_s))
             except ConfigError as error:
-                raise _below("workload", error) from None
+                raise below("workload", error) from None
         whole, users = self._drawn(
             lambda name: rngs_of(seed, replication, name), lambda _, stream, rng_of: stream.columns(rng_of, horizon_s)
         )
@@ -132,13 +155,13 @@ class Workload(BaseModel):
                 part = columns(name, stream, rng_of)
                 limits.append(self.clients_of(name).limits(rng_of, len(part.arrival_s)))
             except ConfigError as error:
-                raise _below(self.place_of(name), error) from None
+                raise below(self.place_of(name), error) from None
             parts.append(part)
             users[name] = 0 if part.links is None else len(part.links.tails)
             tickets.append(rng_of("ticket").random(len(part.arrival_s)))
         bears = merged_limits(limits, [part.arrival_s for part in parts])
         whole = replace(
-            _merged(self.by_name(), parts, tickets),
+            merged(self.by_name(), parts, tickets),
             patience_s=bears.get("patience_s"),
             first_token_timeout_s=bears.get("first_token_timeout_s"),
             token_timeout_s=bears.get("token_timeout_s"),
@@ -151,7 +174,7 @@ class Workload(BaseModel):
         return "workload"
 
 
-def _below(place: str, error: ConfigError) -> ConfigError:
+def below(place: str, error: ConfigError) -> ConfigError:
     """The same problems, their paths told from the scenario's top."""
     return ConfigError(
         replace(problem, path=".".join(filter(None, (place, problem.path)))) for problem in error.problems
@@ -170,7 +193,7 @@ def _cached(streams: Mapping[str, Stream], prompts: list[Tokens]) -> Tokens:
     return cached
 
 
-def _merged(streams: Mapping[str, Stream], parts: list[Columns], tickets: list[Floats]) -> Demand:
+def merged(streams: Mapping[str, Stream], parts: list[Columns], tickets: list[Floats]) -> Demand:
     """One table from the streams' own; requests that arrive together keep the order of the streams."""
     names = tuple(streams)
     empty = (
@@ -258,6 +281,19 @@ class Stream(Workload):
     @abstractmethod
     def columns(self, rng_of: RngOf, horizon_s: float | None) -> Columns:
         """The requests that arrive in [0, horizon_s)."""
+
+    def pieces(self, rng_of: RngOf, horizon_s: float | None, rows: int) -> Iterator[Columns]:
+        """The same requests in pieces of about `rows`, in order; `rng_of` goes on where it was (see `going_on`).
+
+        At least one piece, maybe empty; notes are those of the last. A stream that does not say how it is drawn in
+        pieces is drawn whole and cut.
+        """
+        yield from self.columns(rng_of, horizon_s).parts(rows)
+
+    @property
+    def whole_only(self) -> Problem | None:
+        """What makes it impossible to draw this stream in pieces, if anything, below the stream's own place."""
+        return None
 
     def further(self, rng_of: RngOf, users: int, chunk: int) -> Columns:
         """Chunk 1, 2, ... of the requests of users who go on and on; of other streams, no request."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -132,6 +133,26 @@ class Generated(Stream):
         if self.session is not None:
             return self._talks(self.session, rng_of, arrival_s)
         return self._served(rng_of, arrival_s, *self._tokens(rng_of, n))
+
+    def pieces(self, rng_of: RngOf, horizon_s: float | None, rows: int) -> Iterator[Columns]:
+        if horizon_s is None or self.whole_only is not None:
+            yield from super().pieces(rng_of, horizon_s, rows)
+            return
+        some = False
+        for arrival_s in self.arrivals.pieces(rng_of, horizon_s, rows):
+            if len(arrival_s):
+                some = True
+                yield self._served(rng_of, arrival_s, *self._tokens(rng_of, len(arrival_s)))
+        if not some:
+            yield self._served(rng_of, np.empty(0), *self._tokens(rng_of, 0))
+
+    @property
+    def whole_only(self) -> Problem | None:
+        if isinstance(self.arrivals, Closed):
+            return Problem("a closed population asks as it is answered", "arrivals")
+        if self.session is not None:
+            return Problem("the turns of sessions follow one another", "session")
+        return None
 
     def further(self, rng_of: RngOf, users: int, chunk: int) -> Columns:
         if not users:

@@ -5,6 +5,7 @@ A stream depends on nothing but its key: adding a stream, a policy or a draw els
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from zlib import crc32
 
@@ -28,3 +29,8 @@ def chunk_of(rng_of: RngOf, chunk: int) -> RngOf:
 def rngs_of(seed: int, replication: int, entity: str) -> RngOf:
     """The generators of one entity, by the name of their purpose."""
     return lambda name: named_rng(seed, replication, name, entity)
+
+
+def going_on(rng_of: RngOf) -> RngOf:
+    """The same generators, but one for each name, so that what asks again draws on where it left off."""
+    return functools.cache(rng_of)

@@ -8,7 +8,7 @@ numbers), and arrivals before t do not depend on the horizon.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -138,8 +138,19 @@ def smooth(time_s: Floats, rate: Floats, before: Floats) -> RateCurve:
 def unit_points(rng: np.random.Generator, until: float) -> Floats:
     """The points of a unit-rate Poisson process in [0, until), rising, shape (n,). A longer one starts the same."""
     check_size(until)
-    points = running_sum(lambda n, _: rng.standard_exponential(n), until, first=int(until + 6 * math.sqrt(until)) + 64)
-    return points[: np.searchsorted(points, until)]
+    return joined(unit_pieces(rng, until, int(until + 6 * math.sqrt(until)) + 64))
+
+
+def unit_pieces(rng: np.random.Generator, until: float, rows: int) -> Iterator[Floats]:
+    """The same points in pieces of at most `rows`; the last ones may be empty."""
+    for points in partial_sums(lambda n, _: rng.standard_exponential(n), until, first=rows, longest=rows):
+        yield points[: np.searchsorted(points, until)]
+
+
+def joined(pieces: Iterable[Floats]) -> Floats:
+    """One array of all; a single piece is not copied."""
+    parts = list(pieces)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def running_sum(draw: Callable[[int, int], Floats], until: float, most: float = math.inf, first: int = 256) -> Floats:
@@ -148,19 +159,24 @@ def running_sum(draw: Callable[[int, int], Floats], until: float, most: float = 
     `draw(n, before)` draws n gaps after the `before` drawn so far. The sums do not depend on how many are drawn at a
     time. Raises OverflowError once more than `most` gaps were not enough.
     """
-    parts: list[Floats] = []
+    return joined(partial_sums(draw, until, most, first))
+
+
+def partial_sums(
+    draw: Callable[[int, int], Floats], until: float, most: float = math.inf, first: int = 256, longest: int = 65_536
+) -> Iterator[Floats]:
+    """The same sums in pieces: the first of `first`, then as many as there are, but `longest` at most."""
     last, count, chunk = 0.0, 0, first
-    while last < until or not parts:
+    while last < until or not count:
         if count > most:
             raise OverflowError(f"{count} gaps did not reach {until}")
         sums = draw(chunk, count)
         sums[0] += last  # the running sum goes on as if it had never been cut
         np.cumsum(sums, out=sums)
         last = float(sums[-1])
-        parts.append(sums)
         count += chunk
-        chunk = min(2 * count, 65_536)
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        chunk = min(2 * count, longest)
+        yield sums
 
 
 def check_size(expected: float) -> None:
@@ -182,3 +198,15 @@ def arrivals_on(curve: RateCurve, rng: np.random.Generator, horizon_s: float) ->
     """Poisson arrivals in [0, horizon_s) with the curve's rate, sorted, shape (n,)."""
     times = curve.stretch(unit_points(rng, curve.expected(horizon_s)))
     return times[: np.searchsorted(times, horizon_s)]
+
+
+def pieces_on(curve: RateCurve, rng: np.random.Generator, horizon_s: float, rows: int) -> Iterator[Floats]:
+    """The same arrivals in pieces of at most `rows`."""
+    last_s = 0.0
+    for points in unit_pieces(rng, curve.expected(horizon_s), rows):
+        if not len(points):
+            continue
+        times = curve.stretch(points)
+        np.maximum(times, last_s, out=times)  # as within a piece, rounding may have stepped back
+        last_s = float(times[-1])
+        yield times[: np.searchsorted(times, horizon_s)]

@@ -93,7 +93,7 @@ def test_a_broken_trace_is_a_matter_of_data(tmp_path: Path) -> None:
 
 
 def test_a_run_tells_theory_beside_its_numbers(tmp_path: Path) -> None:
-    short = ("run", "mmc", "--set", "horizon=20m", "--quiet", "--no-save")
+    short = ("run", "mmc", "--set", "horizon=20m", "--quiet", "--no-save", "--replications", "1")
     done = CliRunner().invoke(main, [*short])
     assert done.exit_code == 0, done.output
     assert "theory: busy 80.0% (simulated " in done.stdout

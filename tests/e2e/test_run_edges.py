@@ -143,7 +143,8 @@ def test_tables_fit_a_small_terminal_without_losing_a_number(here: Path) -> None
     assert any(line.startswith("first token (TTFT)") for line in wide)
     (row,) = [line for line in narrow if line.startswith("TTFT ")]
     assert row.split()[1:] == next(line for line in wide if line.startswith("first token")).split()[3:]
-    tables = narrow[1 + narrow.index("") :]
+    blank = [place for place, line in enumerate(narrow) if not line]
+    tables = narrow[1 + blank[0] : blank[-1]]
     assert max(map(len, tables)) <= 80
     assert "…" not in "".join(narrow)
 

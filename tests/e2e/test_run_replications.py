@@ -32,7 +32,7 @@ pools:
     autoscaler: {kind: fixed, replicas: 1}
     price: {on_demand: $2/h}
 slo:
-  - {metric: queue_wait, under: 3s, share: 82%}
+  - {metric: queue_wait, under: 3s, share: 86%}
 """
 
 
@@ -74,7 +74,7 @@ def test_numbers_are_estimates_with_intervals_whoever_makes_the_runs(here: Path)
     manifest = json.loads((here / "alone" / "manifest.json").read_text())
     assert manifest["replications"] == found["replications"]
 
-    rows = list(csv.DictReader((here / "alone" / "replications.csv").open()))
+    rows = list(csv.DictReader((here / "alone" / "replications.csv").read_text().splitlines()))
     assert [row["replication"] for row in rows] == list("012345")
     waits_s = [float(row["latency.queue_wait_s.mean"]) for row in rows]
     counts = [float(row["requests.completed"]) for row in rows]
@@ -137,7 +137,7 @@ def test_a_quantile_without_enough_requests_is_not_told(here: Path) -> None:
 
 
 def test_a_verdict_that_chance_decides_is_not_given(here: Path) -> None:
-    # P(W > 3 s) = 0.6 exp(-0.4 * 3) = 18 %: the target is just what is attained
+    # from empty some 86 % wait less than 3 s, and the target is just that
     done = fleetcast("--replications", "4", "--out", "kept")
     assert done.stdout.startswith("Meets or misses the SLO, 4 replications cannot tell: ")
     assert "undecided" in done.stdout

@@ -7,10 +7,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from sim import simulate
 from sim.config.errors import ConfigError
 from sim.report.cost_picture import of_curve
 from sim.study.cheapest import cheapest
-from sim.study.sweep import Axis, Run, axis_of
+from sim.study.sweep import Axis, Run, axis_of, sweep
+from tests.studies import REPLICAS, SCENARIO, THREE, points_of
 
 KEY = "pools.chat.autoscaler.replicas"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -90,6 +92,18 @@ def test_seeds_are_averaged_over() -> None:
     assert (best.cost.values, best.cost.together_usd, best.cost.runs) == ({KEY: "8"}, 110, 2)
     assert best.less is not None
     assert best.less.together_usd == 165
+
+
+def test_costs_are_the_means_of_replications() -> None:
+    price = [{"kind": "linear", "metric": "queue_wait", "usd_per_hour": 4}]
+    points = points_of(5, 6, seeds=(1,), source={**SCENARIO, "slowness": price})
+    best = cheapest(axes(REPLICAS, "seed"), sweep(points, THREE))
+    assert best is not None
+    runs = [simulate(points[1].scenario, replication).summary() for replication in range(3)]
+    slowness_usd = [summary["slowness"]["usd_per_day"] for summary in runs]
+    (six,) = (cost for cost in best.curve.costs if cost.values[REPLICAS] == "6") if best.curve else ()
+    assert six.slowness_usd == pytest.approx(sum(slowness_usd) / 3)
+    assert (six.fleet_usd, six.runs) == (6 * 2 * 24, 1)
 
 
 def test_the_cheapest_that_misses_nothing_is_told_too() -> None:

@@ -108,6 +108,9 @@ def test_why_no_more_replications_were_made() -> None:
     assert reached.endswith("95% intervals; stopped: all within 5%.")
     hundred = block | {"number": 100}
     assert "the budget of 100 replications:" in replication_notes(summary(replications=hundred))[0]
+    far = block | {"least_known": {"path": "latency.ttft_s.p99", "within_share": None, "replications": 48_257}}
+    (beyond,) = replication_notes(summary(replications=far))
+    assert beyond.endswith("p99 TTFT is not known yet; 5% would take some 50,000 replications.")
     plain = block | {"stopped": "number", "precision": None}
     assert replication_notes(summary(replications=plain))[0].endswith("p99 TTFT is known to 8.0%.")
     still = block | {"stopped": "precision", "least_known": None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ from sim.statistics.intervals import (
     least_for_bound,
     missing_for_tail,
     of_mean,
+    of_quantile,
     of_ratio,
     of_sections,
     order_statistics,
 )
+from sim.statistics.tails import exact
 from sim.statistics.warmup import mser5
 from tests.sheets import SHARED
 
@@ -51,6 +54,40 @@ def test_a_quantile_is_centred_on_the_pooled_one() -> None:
     found = of_sections(10.0, [9.0, 10.0, 14.0])
     assert found.estimate == 10
     assert found.half_width == pytest.approx(4.302653 * math.sqrt((1 + 0 + 16) / 6), rel=1e-6)
+
+
+def test_a_quantile_is_as_sure_as_how_many_lie_beyond_it() -> None:
+    values = np.arange(1, 10_001) / 10_000
+    beyond, counts = [20, 25, 30, 25], [2500] * 4
+    above = of_ratio(beyond, counts)
+    found = of_quantile(lambda share: float(np.quantile(values, share)), 0.99, beyond, counts)
+    assert found is not None
+    assert found.estimate == np.quantile(values, 0.99)
+    # of values spread evenly the lower end is as far off as the share beyond may be larger
+    factor = math.exp(above.half_width / above.estimate)
+    assert found.half_width == pytest.approx(0.01 * (factor - 1), rel=1e-3)
+    assert of_quantile(lambda _: 1.0, 0.99, [0, 0], [10, 10]) is None, "nothing lies beyond the largest"
+    assert of_quantile(lambda _: 1.0, 0.99, [900, 0], [1000, 1000]) is None, "so unsure that it may be anything"
+    assert of_quantile(lambda _: 1.0, 0.99, [5], [500]) == Interval(1.0, math.inf)
+
+
+def test_where_few_runs_hold_the_tail_its_interval_says_so() -> None:
+    """Runs that are slow now and then: a few of them make the p99 of all, which their own quantiles do not show."""
+    random, often, held, sections = np.random.default_rng(2), 0.1, 0, 0
+    true = 4 * math.log(often / 0.01)  # the slow spells of mean 4 are exponential, all else is 0
+    for _ in range(200):
+        runs = np.repeat(random.exponential(4, (20, 15)) * (random.random((20, 15)) < often), 40, axis=1)
+        q = float(np.quantile(runs, 0.99))
+        ordered = np.sort(runs, axis=None)
+        found = of_quantile(
+            partial(np.quantile, ordered), 0.99, (runs > q).sum(axis=1).tolist(), np.full(20, 600.0).tolist()
+        )
+        assert found is not None
+        held += found.low <= true <= found.high
+        other = of_sections(q, np.quantile(runs, 0.99, axis=1).tolist())
+        sections += other.low <= true <= other.high
+    assert 0.92 <= held / 200 <= 0.98
+    assert sections / 200 < 0.85
 
 
 def test_precision_is_relative_to_the_true_value() -> None:
@@ -103,3 +140,11 @@ def test_a_series_that_only_climbs_is_too_short() -> None:
     assert not mser5(np.arange(100.0)).is_long_enough
     flat = np.concatenate((np.full(20, 50.0), np.tile([1.0, -1.0, 2.0, -2.0, 0.0], 36)))
     assert mser5(flat).truncate == 20
+
+
+def test_a_quantile_of_values_in_order_is_numpys_to_the_bit() -> None:
+    rng = np.random.default_rng(6)
+    for count in (1, 2, 3, 10, 101, 1234):
+        values = exact(rng.exponential(size=count))
+        for share in (0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0, float(rng.random())):
+            assert values.interpolated(share) == np.quantile(values.values, share), (count, share)

@@ -73,7 +73,11 @@ class System:
 
 @cache
 def systems() -> dict[str, System]:
-    """By name. The lengths are those that the intervals need; half as long, some fall short."""
+    """By name. The lengths are those that the intervals need.
+
+    Twenty runs of 30,000 requests do, some fifty relaxation times and more. Bursts take four times as many: with 30,000
+    the p99 of the MMPP queue was held by 92 % of 150 studies, at the edge of what is accepted.
+    """
     tokens, batch = 100_000, theory.batching(4.571, 100, 0.02, 0.0005, 16)
     rates, leave = (4.0, 16.0), (0.1, 0.2)
     return {

@@ -22,4 +22,4 @@ def executor(workers: int | None = 1, cluster: str | None = None, each_s: float 
         return Cluster(cluster)
     if workers is None:
         return AsPays(each_s=each_s)
-    return Here() if workers <= 1 else Local(workers)
+    return Here() if workers <= 1 else Local(workers, at_once=usable_cores())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
@@ -39,11 +40,14 @@ class Cluster(InOrder):
             import distributed
         except ImportError:
             raise ConfigError(Problem("needs Dask: pip install 'fleetcast[cluster]'", OPTION)) from None
+        if re.fullmatch(r"[a-z]+://[^/\s]+:\d+/?", self.address) is None:
+            told = f"must be a scheduler's address, such as tcp://host:8786; got '{self.address[:80]}'"
+            raise ConfigError(Problem(told, OPTION))
         logging.getLogger("distributed").setLevel(logging.ERROR)
         try:
             self.client = distributed.Client(self.address, timeout=ANSWER_S, set_as_default=False)
         except (OSError, ValueError, TimeoutError, ImportError) as error:
-            told = f"no Dask scheduler answers at {self.address}, such as tcp://host:8786 ({error})"
+            told = f"no Dask scheduler answers at {self.address} ({error})"
             raise ConfigError(Problem(told, OPTION)) from None
         try:
             self._check()
@@ -87,7 +91,7 @@ class Cluster(InOrder):
         from distributed import as_completed
 
         places: dict[str, int] = {}
-        ended = as_completed()
+        ended = as_completed(loop=self.client.loop)
         following = 0
         try:
             while places or following < len(tasks):

@@ -15,21 +15,26 @@ from sim.study.executors.worker import READY, Worker
 
 MOST_DEATHS = 3
 """So often a task may end its process before it is given up, and so often in a row a process may fail to start."""
+PRELOAD = "sim.study.record"
+"""What nearly all work needs: loaded while the process that asks still reads its scenarios."""
 
 
 class Local(InOrder):
     """Other processes of this machine.
 
-    They are spawned, not forked: the same on every platform, and safe beside threads. They start with the first tasks,
-    are kept until the pool is closed, and end with the process that made them, however that ends.
+    They are spawned, not forked: the same on every platform, and safe beside threads. They start when the pool is
+    opened (`at_once`; the others with the first tasks), are kept until it is closed, and end with the process that made
+    them, however that ends.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, at_once: int = 0) -> None:
         self.workers = workers
+        self.at_once = at_once
         self.crew: list[Worker] = []
         self.failed_starts = 0
 
     def __enter__(self) -> Self:
+        self._hire(min(self.workers, self.at_once))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,7 +86,7 @@ class Local(InOrder):
         """Start processes for so many tasks, as far as there is room."""
         waiting = sum(worker.place is None for worker in self.crew)
         for _ in range(min(self.workers - len(self.crew), tasks - waiting)):
-            self.crew.append(Worker(multiprocessing.get_context("spawn")))
+            self.crew.append(Worker(multiprocessing.get_context("spawn"), PRELOAD))
 
     def _speaking(self) -> list[Worker]:
         """The workers that have said something, or have died; waits for one."""

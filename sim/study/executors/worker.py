@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import signal
@@ -22,9 +23,9 @@ _PATIENCE_S = 2.0
 class Worker:
     """One process, seen from the pool."""
 
-    def __init__(self, context: SpawnContext) -> None:
+    def __init__(self, context: SpawnContext, preload: str = "") -> None:
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs,), daemon=True)
+        self.process = context.Process(target=serve, args=(theirs, preload), daemon=True)
         with _no_interrupt():
             self.process.start()
         theirs.close()  # so that its end is seen here when it dies
@@ -78,11 +79,13 @@ def _no_interrupt() -> Iterator[None]:
         mask(signal.SIG_SETMASK, before)
 
 
-def serve(pipe: Connection) -> None:
-    """Do what comes through the pipe until it is closed."""
+def serve(pipe: Connection, preload: str = "") -> None:
+    """Do what comes through the pipe until it is closed; `preload`: a module that the work needs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    if preload:
+        importlib.import_module(preload)
     try:
         pipe.send_bytes(READY)
         while True:

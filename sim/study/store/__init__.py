@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from sim.study.store.design import Design, Place, joined
 from sim.study.store.folder import Store, opened, read
-from sim.study.store.kept import Kept, Making, kept, made
+from sim.study.store.kept import Kept, Making, made
 
-__all__ = ["Design", "Kept", "Making", "Place", "Store", "joined", "kept", "made", "opened", "read"]
+__all__ = ["Design", "Kept", "Making", "Place", "Store", "joined", "made", "opened", "read"]

@@ -155,8 +155,6 @@ def _runs(folder: Path, sha256: str | None) -> dict[Key, Kept]:
                 raise
             # written just before the end came, its digest was not: then it can be read, and the journals are there
             found.append(parquet.runs_of(path, None))
-    elif sha256 is not None and not journals:
-        raise DataError(Problem("is missing; run the same command: its runs are made again", file=str(path)))
     for journal in journals:
         found.append(runs_in(journal))
     return together(found, str(folder))

@@ -80,11 +80,11 @@ def made(task: Making) -> Kept:
     # who called the model says nothing of the result, and would make two texts of one run
     summary = {**record.summary, "calendar": task.scenario.calendar}
     summary["run"] = {**summary["run"], "config_sha256": task.digest}
-    found = kept(key, replace(record, summary=summary))
+    found = kept_of(key, replace(record, summary=summary))
     return replace(found, took_s=time.perf_counter() - began)
 
 
-def kept(key: Key, record: Record) -> Kept:
+def kept_of(key: Key, record: Record) -> Kept:
     """A run as it is kept; its latencies are condensed."""
     latency = {}
     for metric, tail in record.latency.items():
