@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from sim.study.cases import Case, cases_of_file
-from sim.study.shipped import read_measured, shipped_files
-from sim.study.validate import KNEE, Comparison, Errors, Law, Validation, errors_of, validate
+from sim.study.fidelity.cases import Case, cases_of_file
+from sim.study.fidelity.shipped import read_measured, shipped_files
+from sim.study.fidelity.validate import KNEE, Comparison, Errors, Law, Validation, errors_of, validate
 
 SIM2REAL, KUBECON, RTX = "sim2real-h100", "kubecon-2025-h100", "rtx-pro-6000"
 LAWS: tuple[Law, ...] = ("shipped", "held-out", "roofline")

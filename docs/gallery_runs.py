@@ -55,7 +55,7 @@ class Swept:
 
     runs: list[Any]
     best: Any
-    """The cheapest point (`sim.study.cheapest.Cheapest`); None without a price of slowness."""
+    """The cheapest point (`sim.study.swept.cheapest.Cheapest`); None without a price of slowness."""
     printed: str
 
 
@@ -63,8 +63,8 @@ class Swept:
 def swept(name: str, over: str, *sets: str) -> Swept:
     """Run a scenario over values of a key, as with `--over`."""
     from sim.cli.sweep_study import show_grid
-    from sim.study.cheapest import cheapest
-    from sim.study.sweep import axis_of, grid, sweep
+    from sim.study.swept.cheapest import cheapest
+    from sim.study.swept.sweep import axis_of, grid, sweep
 
     axes = [axis_of(over)]
     runs = sweep(grid(name, sets, axes))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sim.study.measured import OperatingPoint
+from sim.study.fidelity.measured import OperatingPoint
 
 VLLM: dict[str, Any] = {
     "date": "20260101-000000",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sim.study.campaign import Shard, Wanted, carry_out
 from sim.study.executors import Executor, Here
-from sim.study.replications import Precision, Rule
+from sim.study.replicated.replications import Precision, Rule
 from sim.study.store import Design, Kept, Place, opened
 from sim.study.store.kept import Key
-from sim.study.sweep import Axis, Point, grid
+from sim.study.swept.campaign import Shard, Wanted, carry_out
+from sim.study.swept.sweep import Axis, Point, grid
 
 REPLICAS, SEED = "pools.main.autoscaler.replicas", "seed"
 SCENARIO: dict[str, Any] = {

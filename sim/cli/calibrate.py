@@ -16,8 +16,8 @@ from sim.cli.progress import Counted, compiling
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sim.study.fitted import Fit
-    from sim.study.setting import Setting
+    from sim.study.fidelity.fitted import Fit
+    from sim.study.fidelity.setting import Setting
 
 
 @click.command(short_help="Fit the latency law to measurements.")
@@ -48,9 +48,9 @@ def command(
     """
     from sim.exchange import read_benchmarks
     from sim.report.errors_picture import of_fit
-    from sim.study.calibrate import calibrate
-    from sim.study.calibrated_sheet import sheet_yaml
-    from sim.study.measured import with_cap
+    from sim.study.fidelity.calibrate import calibrate
+    from sim.study.fidelity.calibrated_sheet import sheet_yaml
+    from sim.study.fidelity.measured import with_cap
 
     measured = with_cap(read_benchmarks(files, format_), max_in_flight)
     setting = setting_from(engine, measured.points)
@@ -75,7 +75,7 @@ def command(
 def _document(fit: Fit, setting: Setting, out: Path, plot: Path) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from sim.study.calibrated_sheet import calibrated
+    from sim.study.fidelity.calibrated_sheet import calibrated
 
     return {
         "schema_version": 1,
@@ -92,7 +92,7 @@ def _document(fit: Fit, setting: Setting, out: Path, plot: Path) -> dict[str, An
 
 def _show(fit: Fit, out: Path, plot: Path) -> None:
     """Coefficients, residuals, warnings, and where sheet and picture are."""
-    from sim.study.calibrated_sheet import range_line
+    from sim.study.fidelity.calibrated_sheet import range_line
 
     screen = console()
     screen.print(_coefficients(fit))
@@ -108,7 +108,7 @@ def _show(fit: Fit, out: Path, plot: Path) -> None:
 
 
 def _coefficients(fit: Fit) -> Table:
-    from sim.study.calibrated_sheet import MEANINGS, shown_value
+    from sim.study.fidelity.calibrated_sheet import MEANINGS, shown_value
 
     made = table()
     made.add_column("coefficient", no_wrap=True)

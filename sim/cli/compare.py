@@ -12,10 +12,10 @@ import click
 
 if TYPE_CHECKING:
     from sim.report.table import Table
-    from sim.study.alternatives import Alternative
-    from sim.study.compare import Comparison
-    from sim.study.replications import Replicated
-    from sim.study.walk import Stride
+    from sim.study.compared.alternatives import Alternative
+    from sim.study.compared.compare import Comparison
+    from sim.study.compared.walk import Stride
+    from sim.study.replicated.replications import Replicated
 
 FILES = ("comparison.json", "comparison.csv")
 PICTURE = "waterfall.svg"
@@ -64,7 +64,7 @@ def command(
     runs than the figures themselves.
     """
     from sim.cli.files import check_folder
-    from sim.study.alternatives import alternatives, notes
+    from sim.study.compared.alternatives import alternatives, notes
 
     if replications is not None and replications < 2:
         raise click.UsageError(f"--replications {replications}: one pair says nothing of chance; at least 2")
@@ -94,7 +94,7 @@ def command(
 
 def _order(baseline: Alternative, other: Alternative, order: str | None) -> list[str]:
     """The keys that a walk changes first: as asked for, else as --with has them."""
-    from sim.study.steps import changes
+    from sim.study.compared.steps import changes
 
     if order is not None:
         return [key.strip() for key in order.split(",") if key.strip()]
@@ -112,9 +112,9 @@ def _run(
     quiet: bool,
 ) -> tuple[Replicated, list[Comparison], list[Stride]]:
     from sim.cli.progress import compiling, counted
-    from sim.study.compare import compare
+    from sim.study.compared.compare import compare
+    from sim.study.compared.walk import walk
     from sim.study.executors import executor
-    from sim.study.walk import walk
 
     scenarios = [(each.name, each.scenario) for each in (baseline, *others)]
     told = None if quiet else compiling

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from sim.study.measured import OperatingPoint
-    from sim.study.setting import Setting
+    from sim.study.fidelity.measured import OperatingPoint
+    from sim.study.fidelity.setting import Setting
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -78,8 +78,8 @@ def setting_from(options: dict[str, Any], points: Sequence[OperatingPoint]) -> S
     from sim.config.errors import ConfigError, Problem
     from sim.hardware import default_engine
     from sim.scenario import Batching
-    from sim.study.called import gpu_called, model_called
-    from sim.study.setting import Setting, engine_sheet, gpu_sheet, model_sheet
+    from sim.study.fidelity.called import gpu_called, model_called
+    from sim.study.fidelity.setting import Setting, engine_sheet, gpu_sheet, model_sheet
 
     engine = engine_sheet(options["engine"]) if options["engine"] else default_engine()
     if not engine.name:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sim.result import Result
     from sim.result.frames import RowNames
     from sim.scenario import Scenario
-    from sim.study.answer import Effort
-    from sim.study.steady import Settled
+    from sim.study.replicated.answer import Effort
+    from sim.study.replicated.steady import Settled
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Wanted:
     ) -> Wanted:
         """From the options as typed. Raises `ConfigError` for a precision that is none."""
         from sim.config.errors import ConfigError
-        from sim.study.answer import Effort
+        from sim.study.replicated.answer import Effort
 
         if stream and regret:
             raise ConfigError("--stream and --regret exclude one another: regret looks at the rows of all requests")
@@ -65,8 +65,8 @@ class Wanted:
         `retired`: see `simulate`.
         """
         from sim.engine import simulate
-        from sim.study.answer import alone, answered
         from sim.study.executors import executor
+        from sim.study.replicated.answer import alone, answered
 
         began = time.perf_counter()
         found = self._settled(scenario) if self.steady else None
@@ -103,7 +103,7 @@ class Wanted:
 
     def _settled(self, scenario: Scenario) -> Settled:
         from sim.study.executors import executor
-        from sim.study.steady import settled
+        from sim.study.replicated.steady import settled
 
         with executor(self.workers) as workers, counted(self.quiet, "{} runs to find the warm-up") as watch:
             return settled(scenario, workers, watch, self._compiling)

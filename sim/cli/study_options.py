@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from sim.study.campaign import Shard
-    from sim.study.replications import Rule
+    from sim.study.replicated.replications import Rule
+    from sim.study.swept.campaign import Shard
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -42,7 +42,7 @@ def rule_from(replications: int | None, precision: str | None, paths: Sequence[s
     """How many replications; None where nothing was said. Raises `ConfigError`."""
     from sim.config.errors import ConfigError, Problem
     from sim.config.units import SHARE
-    from sim.study.replications import Precision, Rule
+    from sim.study.replicated.replications import Precision, Rule
 
     if replications is not None and precision is not None:
         told = "and --precision exclude each other: so many runs, or as many as it takes"
@@ -63,7 +63,7 @@ def rule_from(replications: int | None, precision: str | None, paths: Sequence[s
 def shard_from(text: str | None) -> Shard | None:
     """`2/8`: the second of eight. Raises `ConfigError`."""
     from sim.config.errors import ConfigError, Problem
-    from sim.study.campaign import Shard
+    from sim.study.swept.campaign import Shard
 
     if text is None:
         return None

@@ -14,7 +14,7 @@ from sim.cli.study_options import study_options
 
 if TYPE_CHECKING:
     from sim.cli.sweep_study import Swept
-    from sim.study.turning import What
+    from sim.study.swept.turning import What
 
 NO_ANSWER, SOME_FAILED = 4, 5
 
@@ -164,7 +164,7 @@ def _turn(
     """What a search found as one document, and the exit code."""
     from sim.cli.plain import console
     from sim.cli.sweep_tables import runs_table, sentences
-    from sim.study import turning
+    from sim.study.swept import turning
 
     found = turning.find(scenario, sets, find, turning.range_of(along), _watch(quiet))
     if shown:

@@ -14,12 +14,12 @@ import click
 from sim.cli.study_options import rule_from
 
 if TYPE_CHECKING:
-    from sim.study.campaign import Shard
-    from sim.study.cheapest import Cheapest
     from sim.study.executors import Executor
-    from sim.study.replications import Rule
+    from sim.study.replicated.replications import Rule
     from sim.study.store import Design, Kept, Store
-    from sim.study.sweep import Axis, Point, Run
+    from sim.study.swept.campaign import Shard
+    from sim.study.swept.cheapest import Cheapest
+    from sim.study.swept.sweep import Axis, Point, Run
 
 LINE_EVERY_S = 5.0
 _WIDTH = 180
@@ -46,22 +46,22 @@ class Swept:
     def axes(self) -> list[Axis]:
         """The keys, and the values they take."""
         from sim.study.store.design import values_of
-        from sim.study.sweep import Axis
+        from sim.study.swept.sweep import Axis
 
         return [Axis(key, tuple(values_of(self.design.places, key))) for key in self.design.keys]
 
     @property
     def best(self) -> Cheapest | None:
         """The cheapest point, where slowness has a price."""
-        from sim.study.cheapest import cheapest
+        from sim.study.swept.cheapest import cheapest
 
         return cheapest(self.axes, self.runs)
 
 
 def of_runs(design: Design, known: Mapping[tuple[str, int], Kept], metrics: tuple[str, ...]) -> Swept:
     """The points of a design, as far as they have been run."""
-    from sim.study.campaign import Looking
-    from sim.study.sweep import told_of
+    from sim.study.swept.campaign import Looking
+    from sim.study.swept.sweep import told_of
 
     runs = [told_of(place.values, place.digest, design.rule, known, metrics) for place in design.places]
     digests = dict.fromkeys(place.digest for place in design.places)
@@ -72,8 +72,8 @@ def of_runs(design: Design, known: Mapping[tuple[str, int], Kept], metrics: tupl
 
 def from_folder(folder: Path, names: Sequence[str]) -> Swept:
     """What the folder of a study holds now. Raises `ConfigError` and `DataError`."""
-    from sim.study.metrics import paths_of
     from sim.study.store import read
+    from sim.study.swept.metrics import paths_of
 
     design, known = read(folder)
     first = next((run for run in known.values() if not run.failed), None)
@@ -110,8 +110,8 @@ class Asked:
 
     def _run(self, workers: Executor) -> Swept:
         """Make the runs by an executor; a cluster is not called before all else is known to be right."""
-        from sim.study.metrics import paths_of
-        from sim.study.sweep import BUDGET
+        from sim.study.swept.metrics import paths_of
+        from sim.study.swept.sweep import BUDGET
 
         points = self._points()
         probe = self._probe(points[0]) if self.metrics else None
@@ -136,7 +136,7 @@ class Asked:
             return replace(found, design=store.design)
 
     def _points(self) -> list[Point]:
-        from sim.study.sweep import axis_of, grid, listed
+        from sim.study.swept.sweep import axis_of, grid, listed
 
         if self.listed is not None:
             return listed(self.scenario, self.sets, self.listed)
@@ -167,7 +167,7 @@ class Asked:
     def _all(self, design: Design, points: Sequence[Point]) -> list[Point]:
         """The points of the folder: those that are asked for, then those that it had before."""
         from sim.config.errors import ConfigError, Problem
-        from sim.study.sweep import point
+        from sim.study.swept.sweep import point
 
         known = {each.scenario.digest: each for each in points}
         found = []
@@ -189,7 +189,7 @@ class Asked:
         workers: Executor,
     ) -> Swept:
         """The runs that are missing, made. Interrupted, it shows what was done, and says how to go on."""
-        from sim.study.campaign import Wanted, carry_out
+        from sim.study.swept.campaign import Wanted, carry_out
 
         def keep(run: Kept) -> None:
             known[run.key] = run
@@ -274,7 +274,7 @@ def show_grid(axes: Sequence[Axis], done: Sequence[Run], metrics: Sequence[str] 
     """Print the cheapest point, and a row a point."""
     from sim.cli.plain import console
     from sim.cli.sweep_tables import cheapest_sentences, of_chance, runs_table
-    from sim.study.cheapest import cheapest
+    from sim.study.swept.cheapest import cheapest
 
     keys, best = [axis.key for axis in axes], cheapest(axes, done)
     for sentence in cheapest_sentences(keys, done, best):

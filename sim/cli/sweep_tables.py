@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from sim.result import words
 from sim.result.recovery import RECOVERED
 from sim.result.verdict import whose
-from sim.study.cheapest import priced
-from sim.study.metrics import teller
+from sim.study.swept.cheapest import priced
+from sim.study.swept.metrics import teller
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sim.study.cheapest import Cheapest, Cost
-    from sim.study.sweep import Run
-    from sim.study.turning import Found
+    from sim.study.swept.cheapest import Cheapest, Cost
+    from sim.study.swept.sweep import Run
+    from sim.study.swept.turning import Found
 
 HELD = {"trigger": "leaves the service collapsed", "escape": "lets the service recover"}
 

@@ -12,9 +12,9 @@ from sim.cli.files import check_free, check_svg, write_whole
 from sim.cli.progress import Counted, compiling
 
 if TYPE_CHECKING:
-    from sim.study.cases import Case
-    from sim.study.measured import OperatingPoint
-    from sim.study.validate import Validation
+    from sim.study.fidelity.cases import Case
+    from sim.study.fidelity.measured import OperatingPoint
+    from sim.study.fidelity.validate import Validation
 
 
 @click.command(short_help="Compare predictions with measured runs.")
@@ -49,7 +49,7 @@ def command(
     import json
     from typing import cast
 
-    from sim.study.validate import Law, validate
+    from sim.study.fidelity.validate import Law, validate
 
     if out is not None:
         check_svg(out)
@@ -74,10 +74,10 @@ def _cases(
 ) -> tuple[list[Case], list[str]]:
     """What is to be predicted, and what is to be told about it."""
     from sim.config.errors import DataError, Problem
-    from sim.study.cases import cases_of_file, cases_of_results
-    from sim.study.measured import Measured, with_cap
-    from sim.study.shipped import read_measured, shipped_files
-    from sim.study.traps import all_said, assumed, held_back
+    from sim.study.fidelity.cases import cases_of_file, cases_of_results
+    from sim.study.fidelity.measured import Measured, with_cap
+    from sim.study.fidelity.shipped import read_measured, shipped_files
+    from sim.study.fidelity.traps import all_said, assumed, held_back
 
     if not files:
         return [case for path in shipped_files() for case in cases_of_file(read_measured(path), path)], []
@@ -102,8 +102,8 @@ def _cases(
 
 def _said_of(cases: list[Case]) -> list[str]:
     """What is odd about points of files that say their engine."""
-    from sim.study.measured import OperatingPoint
-    from sim.study.traps import all_said
+    from sim.study.fidelity.measured import OperatingPoint
+    from sim.study.fidelity.traps import all_said
 
     by_setting: dict[int, list[Case]] = {}
     for case in cases:

@@ -10,8 +10,8 @@ from sim.cli.plain import table as table_of
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sim.study.cases import Source
-    from sim.study.validate import Comparison, Errors, Validation
+    from sim.study.fidelity.cases import Source
+    from sim.study.fidelity.validate import Comparison, Errors, Validation
 
 _WIDE = 112
 """Columns of text that a table with a row a point needs; in less, it has a row a metric."""

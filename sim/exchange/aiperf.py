@@ -11,7 +11,7 @@ from typing import ClassVar
 from sim.exchange.base import Format, has, named, point_of_requests, rate_of, spread, unit_s
 from sim.exchange.documents import Document, Fields
 from sim.exchange.lengths import length_law
-from sim.study.measured import Measured, OperatingPoint, Spread, Tally
+from sim.study.fidelity.measured import Measured, OperatingPoint, Spread, Tally
 
 _NS = 1e-9
 

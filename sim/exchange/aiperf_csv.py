@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from sim.exchange.base import SECONDS, Format, named, spread
 from sim.exchange.documents import Document, Fields, text_lines
 from sim.exchange.lengths import length_law
-from sim.study.measured import Measured, OperatingPoint, Spread
+from sim.study.fidelity.measured import Measured, OperatingPoint, Spread
 
 _LABEL = re.compile(r"(?P<name>[^(]+?)\s*(?:\((?P<unit>[^)]*)\))?")
 

@@ -9,7 +9,16 @@ from typing import Any, ClassVar
 
 from sim.config.units import shown
 from sim.exchange.documents import Document, Fields
-from sim.study.measured import Measured, OperatingPoint, Requests, Spread, Tally, completed_per_s, spread_of, tpot_of
+from sim.study.fidelity.measured import (
+    Measured,
+    OperatingPoint,
+    Requests,
+    Spread,
+    Tally,
+    completed_per_s,
+    spread_of,
+    tpot_of,
+)
 
 
 class Format(ABC):

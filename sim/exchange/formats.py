@@ -23,7 +23,7 @@ from sim.exchange.llmd_report import LlmdReport
 from sim.exchange.request_csv import RequestCsv
 from sim.exchange.sglang_bench import SglangBench
 from sim.exchange.vllm_bench import VllmBench
-from sim.study.measured import Measured, OperatingPoint, Spread, impossible
+from sim.study.fidelity.measured import Measured, OperatingPoint, Spread, impossible
 
 __all__ = ["FORMATS", "format_names", "read_benchmark", "read_benchmarks"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sim.exchange.documents import open_document
 from sim.exchange.formats import read_benchmarks
-from sim.study.measured import Measured
-from sim.study.shipped import MeasuredFile, read_measured
+from sim.study.fidelity.measured import Measured
+from sim.study.fidelity.shipped import MeasuredFile, read_measured
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sim.config.units import shown
 from sim.exchange.base import Format, has, named, rate_of, spread
 from sim.exchange.documents import Document, Fields
 from sim.exchange.lengths import length_law
-from sim.study.measured import Measured, OperatingPoint, Requests, Spread, Tally
+from sim.study.fidelity.measured import Measured, OperatingPoint, Requests, Spread, Tally
 from sim.workload.law import Distribution
 
 VERSIONS = (None, 1, 2)

@@ -10,7 +10,7 @@ from typing import ClassVar
 from sim.exchange.base import Format, has, named, point_of_requests, rate_of, spread
 from sim.exchange.documents import Document, Fields
 from sim.exchange.lengths import length_law
-from sim.study.measured import Measured, OperatingPoint, Spread, Tally
+from sim.study.fidelity.measured import Measured, OperatingPoint, Spread, Tally
 
 
 class InferencePerfStage(Format):

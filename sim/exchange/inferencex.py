@@ -7,7 +7,7 @@ from typing import ClassVar
 from sim.config.units import shown
 from sim.exchange.base import Format, has, point_a_record
 from sim.exchange.documents import Document, Fields
-from sim.study.measured import Measured, OperatingPoint, Spread
+from sim.study.fidelity.measured import Measured, OperatingPoint, Spread
 
 _PRECISIONS = {"fp8": "fp8", "bf16": "bf16", "fp16": "fp16", "mxfp4": "mxfp4"}
 REQUESTS_PER_SEAT = 10

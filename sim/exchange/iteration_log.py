@@ -9,7 +9,7 @@ import numpy as np
 from sim.config.errors import DataError, Problem
 from sim.exchange.base import Format
 from sim.exchange.documents import Document
-from sim.study.measured import Iterations, Measured
+from sim.study.fidelity.measured import Iterations, Measured
 from sim.workload.rows import csv_blocks
 
 _COLUMNS = ("prefill_tokens", "decode_seqs", "ctx_tokens")

@@ -9,7 +9,7 @@ from sim.config.units import shown
 from sim.exchange.base import Format, has, named, rate_of, spread, unit_s
 from sim.exchange.documents import Document, Fields
 from sim.exchange.lengths import length_law
-from sim.study.measured import Measured, OperatingPoint, Spread
+from sim.study.fidelity.measured import Measured, OperatingPoint, Spread
 
 VERSIONS = ("0.1", "0.2", "0.2.1")
 

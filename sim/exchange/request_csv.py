@@ -9,7 +9,7 @@ import numpy as np
 from sim.config.errors import DataError, Problem
 from sim.exchange.base import Format, point_of_requests
 from sim.exchange.documents import Document
-from sim.study.measured import Floats, Measured, Requests
+from sim.study.fidelity.measured import Floats, Measured, Requests
 from sim.workload.rows import csv_blocks
 
 _NAMES = {

@@ -8,7 +8,7 @@ from sim.exchange.base import Format, has, milliseconds, point_a_record, rate_of
 from sim.exchange.documents import Document, Fields
 from sim.exchange.lengths import uniform_from
 from sim.exchange.vllm_bench import detailed, spread_or
-from sim.study.measured import Measured, OperatingPoint
+from sim.study.fidelity.measured import Measured, OperatingPoint
 from sim.workload.law import Distribution
 
 

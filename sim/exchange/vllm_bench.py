@@ -12,7 +12,7 @@ import numpy as np
 
 from sim.exchange.base import Format, has, milliseconds, point_a_record, rate_of
 from sim.exchange.documents import Document, Fields
-from sim.study.measured import Measured, OperatingPoint, Requests, Spread, spread_of
+from sim.study.fidelity.measured import Measured, OperatingPoint, Requests, Spread, spread_of
 
 
 class VllmBench(Format):

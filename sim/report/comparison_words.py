@@ -15,9 +15,9 @@ from sim.report.table import Table
 from sim.result import words
 from sim.result.verdict import whose
 from sim.statistics.intervals import CONFIDENCE
-from sim.study.compare import COST, TAIL, WAIT, Comparison, Difference, main_paths
-from sim.study.replications import Replicated
-from sim.study.walk import Stride
+from sim.study.compared.compare import COST, TAIL, WAIT, Comparison, Difference, main_paths
+from sim.study.compared.walk import Stride
+from sim.study.replicated.replications import Replicated
 
 OPTION = "--metric"
 _WORDS = {COST: ("cheaper", "dearer"), TAIL: ("faster", "slower"), WAIT: ("faster", "slower")}

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from sim.report.svg import framed, round_ticks
 from sim.result import words
-from sim.study.cheapest import Cost, Curve
+from sim.study.swept.cheapest import Cost, Curve
 
 _WIDE, _HIGH, _LEFT, _TOP, _RIGHT = 560.0, 300.0, 84.0, 92.0, 24.0
 _LABEL = 44.0

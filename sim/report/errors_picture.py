@@ -9,8 +9,8 @@ from html import escape
 from itertools import pairwise
 
 from sim.report.svg import COLOURS, framed
-from sim.study.fitted import Fit
-from sim.study.validate import Validation
+from sim.study.fidelity.fitted import Fit
+from sim.study.fidelity.validate import Validation
 
 PANELS = {
     "tpot_s_mean": "TPOT mean",

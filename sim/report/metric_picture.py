@@ -8,9 +8,9 @@ from html import escape
 from itertools import pairwise
 
 from sim.report.svg import COLOURS, framed, round_ticks
-from sim.study.cheapest import quantities
-from sim.study.metrics import teller
-from sim.study.sweep import Run, number
+from sim.study.swept.cheapest import quantities
+from sim.study.swept.metrics import teller
+from sim.study.swept.sweep import Run, number
 
 _WIDE, _HIGH, _LEFT, _TOP, _RIGHT = 560.0, 300.0, 96.0, 56.0, 24.0
 _ROW = 18.0

@@ -8,9 +8,9 @@ from html import escape
 
 from sim.report.comparison_words import names, signed, together, value, walk_paths
 from sim.report.svg import framed
-from sim.study.compare import Difference
-from sim.study.replications import Replicated
-from sim.study.walk import Stride
+from sim.study.compared.compare import Difference
+from sim.study.compared.walk import Stride
+from sim.study.replicated.replications import Replicated
 
 _LABEL, _WIDE, _GAP, _EDGE = 226.0, 244.0, 16.0, 20.0
 _TOP, _ROW, _BAR = 96.0, 42.0, 15.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sim.report.svg import framed, round_ticks
 from sim.result import words
-from sim.study.steady import BINS, NAMES, Settled, moving_average
+from sim.study.replicated.steady import BINS, NAMES, Settled, moving_average
 
 WELCH_FILE = "warmup.svg"
 _WIDE, _HIGH, _LEFT, _TOP, _RIGHT = 720.0, 260.0, 76.0, 84.0, 24.0

@@ -15,10 +15,10 @@ import pytest
 
 from sim import load
 from sim.scenario import Scenario
-from sim.study.campaign import Wanted, carry_out
 from sim.study.executors import Local
-from sim.study.replications import Rule
+from sim.study.replicated.replications import Rule
 from sim.study.store import Design, Kept, Making, Place, made, opened
+from sim.study.swept.campaign import Wanted, carry_out
 
 RUNS = 200
 LEAST_RATIO, MOST_OUTSIDE_SHARE = 1.8, 0.15

@@ -100,12 +100,12 @@ def test_without_a_number_it_goes_on_until_it_knows_or_the_budget_is_spent(
 ) -> None:
     loose = document("--precision", "60%", "--no-save", "--set", "pools.servers.autoscaler.replicas=3")
     assert loose["replications"]["stopped"] == "budget" or loose["replications"]["number"] >= 10
-    monkeypatch.setattr("sim.study.answer.MOST_REQUESTS", 1_000)
+    monkeypatch.setattr("sim.study.replicated.answer.MOST_REQUESTS", 1_000)
     spent = fleetcast("--no-save")
     assert "2 replications (" in spent.stdout
     assert "stopped at the budget of 1,000 requests: " in spent.stdout
     assert " would do for 5%: --replications " in spent.stdout
-    monkeypatch.setattr("sim.study.answer.MOST_REQUESTS", 300)
+    monkeypatch.setattr("sim.study.replicated.answer.MOST_REQUESTS", 300)
     alone = fleetcast("--no-save")
     assert "1 replication (" in alone.stdout
     assert "For more, say how many: --replications 5." in alone.stdout

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sim.cli import main
-from sim.study import record as study
+from sim.study.replicated import record as study
 
 # A burst of two minutes leaves a queue; ten replicas need more than the hour to work it off, fifteen do not.
 SCENARIO = """

@@ -14,8 +14,8 @@ from sim.scenario import Scenario
 from sim.scenario.assertions import assertions
 from sim.scenario.numbers import FLEET, PARTY, POOL, kind_of
 from sim.statistics.intervals import Interval, of_mean, one_sided
-from sim.study.assertions import LOOKS, goals, judged, verdict_of
-from sim.study.replications import Precision, replicate
+from sim.study.replicated.assertions import LOOKS, goals, judged, verdict_of
+from sim.study.replicated.replications import Precision, replicate
 from tests.unit.test_replications import queue
 from tests.validation.sequential import wrong_verdicts
 

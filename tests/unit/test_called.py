@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sim.config import catalogue
-from sim.study.called import gpu_called, model_called
+from sim.study.fidelity.called import gpu_called, model_called
 
 
 @pytest.mark.parametrize(

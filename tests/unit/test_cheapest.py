@@ -10,8 +10,8 @@ import pytest
 from sim import simulate
 from sim.config.errors import ConfigError
 from sim.report.cost_picture import of_curve
-from sim.study.cheapest import cheapest
-from sim.study.sweep import Axis, Run, axis_of, sweep
+from sim.study.swept.cheapest import cheapest
+from sim.study.swept.sweep import Axis, Run, axis_of, sweep
 from tests.studies import REPLICAS, SCENARIO, THREE, points_of
 
 KEY = "pools.chat.autoscaler.replicas"

@@ -8,8 +8,8 @@ import pytest
 
 from sim.config.errors import ConfigError, Problem
 from sim.statistics.intervals import Interval
-from sim.study.compare import WAIT, Difference, compare, main_paths
-from sim.study.record import Record, Task
+from sim.study.compared.compare import WAIT, Difference, compare, main_paths
+from sim.study.replicated.record import Record, Task
 from tests.unit.test_replications import queue
 
 
@@ -100,7 +100,7 @@ def test_only_the_same_promises_are_compared() -> None:
 
 
 def test_an_error_of_a_run_tells_whose_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sim.study import compare as module
+    from sim.study.compared import compare as module
 
     real = module.measured
 

@@ -11,9 +11,9 @@ from sim.config.errors import ConfigError
 from sim.report.comparison_words import chosen, main, points, sentence, signed, stopped, table
 from sim.statistics.intervals import Interval, student_t
 from sim.statistics.tails import exact
-from sim.study.compare import COST, TAIL, WAIT, Comparison, Difference
-from sim.study.record import Record
-from sim.study.replications import Replicated
+from sim.study.compared.compare import COST, TAIL, WAIT, Comparison, Difference
+from sim.study.replicated.record import Record
+from sim.study.replicated.replications import Replicated
 from tests.unit.test_replications import queue
 
 PAIRS = 11

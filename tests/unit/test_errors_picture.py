@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from sim.report.errors_picture import of_validation
-from sim.study.cases import Source
-from sim.study.validate import Comparison, Validation
+from sim.study.fidelity.cases import Source
+from sim.study.fidelity.validate import Comparison, Validation
 
 SVG = "{http://www.w3.org/2000/svg}"
 

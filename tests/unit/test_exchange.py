@@ -13,7 +13,7 @@ import pytest
 from sim.config.errors import ConfigError, DataError
 from sim.exchange import FORMATS, format_names, read_benchmark, read_benchmarks
 from sim.exchange import documents as documents_module
-from sim.study.measured import Measured, OperatingPoint, with_cap
+from sim.study.fidelity.measured import Measured, OperatingPoint, with_cap
 from tests import benchmark_files as made
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from sim.config.errors import DataError
-from sim.study.cases import Case, cases_of_file
-from sim.study.measured import OperatingPoint
-from sim.study.rerun import ONE, Rerun
-from sim.study.shipped import LATENCIES, Column, read_measured, shipped_files
-from sim.study.validate import Comparison, Validation, errors_of, validate
+from sim.study.fidelity.cases import Case, cases_of_file
+from sim.study.fidelity.measured import OperatingPoint
+from sim.study.fidelity.rerun import ONE, Rerun
+from sim.study.fidelity.shipped import LATENCIES, Column, read_measured, shipped_files
+from sim.study.fidelity.validate import Comparison, Validation, errors_of, validate
 from sim.workload.base import Columns
 
 GOOD = """\

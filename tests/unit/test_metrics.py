@@ -9,8 +9,8 @@ import pytest
 
 from sim.config.errors import ConfigError
 from sim.report.metric_picture import of_metric
-from sim.study.metrics import paths_of, teller
-from sim.study.sweep import Run
+from sim.study.swept.metrics import paths_of, teller
+from sim.study.swept.sweep import Run
 
 SUMMARY: dict[str, Any] = {
     "latency": {"ttft_s": {"p99": 2.0, "mean": 1.0}, "e2e_s": {"p99": 4.0}},

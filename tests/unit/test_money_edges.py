@@ -15,7 +15,7 @@ from sim.config.errors import ConfigError
 from sim.exchange.focus import focus_lines
 from sim.report.page import render
 from sim.result.money.ladder import Load, Prices, best
-from sim.study.ranges import expanded
+from sim.study.swept.ranges import expanded
 from tests import focus_reader
 
 RESERVED = {"kind": "reserved", "gpus": 2, "price": "$2/h"}

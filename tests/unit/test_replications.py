@@ -11,10 +11,10 @@ import pytest
 from sim import load, simulate
 from sim.scenario import Scenario
 from sim.statistics.tails import Exact
-from sim.study.estimates import Estimates
 from sim.study.executors import executor
-from sim.study.record import Record, Task, measured
-from sim.study.replications import Precision, replicate
+from sim.study.replicated.estimates import Estimates
+from sim.study.replicated.record import Record, Task, measured
+from sim.study.replicated.replications import Precision, replicate
 
 
 def queue(horizon: str = "2000s", **changes: Any) -> Scenario:

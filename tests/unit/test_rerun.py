@@ -11,9 +11,9 @@ from sim.config.errors import ConfigError, DataError
 from sim.engine import simulate
 from sim.result.latency import metric_s
 from sim.scenario import load
-from sim.study.measured import OperatingPoint, Requests
-from sim.study.rerun import FEW, MANY, ONE, Effort, Rerun
-from sim.study.setting import Setting
+from sim.study.fidelity.measured import OperatingPoint, Requests
+from sim.study.fidelity.rerun import FEW, MANY, ONE, Effort, Rerun
+from sim.study.fidelity.setting import Setting
 from sim.workload.distributions import Lognormal
 from sim.workload.rows import MOST_TOKENS
 from tests.sheets import engine, gpu, model

@@ -11,9 +11,9 @@ from sim.report.welch_picture import of_settled
 from sim.scenario import Scenario
 from sim.statistics.warmup import drifts
 from sim.study.executors import Here
-from sim.study.record import Task
-from sim.study.replications import replicate
-from sim.study.steady import BINS, check, moving_average, runs_of, settled, traced
+from sim.study.replicated.record import Task
+from sim.study.replicated.replications import replicate
+from sim.study.replicated.steady import BINS, check, moving_average, runs_of, settled, traced
 
 SCALER = "pools.p.autoscaler"
 
@@ -90,7 +90,7 @@ def test_a_run_that_is_too_short_is_made_longer() -> None:
 
 
 def test_what_never_settles_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.study.steady.EXTENSIONS", 1)
+    monkeypatch.setattr("sim.study.replicated.steady.EXTENSIONS", 1)
     with pytest.raises(ConfigError, match=r"has not settled by 3 min 20 s: .* add replicas, or lower the rate"):
         settled(queue("100s", rate=1.5), Here())
 

@@ -7,7 +7,7 @@ import pytest
 from sim import load
 from sim.config.errors import ConfigError
 from sim.scenario import Scenario
-from sim.study.steps import changes, steps
+from sim.study.compared.steps import changes, steps
 
 CHAT = "chat-h100"
 

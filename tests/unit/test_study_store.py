@@ -11,15 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from sim.config.errors import ConfigError, DataError
-from sim.study import campaign
-from sim.study.campaign import Shard
-from sim.study.estimates import figures
 from sim.study.executors import Ended, Here
-from sim.study.record import Task, measured
-from sim.study.replications import Rule
+from sim.study.replicated.estimates import figures
+from sim.study.replicated.record import Task, measured
+from sim.study.replicated.replications import Rule
 from sim.study.store import Making, made, read
 from sim.study.store import folder as folders
 from sim.study.store.merging import merge
+from sim.study.swept import campaign
+from sim.study.swept.campaign import Shard
 from tests.studies import BY_GOAL, REPLICAS, SCENARIO, THREE, bytes_in, design_of, points_of, study
 
 POINTS = points_of(5, 6)
@@ -261,7 +261,7 @@ def test_a_folder_of_another_study_is_left_alone(tmp_path: Path) -> None:
         ConfigError, match=r"another scenario \(study\), or the file has changed since \(at .*name another"
     ):
         study(tmp_path / "s", other)
-    from sim.study.sweep import Axis, grid
+    from sim.study.swept.sweep import Axis, grid
 
     with pytest.raises(ConfigError, match="a study over other keys needs another folder"):
         study(tmp_path / "s", grid(SCENARIO, [], [Axis(REPLICAS, ("5",))]))

@@ -22,7 +22,7 @@ from sim.result.tally import Tally
 from sim.result.window import measured_window
 from sim.scenario import Scenario, load
 from sim.statistics import histogram
-from sim.study.record import record_of
+from sim.study.replicated.record import record_of
 from tests import elastic
 
 WITHIN = 0.011

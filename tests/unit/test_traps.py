@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.study import traps
-from sim.study.measured import OperatingPoint, Requests, Spread
-from sim.study.setting import Setting
+from sim.study.fidelity import traps
+from sim.study.fidelity.measured import OperatingPoint, Requests, Spread
+from sim.study.fidelity.setting import Setting
 from sim.workload.distributions import Constant
 from tests.sheets import engine, gpu, model
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sim.config.errors import ConfigError
-from sim.study import turning
-from sim.study.sweep import Point, Run, axis_of, grid
-from sim.study.turning import Found, What, find, range_of
+from sim.study.swept import turning
+from sim.study.swept.sweep import Point, Run, axis_of, grid
+from sim.study.swept.turning import Found, What, find, range_of
 
 SCENARIO = """
 name: turn

@@ -10,8 +10,8 @@ import pytest
 from sim.report.comparison_words import walk_paths, walk_table
 from sim.report.walk_picture import of_walk
 from sim.scenario import Scenario
-from sim.study.compare import COST, compare
-from sim.study.walk import Stride, walk
+from sim.study.compared.compare import COST, compare
+from sim.study.compared.walk import Stride, walk
 from tests.unit.test_compare import fleet
 from tests.unit.test_replications import queue
 

@@ -17,7 +17,7 @@ from sim import load, theory
 from sim.scenario import Scenario
 from sim.statistics.intervals import Interval
 from sim.study.executors import executor
-from sim.study.replications import Precision, replicate
+from sim.study.replicated.replications import Precision, replicate
 from tests.validation import known_answers
 from tests.validation.cases import EXPONENTIAL, engine, memory_s, poisson, queue
 from tests.validation.known_answers import LineWait

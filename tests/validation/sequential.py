@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim import load
-from sim.study.assertions import LOOKS, Decided, judged
-from sim.study.record import Record
-from sim.study.replications import Replicated
+from sim.study.replicated.assertions import LOOKS, Decided, judged
+from sim.study.replicated.record import Record
+from sim.study.replicated.replications import Replicated
 from tests.validation.cases import EXPONENTIAL, poisson, queue
 
 TRUE = 10

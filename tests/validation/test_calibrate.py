@@ -17,12 +17,12 @@ from sim.engine import simulate
 from sim.exchange import read_benchmarks
 from sim.hardware import Calibration
 from sim.scenario import Batching, load
-from sim.study.calibrate import calibrate
-from sim.study.calibrated_sheet import sheet_yaml
-from sim.study.fitted import Fit
-from sim.study.measured import Iterations, Measured, OperatingPoint, Spread, with_cap
-from sim.study.rerun import Rerun
-from sim.study.setting import Setting
+from sim.study.fidelity.calibrate import calibrate
+from sim.study.fidelity.calibrated_sheet import sheet_yaml
+from sim.study.fidelity.fitted import Fit
+from sim.study.fidelity.measured import Iterations, Measured, OperatingPoint, Spread, with_cap
+from sim.study.fidelity.rerun import Rerun
+from sim.study.fidelity.setting import Setting
 from tests import benchmark_files as made
 from tests.sheets import SHARED, engine, gpu, model
 
@@ -136,7 +136,7 @@ def test_the_written_sheet_loads_and_simulates(swept: tuple[Fit, Calibration], t
 
 
 def test_the_sheet_keeps_other_calibrations_and_replaces_its_own(swept: tuple[Fit, Calibration]) -> None:
-    from sim.study.calibrated_sheet import calibrated
+    from sim.study.fidelity.calibrated_sheet import calibrated
 
     rows = calibrated(swept[0], SETTING).calibrations
     before = SETTING.model.calibrations

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from sim.study.cheapest import cheapest
-from sim.study.sweep import axis_of, grid, sweep
+from sim.study.swept.cheapest import cheapest
+from sim.study.swept.sweep import axis_of, grid, sweep
 from sim.theory import MMc
 
 RATE_PER_S, SERVER_USD, WAIT_USD = 8.0, 2.0, 4.0

@@ -19,9 +19,9 @@ from scipy.optimize import brentq
 
 from sim import load
 from sim.scenario import Scenario
-from sim.study.compare import WAIT, compare
+from sim.study.compared.compare import WAIT, compare
 from sim.study.executors import executor, usable_cores
-from sim.study.replications import replicate
+from sim.study.replicated.replications import replicate
 from sim.theory import MMc
 from tests.validation.cases import poisson, queue
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from sim.hardware.precisions import alike
-from sim.study.cases import Case, cases_of_file
-from sim.study.held_out import PRIOR_SD, refitted
-from sim.study.shipped import read_measured, shipped_files
-from sim.study.validate import KNEE, Comparison, Errors, Law, Validation, errors_of, validate
+from sim.study.fidelity.cases import Case, cases_of_file
+from sim.study.fidelity.held_out import PRIOR_SD, refitted
+from sim.study.fidelity.shipped import read_measured, shipped_files
+from sim.study.fidelity.validate import KNEE, Comparison, Errors, Law, Validation, errors_of, validate
 
 SIM2REAL, KUBECON, GRID, SPLITWISE, RTX = (
     "sim2real-h100",

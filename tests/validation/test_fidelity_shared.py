@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sim.engine import simulate
 from sim.hardware import IterationLaw, implied
 from sim.scenario import load
-from sim.study.shipped import MeasuredFile, read_measured, shipped_files
+from sim.study.fidelity.shipped import MeasuredFile, read_measured, shipped_files
 from tests.sheets import SHARED, pair
 
 PERF = SHARED / "data" / "perf"

@@ -14,8 +14,8 @@ from sim import load, simulate, theory
 from sim.result.twin import twin
 from sim.result.twin.block import contradictions
 from sim.scenario import Scenario
-from sim.study.estimates import at
-from sim.study.replications import replicate
+from sim.study.replicated.estimates import at
+from sim.study.replicated.replications import replicate
 from tests.twins import batches, poisson, slots
 
 SHARP = 0.05

@@ -15,7 +15,7 @@ from sim.study.executors.worker import READY, Worker
 
 MOST_DEATHS = 3
 """So often a task may end its process before it is given up, and so often in a row a process may fail to start."""
-PRELOAD = "sim.study.record"
+PRELOAD = "sim.study.replicated.record"
 """What nearly all work needs: loaded while the process that asks still reads its scenarios."""
 
 

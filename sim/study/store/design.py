@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.config.errors import ConfigError, DataError, Problem
-from sim.study.replications import Precision, Rule
+from sim.study.replicated.replications import Precision, Rule
 from sim.version import VERSION
 
 FILE = "study.json"

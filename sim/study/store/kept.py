@@ -17,8 +17,8 @@ from sim.config.errors import ConfigError, DataError
 from sim.scenario import Scenario
 from sim.statistics.histogram import BUCKETS, Histogram
 from sim.statistics.tails import Exact, Tail
-from sim.study.record import Record, Task, measured
-from sim.study.replications import sent
+from sim.study.replicated.record import Record, Task, measured
+from sim.study.replicated.replications import sent
 
 Key = tuple[str, int]
 """A run: the digest of its scenario, and which replication."""

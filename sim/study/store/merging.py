@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sim.config.errors import ConfigError, DataError, Problem
-from sim.study.campaign import Looking
 from sim.study.store.design import Design
 from sim.study.store.folder import opened, read, together
 from sim.study.store.kept import Kept, Key
+from sim.study.swept.campaign import Looking
 
 _NAMED = 8
 """Points whose missing runs are named one by one."""

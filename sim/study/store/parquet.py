@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.config.errors import DataError, Problem
-from sim.study.estimates import figures
+from sim.study.replicated.estimates import figures
 from sim.study.store.design import Place
 from sim.study.store.kept import Kept, from_text, text_of
 

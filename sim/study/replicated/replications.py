@@ -17,9 +17,9 @@ from sim.model import compiled
 from sim.result.twin import compared
 from sim.scenario import Scenario
 from sim.statistics.intervals import CONFIDENCE, Interval
-from sim.study.estimates import Estimates, put
 from sim.study.executors import Executor, Here
-from sim.study.record import Record, Task, measured
+from sim.study.replicated.estimates import Estimates, put
+from sim.study.replicated.record import Record, Task, measured
 
 LEAST = 10
 """Replications before precision is looked at: fewer say little of their own spread (Law, section 9.4)."""

@@ -12,8 +12,8 @@ from typing import Protocol, overload
 
 from sim.scenario import Scenario
 from sim.study.executors import Executor, LostError
-from sim.study.record import Record
-from sim.study.replications import Rule, pays_to_compile
+from sim.study.replicated.record import Record
+from sim.study.replicated.replications import Rule, pays_to_compile
 from sim.study.store import Kept, Making, made
 from sim.study.store.kept import Key, failure
 

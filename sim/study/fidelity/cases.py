@@ -14,12 +14,12 @@ from sim.config import catalogue
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.hardware import EngineSheet
 from sim.scenario import Batching
-from sim.study.iteration_fit import by_batch, law_for, times_s
-from sim.study.measured import QUANTILES, Iterations, Measured, OperatingPoint, Spread, impossible
-from sim.study.rerun import MANY, METRICS, Effort, Rerun
-from sim.study.setting import Setting, engine_sheet, gpu_sheet, model_sheet
-from sim.study.shipped import MeasuredFile, Setup
-from sim.study.traps import chunked
+from sim.study.fidelity.iteration_fit import by_batch, law_for, times_s
+from sim.study.fidelity.measured import QUANTILES, Iterations, Measured, OperatingPoint, Spread, impossible
+from sim.study.fidelity.rerun import MANY, METRICS, Effort, Rerun
+from sim.study.fidelity.setting import Setting, engine_sheet, gpu_sheet, model_sheet
+from sim.study.fidelity.shipped import MeasuredFile, Setup
+from sim.study.fidelity.traps import chunked
 
 _REQUESTS = 1000
 """Of a closed loop that does not say how many were sent."""

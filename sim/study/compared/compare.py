@@ -15,10 +15,10 @@ from sim.config.errors import ConfigError
 from sim.engine import warm_up
 from sim.scenario import Scenario
 from sim.statistics.intervals import CONFIDENCE, Interval, of_sections, student_t
-from sim.study.estimates import Estimates
 from sim.study.executors import Executor, Here, LostError
-from sim.study.record import Record, Task, measured
-from sim.study.replications import LEAST, MOST, MOST_REQUESTS, STEP, Replicated, pays_to_compile, sent
+from sim.study.replicated.estimates import Estimates
+from sim.study.replicated.record import Record, Task, measured
+from sim.study.replicated.replications import LEAST, MOST, MOST_REQUESTS, STEP, Replicated, pays_to_compile, sent
 
 COST, TAIL, WAIT = "cost.usd_per_day", "latency.ttft_s.p99", "latency.queue_wait_s.mean"
 CLOSE, CLOSE_SHARE = 0.02, 0.002

@@ -15,7 +15,7 @@ from typing import Any
 from sim.result.latency import QUANTILES
 from sim.statistics.intervals import CONFIDENCE, Interval, missing_for_tail, of_mean, of_quantile, of_ratio, of_sections
 from sim.statistics.tails import Tail, together
-from sim.study.record import Record
+from sim.study.replicated.record import Record
 
 _NOT_FIGURES = ("schema_version", "seed", "run", "regret", "invoice")
 _GIVEN = ("under_s", "share", "met")

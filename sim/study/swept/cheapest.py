@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from sim.study.sweep import Axis, Run, number
+from sim.study.swept.sweep import Axis, Run, number
 
 _SEED = "seed"
 _VALUE = re.compile(r"\s*\$?([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\d.\s].*)?")

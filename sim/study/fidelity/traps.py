@@ -9,9 +9,9 @@ import numpy as np
 
 from sim.config import catalogue
 from sim.hardware import IterationLaw
-from sim.study.called import gpu_called, model_called
-from sim.study.measured import OperatingPoint
-from sim.study.setting import Setting
+from sim.study.fidelity.called import gpu_called, model_called
+from sim.study.fidelity.measured import OperatingPoint
+from sim.study.fidelity.setting import Setting
 
 HALVED = (0.35, 0.65)
 """Inter-token latency over (E2E - TTFT) / (output - 1) at which a tool counts two chunks a token."""

@@ -25,8 +25,8 @@ from sim.scenario import Scenario
 from sim.scenario.faults import ZoneOutage
 from sim.statistics.warmup import drifts, mser5
 from sim.study.executors import Executor
-from sim.study.record import Task
-from sim.study.replications import MOST_REQUESTS, pays_to_compile
+from sim.study.replicated.record import Task
+from sim.study.replicated.replications import MOST_REQUESTS, pays_to_compile
 from sim.workload.arrivals import Varying
 from sim.workload.generated import Generated
 

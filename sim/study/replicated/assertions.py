@@ -15,9 +15,9 @@ from typing import Any, Literal
 from sim.scenario import Scenario, Target
 from sim.scenario.assertions import Assertion, assertions
 from sim.statistics.intervals import CONFIDENCE, Interval, one_sided
-from sim.study.estimates import Estimates, at
-from sim.study.record import Record
-from sim.study.replications import Goal, Replicated
+from sim.study.replicated.estimates import Estimates, at
+from sim.study.replicated.record import Record
+from sim.study.replicated.replications import Goal, Replicated
 
 LOOKS = (10, 20, 40, 80)
 """Runs after which an assertion is looked at, beside the end of the budget: few, each with twice the runs of the last.

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sim.config.errors import DataError, Problem
 from sim.hardware import IterationLaw
 from sim.hardware.law import TOKENS_MAX
-from sim.study.measured import Floats, Iterations
-from sim.study.setting import Setting
+from sim.study.fidelity.measured import Floats, Iterations
+from sim.study.fidelity.setting import Setting
 
 NOISE = 0.05
 """Of one iteration, as a share."""

@@ -19,12 +19,12 @@ from sim.config.errors import ConfigError, DataError, Problem
 from sim.engine import Progress, simulate
 from sim.result.recovery import in_time_at_end_share
 from sim.scenario import Scenario, load
-from sim.study.campaign import Told, Wanted, carry_out, outcome
-from sim.study.estimates import Estimates
 from sim.study.executors import Executor, Here
-from sim.study.ranges import expanded
-from sim.study.replications import Rule, summary_of
+from sim.study.replicated.estimates import Estimates
+from sim.study.replicated.replications import Rule, summary_of
 from sim.study.store.kept import Kept, Key
+from sim.study.swept.campaign import Told, Wanted, carry_out, outcome
+from sim.study.swept.ranges import expanded
 
 OPTION = "--over"
 MOST_RUNS = 10_000
@@ -157,7 +157,7 @@ def number(summary: dict[str, Any], path: str) -> Any:
 def axis_of(text: str) -> Axis:
     """The axis of `KEY=V1,V2,...`; commas within brackets or quotes belong to a value. Raises `ConfigError`.
 
-    Ranges may stand among the values: `4..40:4` (see `sim.study.ranges`).
+    Ranges may stand among the values: `4..40:4` (see `sim.study.swept.ranges`).
     """
     key, equals, rest = text.partition("=")
     parts = [part.strip() for part in _split(rest)]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.hardware import Calibration
-from sim.study.cases import Case
-from sim.study.measured import Floats
-from sim.study.rerun import MANY, ONE, Effort
-from sim.study.setting import Setting
+from sim.study.fidelity.cases import Case
+from sim.study.fidelity.measured import Floats
+from sim.study.fidelity.rerun import MANY, ONE, Effort
+from sim.study.fidelity.setting import Setting
 
 PRIOR_SD = np.array([0.05, 20e-6])
 """Of the GPU time over roofline, and of the seconds added a sequence: the sheets are the prior, 1 and 0."""

@@ -13,11 +13,11 @@ from typing import Any
 from sim.result import Result
 from sim.result.together import Together
 from sim.statistics.intervals import CONFIDENCE
-from sim.study.assertions import assertions_block, goals
-from sim.study.estimates import Estimates
 from sim.study.executors import Executor
-from sim.study.record import Record, record_of
-from sim.study.replications import (
+from sim.study.replicated.assertions import assertions_block, goals
+from sim.study.replicated.estimates import Estimates
+from sim.study.replicated.record import Record, record_of
+from sim.study.replicated.replications import (
     MOST,
     MOST_REQUESTS,
     PRECISION,

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from sim.config.errors import ConfigError, Problem
 from sim.result.recovery import METASTABLE, NORMAL_SHARE, RECOVERED
-from sim.study.sweep import Point, Run, Watch, number, point, run
+from sim.study.swept.sweep import Point, Run, Watch, number, point, run
 
 TOLERANCE_SHARE = 0.02
 """Of the range: the bracket of an answer is at most so wide."""

@@ -10,7 +10,7 @@ from sim.config.catalogue import is_path
 from sim.config.errors import ConfigError, Problem
 from sim.result import words
 from sim.scenario import Scenario, load
-from sim.study.steps import changes
+from sim.study.compared.steps import changes
 
 OPTION = "--with"
 _LONGEST = 60

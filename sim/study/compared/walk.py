@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.scenario import Scenario
-from sim.study.compare import Comparison, Difference, compare, differences
+from sim.study.compared.compare import Comparison, Difference, compare, differences
+from sim.study.compared.steps import Step, steps
 from sim.study.executors import Executor
-from sim.study.replications import Replicated
-from sim.study.steps import Step, steps
+from sim.study.replicated.replications import Replicated
 
 
 @dataclass(frozen=True)

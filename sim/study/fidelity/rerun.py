@@ -20,8 +20,8 @@ from sim.config.errors import ConfigError, DataError, Problem
 from sim.engine import simulate
 from sim.result.latency import metric_s
 from sim.scenario import Scenario
-from sim.study.measured import QUANTILES, Floats, OperatingPoint
-from sim.study.setting import POOL, Setting
+from sim.study.fidelity.measured import QUANTILES, Floats, OperatingPoint
+from sim.study.fidelity.setting import POOL, Setting
 from sim.workload.base import Columns, Stream, Workload
 from sim.workload.clients import Clients
 from sim.workload.law import Distribution

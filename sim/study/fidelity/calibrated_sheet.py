@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from sim.config.dump import to_yaml
 from sim.hardware import ModelSheet
 from sim.hardware.precisions import alike
-from sim.study.fitted import Coefficient, Fit
-from sim.study.setting import Setting
+from sim.study.fidelity.fitted import Coefficient, Fit
+from sim.study.fidelity.setting import Setting
 
 
 def calibrated(fit: Fit, setting: Setting) -> ModelSheet:

@@ -13,13 +13,13 @@ import numpy as np
 
 from sim.config.errors import DataError, Problem
 from sim.hardware import Calibration, Holds
-from sim.study import traps
-from sim.study.fitted import Coefficient, Fit, Residual
-from sim.study.iteration_fit import IterationFit, by_batch, law_for
-from sim.study.measured import Floats, Measured, OperatingPoint
-from sim.study.rerun import Outcome, Rerun
-from sim.study.setting import Setting
-from sim.study.targets import targets
+from sim.study.fidelity import traps
+from sim.study.fidelity.fitted import Coefficient, Fit, Residual
+from sim.study.fidelity.iteration_fit import IterationFit, by_batch, law_for
+from sim.study.fidelity.measured import Floats, Measured, OperatingPoint
+from sim.study.fidelity.rerun import Outcome, Rerun
+from sim.study.fidelity.setting import Setting
+from sim.study.fidelity.targets import targets
 
 NAMES = ("overhead_s", "device_scale", "seq_s", "iteration_s")
 """What is fitted, in the order in which the data come to tell it; what comes last is given up first."""

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sim.study import traps
-from sim.study.measured import OperatingPoint
-from sim.study.rerun import Outcome
+from sim.study.fidelity import traps
+from sim.study.fidelity.measured import OperatingPoint
+from sim.study.fidelity.rerun import Outcome
 
 NOISE = {"tpot": 0.02, "ttft": 0.05, "e2e": 0.02, "rate": 0.03}
 TTFT_FLOOR_S = 0.001

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sim.study.cases import Case, Source
-from sim.study.held_out import held_out
-from sim.study.measured import OperatingPoint
-from sim.study.setting import Setting
+from sim.study.fidelity.cases import Case, Source
+from sim.study.fidelity.held_out import held_out
+from sim.study.fidelity.measured import OperatingPoint
+from sim.study.fidelity.setting import Setting
 
 Law = Literal["shipped", "held-out", "roofline"]
 LAWS: tuple[Law, ...] = ("shipped", "held-out", "roofline")

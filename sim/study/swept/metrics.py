@@ -8,8 +8,8 @@ from typing import Any
 from sim.config.catalogue import did_you_mean
 from sim.config.errors import ConfigError, Problem
 from sim.result import words
-from sim.study.estimates import figures
-from sim.study.sweep import MEASURES
+from sim.study.replicated.estimates import figures
+from sim.study.swept.sweep import MEASURES
 
 OPTION = "--metric"
 _SHARES = ("attained", "share", "busy_share", "batch_share", "kv_share")

@@ -1,0 +1,1 @@
+"""Scenarios beside each other on the same random numbers."""

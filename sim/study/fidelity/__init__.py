@@ -1,0 +1,1 @@
+"""Measured engines: fitted to, and predicted."""

@@ -1,0 +1,1 @@
+"""Runs of one scenario, again and again: what is kept of each, and what they say together."""

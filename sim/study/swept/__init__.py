@@ -1,0 +1,1 @@
+"""A scenario under many values of its keys."""
