@@ -15,7 +15,8 @@ from typing import Any
 
 from sim.autoscaling.own.clairvoyant import MOST_WINDOWS, Clairvoyant
 from sim.config.errors import ConfigError, Problem
-from sim.engine import Progress, simulate
+from sim.engine import simulate
+from sim.engine.calendars import Progress
 from sim.fleet import setup
 from sim.model.work import work_law
 from sim.result import Result

@@ -17,7 +17,8 @@ import pytest
 import simpy
 from numpy.typing import NDArray
 
-from sim.engine import CompiledCalendar, SimpyCalendar, warm_up
+from sim.engine import warm_up
+from sim.engine.calendars import CompiledCalendar, SimpyCalendar
 from sim.fleet.clock import Clock
 from sim.model import lives, state
 from sim.model.specs import PoolSpec

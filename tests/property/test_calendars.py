@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.engine import CompiledCalendar, SimpyCalendar
+from sim.engine.calendars import CompiledCalendar, SimpyCalendar
 from sim.fleet.clock import LIFE, NOTICE, Clock
 from sim.fleet.sampling import Sampler
 from sim.model import lives, state

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.engine import CompiledCalendar, SimpyCalendar
+from sim.engine.calendars import CompiledCalendar, SimpyCalendar
 from sim.fleet.clock import LIFE, NOTICE, Clock
 from sim.fleet.sampling import Sampler
 from sim.model import lives, state

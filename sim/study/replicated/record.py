@@ -26,6 +26,8 @@ class Task:
     replication: int = 0
     condensed: bool = False
     """Latencies as histograms, which are small, instead of all of them."""
+    stream: bool | None = None
+    """See `simulate`."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Record:
 
 def measured(task: Task) -> Record:
     """Make one run. Raises as `simulate` does."""
-    return record_of(simulate(task.scenario, task.replication), task.condensed)
+    return record_of(simulate(task.scenario, task.replication, stream=task.stream), task.condensed)
 
 
 def record_of(result: Result, condensed: bool = False) -> Record:

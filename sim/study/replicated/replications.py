@@ -179,6 +179,7 @@ def replicate(
     """
     rule = Rule(number, goals, most, most_requests)
     records = [measured(Task(scenario, 0, condensed)) if first is None else first]
+    streamed = records[0].summary["run"]["quantiles"] == "histogram"
     most = rule.most_of(records[0])
     later = scenario
     workers = Here() if executor is None else executor
@@ -188,7 +189,7 @@ def replicate(
         if later is scenario and pays_to_compile(scenario, (goal - 1) * sent(records[0])):
             warm_up("compiled", on_compile)  # here, before other processes do so, each for itself
             later = scenario.model_copy(update={"calendar": "compiled"})
-        tasks = [Task(later, replication, condensed) for replication in range(len(records), goal)]
+        tasks = [Task(later, replication, condensed, streamed) for replication in range(len(records), goal)]
         for record in workers.in_order(measured, tasks):
             records.append(record)
             if watch is not None:

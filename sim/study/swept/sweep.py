@@ -16,7 +16,8 @@ from statistics import fmean
 from typing import Any
 
 from sim.config.errors import ConfigError, DataError, Problem
-from sim.engine import Progress, simulate
+from sim.engine import simulate
+from sim.engine.calendars import Progress
 from sim.result.recovery import in_time_at_end_share
 from sim.scenario import Scenario, load
 from sim.study.executors import Executor, Here
