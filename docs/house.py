@@ -25,7 +25,7 @@ BOXES: list[Box] = [
         4,
         WHOLE,
         BOTH,
-        "engine.py: a calendar decides only when",
+        "engine/: a calendar decides only when",
         "SimPy: every transition at its own event  |  compiled: a loop over the same functions between control events",
     ),
     (LEFT, 5, BOX, KEY, "fleet/control.py", "SimPy process: observe, decide (8), log, open_replica 8 times"),
