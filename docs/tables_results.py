@@ -187,7 +187,29 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "run.events": ("events", RUN, "Transitions called: arrivals and wake-ups of replicas."),
     "run.version": ("", RUN, "The version of fleetcast."),
     "run.config_sha256": ("", RUN, "Digest of the resolved scenario."),
+    "theory": (
+        "",
+        "",
+        "What queueing theory gives of the scenario, a list: `path` of the number, `theory`, `simulated`, "
+        "`difference_share` (of the theory), `method`, `kind` (`exact`, `approximation`, `upper bound`, "
+        "`lower bound`) and what it `assumes`. `timeline.waiting.max` is the longest queue of the timeline.",
+    ),
 }
+
+STUDIES = {
+    "replications": "Of `fleetcast run` with more than one run: how many (`number`), why no more (`stopped`: "
+    "`precision`, `budget` or `number`), `requests` of one on average, the `precision` and the `budget`, and the number "
+    "that is `least_known` with about how many `replications` would do.",
+    "intervals": "By dotted path: the 95 % interval `[low, high]` of each number; the number itself is the estimate of "
+    "all runs.",
+    "refused": "Quantiles that are `null` because fewer than 100 requests lie beyond them, by dotted path, with how many "
+    "more requests each takes.",
+    "steady": "With `--steady`: `warmup_s`, `horizon_s`, how often the run was `extended`, and which series was "
+    "`slowest` to settle.",
+    "assertions": "Of a scenario with `assert`: each `text`, the `quantity` (a path), `value`, `interval`, `limit`, "
+    "`verdict` (`pass`, `fail`, `undecided`), `confidence`, after how many `runs` it was decided, and `why` not.",
+}
+"""What a result has only in some cases, by the runs made of it."""
 
 PARTIES = {
     "classes": "By name of class, where there are any: `requests`, `latency`, `slo` (the objectives that can be about "
@@ -211,6 +233,7 @@ def result_keys() -> str:
     for path, (unit, window, about) in RESULTS.items():
         lines.append(f"| `{path}` | {unit} | {window} | {about} |")
     lines += [f"| `{path}` |  | {REQUESTS} | {about} |" for path, about in PARTIES.items()]
+    lines += [f"| `{path}` |  |  | {about} |" for path, about in STUDIES.items()]
     return "\n".join(lines)
 
 
