@@ -200,10 +200,10 @@ STUDIES = {
     "replications": "Of `fleetcast run` with more than one run: how many (`number`), why no more (`stopped`: "
     "`precision`, `budget` or `number`), `requests` of one on average, the `precision` and the `budget`, and the number "
     "that is `least_known` with about how many `replications` would do.",
-    "intervals": "By dotted path: the 95 % interval `[low, high]` of each number; the number itself is the estimate of "
-    "all runs.",
-    "refused": "Quantiles that are `null` because fewer than 100 requests lie beyond them, by dotted path, with how many "
-    "more requests each takes.",
+    "intervals": "By dotted path: the 95 % interval `[low, high]` of each number; the number itself is the "
+    "estimate of all runs.",
+    "refused": "Quantiles that are `null` because fewer than 100 requests lie beyond them, by dotted path, with how "
+    "many more requests each takes.",
     "steady": "With `--steady`: `warmup_s`, `horizon_s`, how often the run was `extended`, and which series was "
     "`slowest` to settle.",
     "assertions": "Of a scenario with `assert`: each `text`, the `quantity` (a path), `value`, `interval`, `limit`, "
