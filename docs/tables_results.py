@@ -198,8 +198,8 @@ RESULTS: dict[str, tuple[str, str, str]] = {
 
 STUDIES = {
     "replications": "Of `fleetcast run` with more than one run: how many (`number`), why no more (`stopped`: "
-    "`precision`, `budget` or `number`), `requests` of one on average, the `precision` and the `budget`, and the number "
-    "that is `least_known` with about how many `replications` would do.",
+    "`precision`, `budget` or `number`), `requests` of one on average, the `precision` and the `budget`, and the "
+    "number that is `least_known` with about how many `replications` would do.",
     "intervals": "By dotted path: the 95 % interval `[low, high]` of each number; the number itself is the "
     "estimate of all runs.",
     "refused": "Quantiles that are `null` because fewer than 100 requests lie beyond them, by dotted path, with how "
