@@ -174,8 +174,8 @@ def replicate(
 ) -> Replicated:
     """Run a scenario `number` times; without a number, until all goals are reached or the budget is spent.
 
-    See `Rule`. `first`: replication 0, where it has been made already. `condensed`: see `Task`; also where the latencies
-    of all runs would be too many to keep. `watch` is told how many have been made, and of how many at most.
+    See `Rule`. `first`: replication 0, where it has been made already. `condensed`: see `Task`; also done where the
+    latencies of all runs would be too many to keep. `watch` is told how many have been made, and of how many at most.
     `on_compile`: see `simulate`.
     """
     rule = Rule(number, goals, most, most_requests)
