@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sim.cli.study_options import CLUSTER, check_who
+
 if TYPE_CHECKING:
     from sim.report.table import Table
     from sim.study.compared.alternatives import Alternative
@@ -35,6 +37,7 @@ PICTURE = "waterfall.svg"
     "--replications", type=int, metavar="N", help="Pairs of runs (default: until the main differences are known)."
 )
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes (default: as many as pay).")
+@CLUSTER
 @click.option("--seed", type=int, help="Short for --set seed=N.")
 @click.option("--metric", "metrics", multiple=True, metavar="PATH", help="Show these numbers instead; repeatable.")
 @click.option("--walk", "walks", is_flag=True, help="From A to the other one change at a time: what does each add?")
@@ -49,6 +52,7 @@ def command(
     sets: tuple[str, ...],
     replications: int | None,
     workers: int | None,
+    cluster: str | None,
     seed: int | None,
     metrics: tuple[str, ...],
     walks: bool,
@@ -68,6 +72,7 @@ def command(
 
     if replications is not None and replications < 2:
         raise click.UsageError(f"--replications {replications}: one pair says nothing of chance; at least 2")
+    check_who(workers, cluster)
     if order is not None and not walks:
         raise click.UsageError("--order says in which order --walk makes the changes; give both")
     sets = (*sets, *([f"seed={seed}"] if seed is not None else []))
@@ -77,7 +82,7 @@ def command(
     if out is not None:
         check_folder(out, (*FILES, PICTURE), force)
     first = _order(baseline, others[0], order) if walks else []
-    ours, compared, strides = _run(baseline, others, replications, workers, first, walks, quiet)
+    ours, compared, strides = _run(baseline, others, replications, (workers, cluster), first, walks, quiet)
     said = [note for other in others for note in notes(baseline, other)]
     if all(each.of("cost.usd_per_day") is None for each in compared):
         said.append("no cost is compared: a pool has no price (pools.NAME.price, or a GPU with one)")
@@ -106,11 +111,12 @@ def _run(
     baseline: Alternative,
     others: Sequence[Alternative],
     replications: int | None,
-    workers: int | None,
+    hired: tuple[int | None, str | None],
     order: Sequence[str],
     walks: bool,
     quiet: bool,
 ) -> tuple[Replicated, list[Comparison], list[Stride]]:
+    """`hired`: so many processes, or a cluster."""
     from sim.cli.progress import compiling, counted
     from sim.study.compared.compare import compare
     from sim.study.compared.walk import walk
@@ -118,7 +124,7 @@ def _run(
 
     scenarios = [(each.name, each.scenario) for each in (baseline, *others)]
     told = None if quiet else compiling
-    with executor(workers) as made, counted(quiet, "at most {} runs") as watch:
+    with executor(*hired) as made, counted(quiet, "at most {} runs") as watch:
         if walks:
             ours, one, strides = walk(scenarios[0], scenarios[1], replications, made, watch, order, told)
             return ours, [one], strides

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli.progress import counted, progress
+from sim.cli.study_options import precision_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ class Wanted:
     regret: bool
     quiet: bool
     stream: bool | None = None
+    cluster: str | None = None
 
     @classmethod
     def of(
@@ -42,6 +44,7 @@ class Wanted:
         regret: bool,
         quiet: bool,
         stream: bool | None = None,
+        cluster: str | None = None,
     ) -> Wanted:
         """From the options as typed. Raises `ConfigError` for a precision that is none."""
         from sim.config.errors import ConfigError
@@ -50,8 +53,9 @@ class Wanted:
         if stream and regret:
             raise ConfigError("--stream and --regret exclude one another: regret looks at the rows of all requests")
 
-        relative = None if precision is None else _precision(precision)
-        return cls(Effort(replications, relative), workers, steady, regret, quiet, False if regret else stream)
+        relative = None if precision is None else precision_from(precision)
+        stream = False if regret else stream
+        return cls(Effort(replications, relative), workers, steady, regret, quiet, stream, cluster)
 
     def streams(self, scenario: Scenario) -> bool:
         """Whether the first run is streamed. Raises `ConfigError` where it was asked for and cannot be."""
@@ -84,7 +88,7 @@ class Wanted:
         # of a small run in plain Python nothing follows for later ones, which may be compiled
         alike = result.log.calendar == "compiled" or scenario.calendar == "simpy"
         with (
-            executor(self.workers, each_s=result.log.engine_s if alike else 0.0) as workers,
+            executor(self.workers, self.cluster, each_s=result.log.engine_s if alike else 0.0) as workers,
             counted(self.quiet, most) as watch,
         ):
             result = answered(
@@ -105,7 +109,10 @@ class Wanted:
         from sim.study.executors import executor
         from sim.study.replicated.steady import settled
 
-        with executor(self.workers) as workers, counted(self.quiet, "{} runs to find the warm-up") as watch:
+        with (
+            executor(self.workers, self.cluster) as workers,
+            counted(self.quiet, "{} runs to find the warm-up") as watch,
+        ):
             return settled(scenario, workers, watch, self._compiling)
 
     def _compiling(self) -> None:
@@ -117,19 +124,3 @@ def _picture(found: Any) -> dict[str, str]:
     from sim.report.welch_picture import WELCH_FILE, of_settled
 
     return {WELCH_FILE: of_settled(found)}
-
-
-def _precision(text: str) -> float:
-    """`5%` or `0.05`. Raises `ConfigError` for what is no share between the two ends."""
-    from pydantic_core import PydanticCustomError
-
-    from sim.config.errors import ConfigError
-    from sim.config.units import SHARE
-
-    try:
-        share = float(SHARE.parse(text))
-    except PydanticCustomError:
-        share = 0.0
-    if not 0 < share < 1:
-        raise ConfigError(f"--precision: must be a share above 0 and below 100%, such as 5% or 0.05, got '{text[:40]}'")
-    return share

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sim.cli.study_options import CLUSTER, check_who
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as Grid
@@ -46,6 +48,7 @@ FILE_WIDTH = 100
 )
 @click.option("--precision", metavar="SHARE", help="How well to know p99 TTFT, attainment and cost (default: 5%).")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes (default: as many as pay).")
+@CLUSTER
 @click.option("--steady", is_flag=True, help="Find the warm-up, and leave it out: for demand at a constant rate.")
 @click.option("--regret", is_flag=True, help="Run again with autoscalers that know the future: what is yours worth?")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -66,6 +69,7 @@ def command(
     replications: int | None,
     precision: str | None,
     workers: int | None,
+    cluster: str | None,
     steady: bool,
     regret: bool,
     quiet: bool,
@@ -83,7 +87,8 @@ def command(
     if not scenario:
         known = ", ".join(catalogue.names(catalogue.SCENARIOS))
         raise ConfigError(f"which scenario? give a file, or the name of one that ships: {known}")
-    effort = Wanted.of(replications, precision, workers, steady, regret, quiet, stream)
+    check_who(workers, cluster)
+    effort = Wanted.of(replications, precision, workers, steady, regret, quiet, stream, cluster)
     short = [f"{key}={value}" for key, value in (("seed", seed), ("calendar", calendar)) if value is not None]
     sets = (*sets, *short)
     wanted = load(scenario, sets)

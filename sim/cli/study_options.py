@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+CLUSTER = click.option(
+    "--cluster", metavar="URL", help="Let a Dask cluster make the runs, such as tcp://scheduler:8786."
+)
+"""Who makes them, beside `--workers`."""
 _OPTIONS = (
     click.option(
         "--replications",
@@ -27,7 +31,7 @@ _OPTIONS = (
         help="Run each point until what matters is known so well, such as 5% (up to 100 runs, 2 million requests).",
     ),
     click.option("--workers", type=click.IntRange(1, 10_000), metavar="N", help="Processes (default: as many as pay)."),
-    click.option("--cluster", metavar="URL", help="Let a Dask cluster make the runs, such as tcp://scheduler:8786."),
+    CLUSTER,
 )
 
 
@@ -38,10 +42,15 @@ def study_options(command: _Command) -> _Command:
     return command
 
 
+def check_who(workers: int | None, cluster: str | None) -> None:
+    """Raise `UsageError` where both are to make the runs."""
+    if workers is not None and cluster is not None:
+        raise click.UsageError("--cluster and --workers exclude each other")
+
+
 def rule_from(replications: int | None, precision: str | None, paths: Sequence[str] | None = None) -> Rule | None:
     """How many replications; None where nothing was said. Raises `ConfigError`."""
     from sim.config.errors import ConfigError, Problem
-    from sim.config.units import SHARE
     from sim.study.replicated.replications import Precision, Rule
 
     if replications is not None and precision is not None:
@@ -51,13 +60,22 @@ def rule_from(replications: int | None, precision: str | None, paths: Sequence[s
         return Rule(number=replications)
     if precision is None:
         return None
+    return Rule(goals=(Precision(precision_from(precision), None if not paths else tuple(paths)),))
+
+
+def precision_from(text: str) -> float:
+    """`5%` or `0.05`. Raises `ConfigError` for what is no share between the two ends."""
+    from sim.config.errors import ConfigError, Problem
+    from sim.config.units import SHARE
+
     try:
-        relative = float(SHARE.parse(precision))
+        share = float(SHARE.parse(text))
     except ValueError:
-        relative = 0.0
-    if not 0 < relative < 1:
-        raise ConfigError(Problem(f"must be a share such as 5% or 0.05; got '{precision[:40]}'", "--precision"))
-    return Rule(goals=(Precision(relative, None if not paths else tuple(paths)),))
+        share = 0.0
+    if not 0 < share < 1:
+        told = f"must be a share above 0 and below 100%, such as 5% or 0.05, got '{text[:40]}'"
+        raise ConfigError(Problem(told, "--precision"))
+    return share
 
 
 def shard_from(text: str | None) -> Shard | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from sim.cli.progress import progress
-from sim.cli.study_options import study_options
+from sim.cli.study_options import check_who, study_options
 
 if TYPE_CHECKING:
     from sim.cli.sweep_study import Swept
@@ -154,8 +154,7 @@ def _check_together(options: dict[str, Any]) -> None:
         raise click.UsageError("--find makes one run of each value that it looks at, here and one after another")
     if options["shard"] is not None and options["study"] is None:
         raise click.UsageError("--shard needs --study DIR: where its part of the runs is kept")
-    if options["cluster"] is not None and options["workers"] is not None:
-        raise click.UsageError("--cluster and --workers exclude each other")
+    check_who(options["workers"], options["cluster"])
 
 
 def _turn(

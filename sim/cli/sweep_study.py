@@ -156,13 +156,15 @@ class Asked:
         from sim.config.errors import ConfigError
         from sim.scenario import load
         from sim.study.store import Design, Place
+        from sim.study.store.inputs import data_of
 
         try:
             base = load(self.scenario, list(self.sets)).digest if self.study is not None else None
         except ConfigError:
             base = None  # it is no scenario without the values of a point
         places = tuple(Place(point.values, point.scenario.digest) for point in points)
-        return Design(self.scenario, tuple(self.sets), places, rule, base)
+        data = data_of(point.scenario for point in points) if self.study is not None else {}
+        return Design(self.scenario, tuple(self.sets), places, rule, base, data=data)
 
     def _all(self, design: Design, points: Sequence[Point]) -> list[Point]:
         """The points of the folder: those that are asked for, then those that it had before."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sim.config.errors import ConfigError
 from sim.model.tables import NONE, OUTCOMES
+from sim.result.groups import Senders
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,23 +25,17 @@ COUNTED = ("arrivals", "offered", "completed")
 """Columns of the timeline that are whole numbers."""
 
 
-class Names(Protocol):
+class Names(Senders, Protocol):
     """What the codes in request rows stand for: a run's log knows it, and before there is one `RowNames`."""
 
     @property
     def streams(self) -> tuple[str, ...]: ...
+
     @property
     def pools(self) -> tuple[str, ...]: ...
+
     @property
     def rooms(self) -> tuple[int, ...]: ...
-    @property
-    def classes(self) -> tuple[str, ...]: ...
-    @property
-    def tenants(self) -> tuple[str, ...]: ...
-    @property
-    def stream_class(self) -> tuple[int, ...]: ...
-    @property
-    def stream_tenant(self) -> tuple[int, ...]: ...
 
 
 class RowNames(NamedTuple):

@@ -19,6 +19,13 @@ def software() -> dict[str, str]:
     return found | {name: _installed(name) for name in ("numpy", "numba", "simpy", "pyarrow")}
 
 
+def deciding() -> dict[str, str]:
+    """Those without which a run would not be the same to the last bit."""
+    found = software()
+    major, minor, *_ = found["python"].split(".")
+    return {name: found[name] for name in ("fleetcast", "numpy", "numba")} | {"python": f"{major}.{minor}"}
+
+
 def _installed(name: str) -> str:
     try:
         return metadata.version(name)

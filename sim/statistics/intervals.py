@@ -89,6 +89,15 @@ def of_ratio(parts: Sequence[float], wholes: Sequence[float], confidence: float 
     return Interval(ratio, student_t(confidence, count - 1) * math.sqrt(variance))
 
 
+def of_all_alike(share: float, count: float, confidence: float = CONFIDENCE) -> Interval:
+    """A share of which all that was seen is on one side: 0 or 1, of so many independent things, at least one.
+
+    No spread is seen then, and no other interval has a width. Each end is a bound: with `a` beyond it, `1 - a^(1/n)`
+    may be otherwise (Clopper & Pearson 1934; for 95 % one-sided the rule of three, 3 / n).
+    """
+    return Interval(share, -math.expm1(math.log((1 - confidence) / 2) / count))
+
+
 def of_sections(together: float, each: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """A figure of all replications together, such as a quantile of their pooled requests, by sectioning.
 

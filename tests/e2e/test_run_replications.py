@@ -63,7 +63,15 @@ def test_numbers_are_estimates_with_intervals_whoever_makes_the_runs(here: Path)
     found = document("--replications", "6", "--out", "alone", "--workers", "1")
     again = document("--replications", "6", "--out", "shared", "--workers", "2")
     assert without_run(found) == without_run(again)
-    assert set(found["run"]) == {"wall_s", "engine_s", "requests_per_engine_s", "events", "version", "config_sha256"}
+    assert set(found["run"]) == {
+        "wall_s",
+        "engine_s",
+        "requests_per_engine_s",
+        "events",
+        "version",
+        "config_sha256",
+        "quantiles",
+    }
     assert found["replications"]["number"] == 6
     assert found["replications"]["stopped"] == "number"
     low, high = found["intervals"]["latency.queue_wait_s.mean"]
@@ -185,3 +193,11 @@ def test_stopped_among_the_later_replications_it_leaves_nothing(here: Path, work
     assert process.returncode == 130
     assert "Traceback" not in said
     assert [path.name for path in here.iterdir()] == ["line.yaml"]
+
+
+@pytest.mark.parametrize("verb", ["run", "compare", "sweep"])
+def test_processes_or_a_cluster(verb: str) -> None:
+    rest = {"run": (), "compare": ("mm3",), "sweep": ("--over", "seed=1,2")}[verb]
+    done = CliRunner().invoke(main, [verb, "mm3", *rest, "--workers", "2", "--cluster", "tcp://nobody:1"])
+    assert done.exit_code == 2
+    assert "--cluster and --workers exclude each other" in done.stderr

@@ -245,6 +245,25 @@ def test_what_no_run_can_tell_is_undecided() -> None:
     assert (margin.verdict, boot.verdict) == ("undecided", "undecided")
 
 
+def test_that_no_request_missed_says_little_of_few_requests() -> None:
+    objective = [{"metric": "queue_wait", "under": "1h", "share": 0.9}]
+    limits = ("attained queue_wait >= 99% with 95% confidence", "attained queue_wait >= 99.99% with 95% confidence")
+    few = judged(replicate(asserting(*limits, slo=objective, horizon="400s"), 10))
+    assert [(each.verdict, each.value) for each in few] == [("pass", 1.0), ("undecided", 1.0)]
+    told = few[0].interval
+    assert told is not None
+    assert 1 - told.low == pytest.approx(3 / 4500, rel=0.05)  # the rule of three: 300 s of 1.5/s, ten times
+    assert "--replications 67 would" in few[1].why or "--replications 66 would" in few[1].why
+    alike = queue("400s", **{"assert": list(limits), "slo": objective, "workload": IN_STEP})
+    assert [each.verdict for each in judged(replicate(alike, 3))] == ["pass", "pass"], "nothing is random"
+
+
+IN_STEP = {
+    "arrivals": {"kind": "renewal", "gap": {"kind": "constant", "value": 1}},
+    "service": {"kind": "constant", "value": 1},
+}
+
+
 def test_one_run_has_an_estimate_and_no_confidence() -> None:
     done = replicate(asserting("p99 queue_wait < 1h", "p99 queue_wait < 1h with 95% confidence", horizon="300s"), 1)
     plain, sure = judged(done)

@@ -11,7 +11,9 @@ import pytest
 from sim import load, simulate
 from sim.scenario import Scenario
 from sim.statistics.tails import Exact
+from sim.study.compared.compare import compare
 from sim.study.executors import executor
+from sim.study.replicated import record as records
 from sim.study.replicated.estimates import Estimates
 from sim.study.replicated.record import Record, Task, measured
 from sim.study.replicated.replications import Precision, replicate
@@ -134,6 +136,18 @@ def test_histograms_tell_nearly_the_same() -> None:
     assert {
         name: value for name, value in condensed.intervals.items() if name.count("p9") == 0 and "p50" not in name
     } == {name: value for name, value in exact.intervals.items() if name.count("p9") == 0 and "p50" not in name}
+
+
+def test_latencies_of_many_requests_are_not_kept_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = replicate(queue(), 4, condensed=True)
+    monkeypatch.setattr(records, "MOST_EXACT", 4000)  # one run has some 2,850 requests, four have more
+    assert all(isinstance(record.latency["e2e_s"], Exact) for record in replicate(queue(), 1).records)
+    done = replicate(queue(), 4)
+    assert not any(isinstance(tail, Exact) for record in done.records for tail in record.latency.values())
+    assert done.intervals == wanted.intervals
+    ours, [other] = compare([("one", queue()), ("other", queue("1500s"))], 4)
+    for several in (ours.records, other.replicated.records):
+        assert not any(isinstance(record.latency["e2e_s"], Exact) for record in several)
 
 
 def values(record: Record, metric: str) -> np.ndarray:

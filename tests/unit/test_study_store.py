@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,8 +16,9 @@ from sim.study.executors import Ended, Here
 from sim.study.replicated.estimates import figures
 from sim.study.replicated.record import Task, measured
 from sim.study.replicated.replications import Rule
-from sim.study.store import Making, made, read
+from sim.study.store import Design, Making, made, read
 from sim.study.store import folder as folders
+from sim.study.store.inputs import data_of
 from sim.study.store.merging import merge
 from sim.study.swept import campaign
 from sim.study.swept.campaign import Shard
@@ -265,8 +267,6 @@ def test_a_folder_of_another_study_is_left_alone(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="a study over other keys needs another folder"):
         study(tmp_path / "s", grid(SCENARIO, [], [Axis(REPLICAS, ("5",))]))
-    from dataclasses import replace
-
     elsewhere = replace(design_of(points_of(8)), base="another")
     with pytest.raises(ConfigError, match="another scenario"), folders.opened(tmp_path / "s", elsewhere):
         pass
@@ -285,6 +285,49 @@ def test_a_study_of_another_version_is_not_mixed_with(tmp_path: Path, monkeypatc
     with pytest.raises(ConfigError, match="this is 99: name another folder"):
         study(tmp_path / "s", POINTS)
     assert len(read(tmp_path / "s")[1]) == 12, "but it can be shown"
+
+
+def test_a_study_made_with_other_libraries_is_not_mixed_with(tmp_path: Path) -> None:
+    study(tmp_path / "s", POINTS)
+    design = design_of(POINTS)
+    other = replace(design, libraries={**design.libraries, "numpy": "0.1"})
+    with pytest.raises(ConfigError, match=r"here is numpy 0\.1: name another"), folders.opened(tmp_path / "s", other):
+        pass
+    with folders.opened(tmp_path / "t", other):
+        pass
+    with pytest.raises(ConfigError, match="with the same software"):
+        merge([tmp_path / "s", tmp_path / "t"], tmp_path / "u")
+
+
+def test_a_study_of_a_data_file_that_has_changed_is_not_gone_on_with(tmp_path: Path) -> None:
+    curve = tmp_path / "curve.csv"
+    curve.write_text("t_s,rate_per_s\n0,4\n20,4\n")
+    source = {**SCENARIO, "workload": {**SCENARIO["workload"], "arrivals": {"kind": "curve", "file": str(curve)}}}
+    points = points_of(5, source=source)
+    data = data_of(each.scenario for each in points)
+    assert list(data) == [str(curve)]
+    with folders.opened(tmp_path / "s", replace(design_of(points), data=data)) as store:
+        assert read(tmp_path / "s")[0].data == data
+        assert store.design.data == data
+    curve.write_text("t_s,rate_per_s\n0,8\n20,8\n")
+    again = points_of(5, source=source)
+    assert [each.scenario.digest for each in again] == [each.scenario.digest for each in points], "a name says no more"
+    for more in (again, points_of(7)):  # also where what is asked for now does not need it
+        asked = replace(design_of(more), data=data_of(each.scenario for each in more))
+        with pytest.raises(ConfigError, match=r"curve\.csv, which has changed"), folders.opened(tmp_path / "s", asked):
+            pass
+
+
+def test_a_folder_may_be_finished_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study(tmp_path / "s", POINTS)
+    finished, old = folders.read_design(tmp_path / "s" / "study.json"), []
+
+    def at_first_unfinished(path: Path) -> Design:
+        old.append(path)
+        return replace(finished, runs_sha256="0" * 64) if len(old) == 1 else finished
+
+    monkeypatch.setattr(folders, "read_design", at_first_unfinished)
+    assert len(read(tmp_path / "s")[1]) == 12
 
 
 def test_one_process_at_a_time_or_one_a_shard(tmp_path: Path) -> None:

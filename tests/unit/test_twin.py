@@ -56,7 +56,7 @@ def test_a_line_of_exponential_services_is_known_to_its_tails() -> None:
     assert {each.kind for each in twin(scenario).figures} == {"exact"}
 
 
-RENEWAL = {"kind": "renewal", "gap": {"kind": "erlang", "phases": 3, "mean": 1.25}}
+RENEWAL: dict[str, Any] = {"kind": "renewal", "gap": {"kind": "erlang", "phases": 3, "mean": 1.25}}
 BURSTS = {"kind": "mmpp", "rates": [0.4, 1.2], "leave": [0.1, 0.2]}
 CASES = [
     (slots(poisson(0.8), GAMMA), "M/G/1 (Pollaczek-Khinchine)", "exact"),
@@ -69,6 +69,13 @@ CASES = [
     (slots({"kind": "batch", "rate": 0.2, "size": {"kind": "constant", "value": 4}}), "M[X]/G/1", "exact"),
     (slots(poisson(3.2), replicas=4, queue=LOT), "M/M/1", "exact"),
     (slots(poisson(3.2), replicas=4, queue=ROUTED), "GI/M/1", "exact"),
+    (slots(poisson(0.8), {**GAMMA, "max": 9}), "M/G/1 (Pollaczek-Khinchine)", "approximation"),
+    (slots({**RENEWAL, "gap": {**RENEWAL["gap"], "max": 9}}), "G/G/1 (Kingman)", "approximation"),
+    (
+        slots({"kind": "batch", "rate": 0.2, "size": {"kind": "uniform", "low": 1, "high": 4}}),
+        "M[X]/G/1",
+        "approximation",
+    ),
     (slots(BURSTS, replicas=2, queue=LOT), "MMPP/M/1, matrix-geometric", "exact"),
     (slots(poisson(2.4), replicas=2, concurrency=2), "M/M/4", "exact"),
     (slots(poisson(1.8), queue={"kind": "central", "max_waiting": 4}, replicas=2), "M/M/2/6", "exact"),
@@ -319,6 +326,27 @@ def test_theory_beside_a_summary() -> None:
     assert "utilization.busy_share = 0.5 exactly" in note
     assert theory_sentence({"theory": []}) is None
     assert theory_notes({}) == []
+
+
+def test_a_law_that_is_drawn_to_be_known_makes_no_number_exact() -> None:
+    clamped, batches = (
+        {**GAMMA, "max": 9},
+        {"kind": "batch", "rate": 0.2, "size": {"kind": "uniform", "low": 1, "high": 4}},
+    )
+    for scenario in (slots(poisson(0.8), clamped), slots(batches)):
+        assert {each.kind for each in twin(scenario).figures} == {"approximation"}
+
+
+def test_where_nothing_is_random_the_ends_of_a_run_are_no_contradiction() -> None:
+    in_step = {"kind": "renewal", "gap": {"kind": "constant", "value": "2s"}}
+    told = [each.as_document() for each in twin(slots(in_step, {"kind": "constant", "value": 1})).figures]
+    summary: dict[str, Any] = {
+        "utilization": {"busy_share": 0.475},
+        "intervals": {"utilization.busy_share": [0.475, 0.475]},
+    }
+    summary["theory"] = compared(told, summary)
+    assert [each["kind"] for each in summary["theory"] if each["path"] == "utilization.busy_share"] == ["exact"]
+    assert contradictions(summary) == []
 
 
 def test_bounds_and_approximations_say_so() -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PEAK_WAITING = "timeline.waiting.max"
 """The most requests that wait at once: no key of a summary, but of the timeline."""
 NO_TIME = "its requests take no time, so it carries any number"
+DRAWN = "means of clamped or rounded laws are not exact: they come from draws, or leave the rounding out"
 LEAST_BACKLOG = 1.0
 """Requests; less is rounding."""
 APPROXIMATION: Kind = "approximation"
@@ -109,6 +110,8 @@ def _of_pool(scenario: Scenario, name: str, horizon_s: float) -> PoolTwin:
 def _figures(case: SlotsCase | BatchesCase, waits: tuple[str, ...], over: Backlog | None) -> list[Told]:
     """The numbers of a pool whose fleet stays and whose requests all wait to the end."""
     told = slots.figures(case) if isinstance(case, SlotsCase) else batches.figures(case)
+    if not case.traffic.known:
+        told = [each.roughly(DRAWN) for each in told]
     if over is not None and not told and case.pool.queue.max_waiting is None:
         told = list(_fluid(case, over))
     if waits:

@@ -27,6 +27,10 @@ class Told:
         """The same number below another place of a summary."""
         return replace(self, path=f"{place}{self.path}")
 
+    def roughly(self, why: str) -> Told:
+        """The same where its parameters are not known exactly: what was exact is an approximation."""
+        return replace(self, kind="approximation", assumes=(*self.assumes, why)) if self.kind == "exact" else self
+
     def as_document(self) -> dict[str, Any]:
         """JSON-ready."""
         return {

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from sim.theory.dispersion import merged
 from sim.workload import Generated, Replayed
 from sim.workload.arrival import Arrivals
-from sim.workload.arrivals import Poisson, Varying
+from sim.workload.arrivals import Batch, Poisson, Renewal, Varying
 from sim.workload.closed import Closed
-from sim.workload.distributions import Exponential
+from sim.workload.distributions import Constant, Exponential
 from sim.workload.generated import PerToken
+from sim.workload.law import Distribution
 from sim.workload.randomness import rngs_of
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Work:
     output_square: float = 0.0
     prefilled: float = 0.0
     """Prompt tokens that no cache holds."""
+    known: bool = True
+    """Whether the moments of the service are exact: not of a law that is clamped or rounded."""
 
     @property
     def scv(self) -> float:
@@ -126,6 +129,11 @@ class Traffic:
         return Poisson(rate=self.rate_per_s) if all(isinstance(law, Poisson) for law in laws) else None
 
     @property
+    def known(self) -> bool:
+        """Whether rates and services are known exactly, not from draws."""
+        return self.work.known and all(_is_known(part.arrivals) for part in self.parts)
+
+    @property
     def dispersion(self) -> float | None:
         """Of counts over long times; None where that is not known."""
         found = [None if part.arrivals is None else part.arrivals.dispersion for part in self.parts]
@@ -153,6 +161,7 @@ class Traffic:
             output=mean("output"),
             output_square=mean("output_square"),
             prefilled=mean("prefilled"),
+            known=all(work.known for work in works),
         )
 
 
@@ -239,14 +248,28 @@ def _work(stream: Generated) -> Work:
         return asked
     if not isinstance(law, PerToken):
         mean_s, plain = law.mean_value, isinstance(law, Exponential) and law.min is None and law.max is None
+        square_s2, clamped = (1 + law.scv) * mean_s**2, law.min is not None or law.max is not None
         return replace(
-            asked, mean_s=mean_s, square_s2=(1 + law.scv) * mean_s**2, exponential=plain, sample_s=law.sample()
+            asked, mean_s=mean_s, square_s2=square_s2, exponential=plain, sample_s=law.sample(), known=not clamped
         )
     mean_s = law.base + law.prompt * tokens["prompt"] + law.output * tokens["output"]
     spread_s2 = law.prompt**2 * (tokens["prompt_square"] - tokens["prompt"] ** 2)
     spread_s2 += law.output**2 * (tokens["output_square"] - tokens["output"] ** 2)
     only = law.output * output.sample() + law.base if output is not None and not law.prompt else None
-    return replace(asked, mean_s=mean_s, square_s2=mean_s**2 + spread_s2, sample_s=only)
+    known = (not law.prompt or _is_whole(prompt)) and (not law.output or _is_whole(output))
+    return replace(asked, mean_s=mean_s, square_s2=mean_s**2 + spread_s2, sample_s=only, known=known)
+
+
+def _is_known(law: Arrivals | None) -> bool:
+    """Whether the rate and the moments of arrivals are exact: not of clamped gaps, nor of sizes that are rounded."""
+    if isinstance(law, Renewal):
+        return law.gap.min is None and law.gap.max is None
+    return _is_whole(law.size) if isinstance(law, Batch) else True
+
+
+def _is_whole(law: Distribution[float] | None) -> bool:
+    """Whether rounding to whole numbers, at least 1, changes nothing."""
+    return isinstance(law, Constant) and law.value >= 1 and float(law.value).is_integer() and law.min is law.max is None
 
 
 def _of_columns(columns: Columns, cached_share: float) -> Work:
@@ -262,4 +285,5 @@ def _of_columns(columns: Columns, cached_share: float) -> Work:
         output=float(output.mean()),
         output_square=float((output**2).mean()),
         prefilled=(1 - cached_share) * float(prompt.mean()),
+        known=False,
     )

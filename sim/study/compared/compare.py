@@ -150,6 +150,7 @@ class _InStep:
         self.watch = watch
         self.on_compile = on_compile
         self.records: list[list[Record]] = [[] for _ in scenarios]
+        self.condensed = False
 
     def run(self, number: int | None, most: int, most_requests: int) -> str:
         """Make them; why no more were made."""
@@ -157,6 +158,8 @@ class _InStep:
         self._make(1, number or 0)
         requests = max(max(sent(records[0]), 1) for records in self.records)
         most = number or max(min(most, most_requests // requests), FEWEST)
+        if any(records[0].is_too_large(most) for records in self.records):  # then of all: they are told beside others
+            self.condensed, self.records = True, [[records[0].condensed()] for records in self.records]
         while True:
             made = len(self.records[0])
             goal = min(number or (LEAST if made < LEAST else made + STEP), most)
@@ -178,7 +181,7 @@ class _InStep:
 
     def _make(self, goal: int, most: int) -> None:
         tasks = [
-            (place, Task(scenario, replication))
+            (place, Task(scenario, replication, self.condensed))
             for replication in range(len(self.records[0]), goal)
             for place, scenario in enumerate(self.scenarios)
         ]

@@ -127,8 +127,6 @@ def _alone_here(work: Callable[[Task], Done], task: Task) -> Done:
 
 def versions() -> dict[str, str]:
     """What decides the numbers of a run, of this process."""
-    from sim.result.provenance import software
+    from sim.result.provenance import deciding
 
-    found = software()
-    major, minor, *_ = found["python"].split(".")
-    return {name: found[name] for name in ("fleetcast", "numpy", "numba")} | {"python": f"{major}.{minor}"}
+    return deciding()

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sim.scenario import Scenario, Target
 from sim.scenario.assertions import Assertion, assertions
-from sim.statistics.intervals import CONFIDENCE, Interval, one_sided
+from sim.statistics.intervals import CONFIDENCE, Interval, of_all_alike, one_sided
 from sim.study.replicated.estimates import Estimates, at
 from sim.study.replicated.record import Record
 from sim.study.replicated.replications import Goal, Replicated
@@ -143,15 +143,31 @@ class _Judge:
         why = _ONE_RUN if len(self.records) == 1 else _NO_LOOK
         last = Judged(assertion, path, "undecided", value, None, len(self.records), why)
         for look in reversed(self.looks):
-            interval = self._of(look, one_sided(1 - (1 - confidence) / self.shared_by)).of(path)
+            two_sided = one_sided(1 - (1 - confidence) / self.shared_by)
+            interval = self._of(look, two_sided).of(path)
             if interval is None:
                 continue
+            seen = self._all_alike(path, look, interval)
+            if seen:
+                interval = of_all_alike(interval.estimate, seen, two_sided)
             verdict = verdict_of(assertion, interval)
             found = Judged(assertion, path, verdict, value, interval, look)
             if verdict != "undecided":
                 return found
-            last = last if last.interval is not None else replace(found, why=_why(assertion, interval, look))
+            last = (
+                last if last.interval is not None else replace(found, why=_why(assertion, interval, look, bool(seen)))
+            )
         return last
+
+    def _all_alike(self, path: str, look: int, interval: Interval) -> float:
+        """How many requests there are, where all (or none) of them attained an objective by chance; else 0."""
+        estimates = self._of(look, CONFIDENCE)
+        arrived = estimates.arrived(path)
+        if arrived is None or interval.half_width > 0 or interval.estimate not in (0.0, 1.0):
+            return 0.0
+        mean = f"latency.{at(self.records[0].summary, path.removesuffix('.attained'))['metric']}_s.mean"
+        means = [values.get(mean) for values in estimates.each]
+        return sum(arrived) if len(set(means)) > 1 else 0.0  # where all is the same in all runs, nothing is random
 
     def _path(self, assertion: Assertion) -> str:
         """Where the number stands in the summaries."""
@@ -178,13 +194,14 @@ _NO_LOOK = "there were too few requests for so far a tail when it was last looke
 _ABSENT = "not every run has this number, if any has: the scenario gives nothing for it, or no request came so far"
 
 
-def _why(assertion: Assertion, interval: Interval, runs: int) -> str:
+def _why(assertion: Assertion, interval: Interval, runs: int, all_alike: bool = False) -> str:
     """Why a look did not decide, and what would."""
     if math.isinf(interval.half_width):
         return _ONE_RUN
     distance = abs(interval.estimate - assertion.limit)
     close = "the limit lies within what chance leaves open"
-    needed = runs * (interval.half_width / distance) ** 2 if distance > 0 else math.inf
+    # a spread falls with the root of the runs, a bound on what was never seen with their number
+    needed = runs * (interval.half_width / distance) ** (1 if all_alike else 2) if distance > 0 else math.inf
     if needed > _MOST_ADVISED:
         return f"{close}, too close to the value to be decided by more runs; move the limit"
     return f"{close}; about --replications {_rounded_up(needed)} would decide it, or a longer horizon"

@@ -135,12 +135,15 @@ class Estimates:
         block, _, rest = path.rpartition("latency.")
         if path == f"{block}latency.{rest}" and rest.endswith("_s.mean"):
             return self._weighted(path, self._counted(block, rest.partition(".")[0]))
+        arrived = self.arrived(path)
+        return None if arrived is None else self._weighted(path, arrived)
+
+    def arrived(self, path: str) -> list[float] | None:
+        """How many requests of each run an attainment is of; None for a number that is none."""
         block, _, rest = path.rpartition("slo.")
-        if path == f"{block}slo.{rest}" and rest.endswith(".attained"):
-            return self._weighted(
-                path, [_arrived(record.summary, block, int(rest.split(".")[0])) for record in self.records]
-            )
-        return None
+        if path != f"{block}slo.{rest}" or not rest.endswith(".attained"):
+            return None
+        return [_arrived(record.summary, block, int(rest.split(".")[0])) for record in self.records]
 
     def _is_whole(self, block: str) -> bool:
         """Whether a block of the summary tells of all requests: one pool is the whole fleet."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sim.engine import simulate
@@ -12,7 +12,7 @@ from sim.result.recovery import in_time_at_end_share
 from sim.result.window import measured_window
 from sim.scenario import Scenario
 from sim.statistics.histogram import histogram_of
-from sim.statistics.tails import Tail, exact
+from sim.statistics.tails import MOST_EXACT, Exact, Tail, exact
 
 TIMES = ("wall_s", "engine_s", "requests_per_engine_s")
 """What differs from one run of a scenario to the next (in the block `run`), and is not kept."""
@@ -42,6 +42,17 @@ class Record:
     """Of the requests that come in the last quarter of the measured time, those answered in time."""
     wall_s: float = field(default=0.0, compare=False)
     """How long the run took."""
+
+    def condensed(self) -> Record:
+        """The same with its latencies as histograms."""
+        latency: dict[str, Tail] = {}
+        for metric, tail in self.latency.items():
+            latency[metric] = tail.condensed() if isinstance(tail, Exact) else tail
+        return replace(self, latency=latency)
+
+    def is_too_large(self, runs: int) -> bool:
+        """Whether the latencies of so many runs like this one are more than are kept one by one."""
+        return runs * max((tail.count for tail in self.latency.values()), default=0) > MOST_EXACT
 
 
 def measured(task: Task) -> Record:

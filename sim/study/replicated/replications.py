@@ -174,13 +174,16 @@ def replicate(
 ) -> Replicated:
     """Run a scenario `number` times; without a number, until all goals are reached or the budget is spent.
 
-    See `Rule`. `first`: replication 0, where it has been made already. `condensed`: see `Task`. `watch` is told how
-    many have been made, and of how many at most. `on_compile`: see `simulate`.
+    See `Rule`. `first`: replication 0, where it has been made already. `condensed`: see `Task`; also done where the
+    latencies of all runs would be too many to keep. `watch` is told how many have been made, and of how many at most.
+    `on_compile`: see `simulate`.
     """
     rule = Rule(number, goals, most, most_requests)
     records = [measured(Task(scenario, 0, condensed)) if first is None else first]
     streamed = records[0].summary["run"]["quantiles"] == "histogram"
     most = rule.most_of(records[0])
+    if records[0].is_too_large(most):
+        condensed, records[0] = True, records[0].condensed()
     later = scenario
     workers = Here() if executor is None else executor
     if watch is not None:

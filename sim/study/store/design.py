@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.study.replicated.replications import Precision, Rule
+from sim.study.store.inputs import changed, libraries
 from sim.version import VERSION
 
 FILE = "study.json"
@@ -44,6 +45,10 @@ class Design:
     """Digest of the scenario without the values of the points; None where it cannot be without them."""
     version: str = VERSION
     """Of what makes the runs: another version may make others of the same scenario."""
+    libraries: dict[str, str] = field(default_factory=libraries)
+    """The same of what it calls."""
+    data: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the data files that the points name, by path: the digest of a scenario has only their names."""
     runs_sha256: str | None = None
     """Of `runs.parquet`, once it is there."""
 
@@ -58,9 +63,11 @@ class Design:
             "format": FORMAT,
             "schema_version": SCHEMA_VERSION,
             "version": self.version,
+            "libraries": self.libraries,
             "scenario": self.scenario,
             "set": list(self.sets),
             "base_sha256": self.base,
+            "data_sha256": self.data,
             "over": [{"key": key, "values": values_of(self.places, key)} for key in self.keys],
             "runs": rule_as_plain(self.rule),
             "points": [{"set": place.values, "sha256": place.digest} for place in self.places],
@@ -99,6 +106,8 @@ def read_design(path: Path) -> Design:
         rule=rule_from(found["runs"]),
         base=found["base_sha256"],
         version=found["version"],
+        libraries=found.get("libraries", {}),
+        data=found.get("data_sha256", {}),
         runs_sha256=found["runs_sha256"],
     )
 
@@ -151,11 +160,16 @@ def joined(stored: Design, asked: Design, file: str) -> Design:
         raise ConfigError(Problem(told, file=file))
     if not common and stored.base != asked.base:
         raise ConfigError(Problem(_other(stored), file=file))
+    other = changed(stored.data, asked.data)
+    if other is not None:
+        told = f"holds runs on {other}, which has changed since; put it back, or name another folder"
+        raise ConfigError(Problem(told, file=file))
     numbers = (stored.rule.number, asked.rule.number)
     rule = asked.rule
     if None not in numbers:
         rule = Rule(number=max(number for number in numbers if number is not None))
-    return replace(asked, places=(*asked.places, *before.values()), rule=rule, runs_sha256=stored.runs_sha256)
+    places, data = (*asked.places, *before.values()), dict(sorted({**stored.data, **asked.data}.items()))
+    return replace(asked, places=places, rule=rule, data=data, runs_sha256=stored.runs_sha256)
 
 
 def _other(stored: Design, at: str = "") -> str:

@@ -74,8 +74,13 @@ def read(folder: Path) -> tuple[Design, dict[Key, Kept]]:
     path = folder / designs.FILE
     if not path.is_file():
         raise ConfigError(Problem("holds no study (a folder that `fleetcast sweep --study` made)", file=str(folder)))
-    design = read_design(path)
-    return design, _runs(folder, design.runs_sha256)
+    while True:
+        design = read_design(path)
+        try:
+            return design, _runs(folder, design.runs_sha256)
+        except (DataError, FileNotFoundError):
+            if read_design(path) == design:  # else it was finished just now, and its journals are gone
+                raise
 
 
 @contextmanager
@@ -137,9 +142,20 @@ def _designed(folder: Path, asked: Design, has_rule: bool) -> tuple[Design, bool
     if stored.version != VERSION:
         told = f"holds a study made by fleetcast {stored.version}, this is {VERSION}: name another folder"
         raise ConfigError(Problem(told, file=str(folder)))
+    if stored.libraries != asked.libraries:
+        then, now = _versions(stored, asked), _versions(asked, stored)
+        told = f"holds a study made with {then or 'other libraries'}, here is {now}: name another folder"
+        raise ConfigError(Problem(told, file=str(folder)))
     asked = asked if has_rule else replace(asked, rule=stored.rule)
     found = joined(stored, asked, str(folder))
     return found, found != stored
+
+
+def _versions(one: Design, other: Design) -> str:
+    """The libraries of one that the other has in another version."""
+    return ", ".join(
+        f"{name} {version}" for name, version in one.libraries.items() if other.libraries.get(name) != version
+    )
 
 
 def _runs(folder: Path, sha256: str | None) -> dict[Key, Kept]:
@@ -192,8 +208,20 @@ def _put(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+        _sync(path.parent)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Have the names of its files on the disk: a power cut must not bring back what journals are gone for."""
+    if os.name == "nt":
+        return  # there folders cannot be opened
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _in_use(path: Path) -> ConfigError:

@@ -24,8 +24,11 @@ def merge(folders: Sequence[Path], out: Path) -> tuple[Design, dict[Key, Kept]]:
     parts = [read(folder) for folder in folders]
     design = parts[0][0]
     for folder, (other, _) in zip(folders[1:], parts[1:], strict=True):
-        if (other.places, other.rule, other.version) != (design.places, design.rule, design.version):
-            told = f"holds another study than {folders[0]}: all parts must be made by one command"
+        if _what(other) != _what(design):
+            told = (
+                f"holds another study than {folders[0]}: all parts must be made by one command, "
+                "of the same data files, with the same software"
+            )
             raise ConfigError(Problem(told, file=str(folder)))
     runs = together([of.values() for _, of in parts], ", ".join(map(str, folders)))
     missing = missing_runs(design, runs)
@@ -37,6 +40,11 @@ def merge(folders: Sequence[Path], out: Path) -> tuple[Design, dict[Key, Kept]]:
         together([runs.values(), store.runs.values()], str(out))
         store.finish()
         return store.design, store.runs
+
+
+def _what(design: Design) -> tuple[object, ...]:
+    """What all parts must have in common."""
+    return design.places, design.rule, design.version, design.libraries, sorted(design.data.values())
 
 
 def missing_runs(design: Design, runs: Mapping[Key, Kept]) -> str:
