@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 _PIECES = 100
-MUCH_PREFILL = 1 / 3
-GATHER = "prompts take much of the time, and requests gather behind long ones: means may be off by a third"
+MUCH_PREFILL = 1 / 2
+GATHER = "prompts take much of the time: requests gather behind them, and how long their first token takes is not known"
+FIRST = ("latency.queue_wait_s.mean", "latency.ttft_s.mean")
+"""What is not told then."""
 _RARE = 2.33
 """Standard deviations of a normal law that one in a hundred is beyond."""
 ASSUMES = ("iterations of mean length", "no preemption", "nothing saved by the prefix cache but `cached_share`")
@@ -108,10 +110,9 @@ def figures(case: BatchesCase) -> list[Told]:
     method = "birth-death chain of the batch" if _by_chain(case) else "mean field of the batch"
     if len(rates) > 1:
         method += ", by pieces of time"
-    assumes: tuple[str, ...] = ASSUMES
     if engine.prompt_share(max(running, 1.0)) > MUCH_PREFILL:
-        assumes = (*ASSUMES, GATHER)
-    return [Told(path, value, method, "approximation", assumes) for path, value in told]
+        told = [(path, value) for path, value in told if path not in FIRST]
+    return [Told(path, value, method, "approximation", ASSUMES) for path, value in told]
 
 
 def _rates(case: BatchesCase) -> Floats | None:

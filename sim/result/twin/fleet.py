@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -103,8 +103,15 @@ def _of_pool(scenario: Scenario, name: str, horizon_s: float) -> PoolTwin:
         tuple(figures),
         over_or_none,
         *least,
-        unique((*away, *waits, *_silence(figures, away, waits))),
+        unique((*away, *waits, *_silence(figures, away, waits), *_gathered(case, figures, waits))),
     )
+
+
+def _gathered(case: SlotsCase | BatchesCase, figures: Sequence[Told], waits: tuple[str, ...]) -> tuple[str, ...]:
+    """Why there is no time to the first token, where that is the one thing missing."""
+    known = {each.path for each in figures}
+    missing = "latency.e2e_s.mean" in known and "latency.ttft_s.mean" not in known
+    return (batches.GATHER,) if missing and isinstance(case, BatchesCase) and not waits else ()
 
 
 def _figures(case: SlotsCase | BatchesCase, waits: tuple[str, ...], over: Backlog | None) -> list[Told]:
