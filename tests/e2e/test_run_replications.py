@@ -197,7 +197,7 @@ def test_stopped_among_the_later_replications_it_leaves_nothing(here: Path, work
 
 @pytest.mark.parametrize("verb", ["run", "compare", "sweep"])
 def test_processes_or_a_cluster(verb: str) -> None:
-    rest = {"run": (), "compare": ("mm3",), "sweep": ("--over", "seed=1,2")}[verb]
-    done = CliRunner().invoke(main, [verb, "mm3", *rest, "--workers", "2", "--cluster", "tcp://nobody:1"])
+    rest = {"run": (), "compare": ("mmc",), "sweep": ("--over", "seed=1,2")}[verb]
+    done = CliRunner().invoke(main, [verb, "mmc", *rest, "--workers", "2", "--cluster", "tcp://nobody:1"])
     assert done.exit_code == 2
     assert "--cluster and --workers exclude each other" in done.stderr

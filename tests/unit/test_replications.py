@@ -138,6 +138,39 @@ def test_histograms_tell_nearly_the_same() -> None:
     } == {name: value for name, value in exact.intervals.items() if name.count("p9") == 0 and "p50" not in name}
 
 
+def test_quantiles_of_pools_and_classes_are_those_of_all_their_requests() -> None:
+    part = {"arrivals": {"kind": "poisson", "rate": 0.3}, "service": {"kind": "exponential", "mean": 1}}
+    streams = {name: {**part, "pool": name, "class": f"of-{name}"} for name in ("a", "b")}
+    scenario = load(
+        {
+            "name": "several",
+            "horizon": "300s",
+            "workload": {"streams": streams},
+            "pools": dict.fromkeys(("a", "b"), POOLS[True]["p"]),
+        }
+    )
+    alone, condensed = (replicate(scenario, 20, condensed=each) for each in (False, True))
+    for block in ("pools.a", "classes.of-a"):
+        path = f"{block}.latency.e2e_s.p90"
+        tails = [values(record, f"{block}.e2e_s") for record in alone.records]
+        wanted_s = float(np.quantile(np.concatenate(tails), 0.9))
+        of_runs = float(np.mean([np.quantile(tail, 0.9) for tail in tails]))
+        assert alone.intervals[path].estimate == pytest.approx(wanted_s)
+        assert wanted_s != pytest.approx(of_runs, rel=1e-3), "and not the mean of the runs' own"
+        assert condensed.intervals[path].estimate == pytest.approx(wanted_s, rel=0.011)
+
+
+def test_costs_of_tokens_are_ratios_of_sums() -> None:
+    done = replicate(load("chat-h100", ["horizon=60s", "warmup=0s"]), 5)
+    summaries = [record.summary for record in done.records]
+    for name in ("prompt", "output"):
+        spent = [one["cost"][f"{name}_usd"] for one in summaries]
+        each = [one["cost"][f"{name}_usd_per_million_tokens"] for one in summaries]
+        tokens = [usd / price for usd, price in zip(spent, each, strict=True)]
+        found = done.intervals[f"cost.{name}_usd_per_million_tokens"].estimate
+        assert found == pytest.approx(sum(spent) / sum(tokens), rel=1e-9)
+
+
 def test_latencies_of_many_requests_are_not_kept_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = replicate(queue(), 4, condensed=True)
     monkeypatch.setattr(records, "MOST_EXACT", 4000)  # one run has some 2,850 requests, four have more

@@ -24,6 +24,8 @@ _EXTREMES: dict[str, Callable[[list[float]], float]] = {"min": min, "max": max}
 _RATIOS = {
     "cost.usd_per_request": ("cost.total_usd", "requests.completed", 1.0),
     "cost.usd_per_million_output_tokens": ("cost.total_usd", "throughput.output_tokens_per_s", 1e6),
+    "cost.prompt_usd_per_million_tokens": ("cost.prompt_usd", "throughput.prompt_tokens_per_s", 1e6),
+    "cost.output_usd_per_million_tokens": ("cost.output_usd", "throughput.output_tokens_per_s", 1e6),
     "attempts.amplification": ("attempts.sent", "requests.arrived", 1.0),
 }
 """Ratios of two numbers of a block, and by how much they are multiplied; tokens a second count for the whole window."""
@@ -85,11 +87,17 @@ class Estimates:
     def _shares(self) -> dict[str, float]:
         return dict(self._quantiles())
 
-    def _pooled(self, metric: str) -> Tail:
-        """A latency of the requests of all runs."""
-        if metric not in self._tails:
-            self._tails[metric] = together([record.latency[metric] for record in self.records])
-        return self._tails[metric]
+    def _latency(self, head: str) -> list[Tail]:
+        """A latency, by the path of its numbers (`pools.chat.latency.ttft_s`), of each run."""
+        block, _, metric = head.rpartition("latency.")
+        key = metric if self._is_whole(block) else f"{block}{metric}"
+        return [record.latency[key] for record in self.records]
+
+    def _pooled(self, head: str) -> Tail:
+        """The same of the requests of all runs."""
+        if head not in self._tails:
+            self._tails[head] = together(self._latency(head))
+        return self._tails[head]
 
     @cached_property
     def _tails(self) -> dict[str, Tail]:
@@ -107,19 +115,13 @@ class Estimates:
 
     def _requests_of(self, path: str) -> int:
         """How many requests a quantile is of, in all runs."""
-        block, _, metric = path.rpartition(".")[0].rpartition("latency.")
-        if self._is_whole(block):
-            return sum(record.latency[metric].count for record in self.records)
-        return int(sum(values[f"{block}requests.completed"] for values in self.each))
+        return sum(tail.count for tail in self._latency(path.rpartition(".")[0]))
 
     def _of_quantile(self, path: str) -> Interval:
         values, (head, _, name) = self.values(path), path.rpartition(".")
-        block, _, metric = head.rpartition("latency.")
-        if not self._is_whole(block) or len(set(values)) == 1:
-            # of a pool or a class: the requests themselves are not kept, and the mean of the runs' quantiles stands in
+        if len(set(values)) == 1:
             return of_mean(values, self.confidence)
-        pooled, share = self._pooled(metric), QUANTILES[name]
-        tails = [record.latency[metric] for record in self.records]
+        tails, pooled, share = self._latency(head), self._pooled(head), QUANTILES[name]
         estimate = pooled.interpolated(share)
         beyond = [tail.count * (1 - tail.at_most(estimate)) if tail.count else 0.0 for tail in tails]
         found = of_quantile(pooled.interpolated, share, beyond, [tail.count for tail in tails], self.confidence)
@@ -134,7 +136,7 @@ class Estimates:
                 return self._ratio(path.removesuffix(name), part, whole, scale)
         block, _, rest = path.rpartition("latency.")
         if path == f"{block}latency.{rest}" and rest.endswith("_s.mean"):
-            return self._weighted(path, self._counted(block, rest.partition(".")[0]))
+            return self._weighted(path, [float(tail.count) for tail in self._latency(path.rpartition(".")[0])])
         arrived = self.arrived(path)
         return None if arrived is None else self._weighted(path, arrived)
 
@@ -148,11 +150,6 @@ class Estimates:
     def _is_whole(self, block: str) -> bool:
         """Whether a block of the summary tells of all requests: one pool is the whole fleet."""
         return not block or (block.startswith("pools.") and len(self.records[0].summary["pools"]) == 1)
-
-    def _counted(self, block: str, metric: str) -> list[float]:
-        if self._is_whole(block):
-            return [float(record.latency[metric].count) for record in self.records]
-        return self.values(f"{block}requests.completed")
 
     def _ratio(self, block: str, part: str, whole: str, scale: float) -> Interval | None:
         parts, wholes = (self.values(f"{block}{name}") for name in (part, whole))

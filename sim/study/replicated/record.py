@@ -7,7 +7,10 @@ from typing import Any
 
 from sim.engine import simulate
 from sim.result import Result
+from sim.result.groups import EVERYBODY, Group
 from sim.result.latency import METRICS, metric_s
+from sim.result.log import RunLog
+from sim.result.parties import parties
 from sim.result.recovery import in_time_at_end_share
 from sim.result.window import measured_window
 from sim.scenario import Scenario
@@ -37,7 +40,8 @@ class Record:
     replication: int
     summary: dict[str, Any]
     latency: dict[str, Tail]
-    """By metric (`ttft_s`), of the requests of the window that have it."""
+    """By metric (`ttft_s`), of the requests of the window that have it; by block and metric (`pools.chat.ttft_s`,
+    `classes.paid.ttft_s`) of those of a pool, where there are several, of a class, and of a tenant."""
     in_time_at_end_share: float | None = None
     """Of the requests that come in the last quarter of the measured time, those answered in time."""
     wall_s: float = field(default=0.0, compare=False)
@@ -71,13 +75,25 @@ def record_of(result: Result, condensed: bool = False) -> Record:
 
 
 def _latency(result: Result, condensed: bool) -> dict[str, Tail]:
-    """The latencies of the window's requests, by metric."""
-    log = result.log
+    """The latencies of the window's requests, see `Record.latency`."""
+    log, groups, latency = result.log, _groups(result.log), dict[str, Tail]()
     if log.tally is not None:
-        return {f"{metric}_s": found for metric, found in log.tally.latencies().items()}
+        for block, group in groups.items():
+            latency |= {f"{block}{metric}_s": found for metric, found in log.tally.latencies(group).items()}
+        return latency
     rows = log.logical[measured_window(result.scenario, log).rows]
-    latency: dict[str, Tail] = {}
+    masks = {block: group.mask(rows) for block, group in groups.items()}
     for metric in METRICS:
-        values_s = metric_s(rows, metric)
-        latency[f"{metric}_s"] = histogram_of(values_s) if condensed else exact(values_s)
+        every_s = metric_s(rows, metric)
+        for block, mask in masks.items():
+            values_s = every_s if mask is None else every_s[mask]
+            latency[f"{block}{metric}_s"] = histogram_of(values_s) if condensed else exact(values_s)
     return latency
+
+
+def _groups(log: RunLog) -> dict[str, Group]:
+    """Whose latencies are kept, by the block of the summary that tells of them (with the dot)."""
+    found = {"": EVERYBODY}
+    if len(log.pools) > 1:
+        found |= {f"pools.{name}.": Group(pool=place) for place, name in enumerate(log.pools)}
+    return found | {f"{kind}.{name}.": group for (kind, name), group in parties(log).items()}
