@@ -63,7 +63,14 @@ def test_numbers_are_estimates_with_intervals_whoever_makes_the_runs(here: Path)
     found = document("--replications", "6", "--out", "alone", "--workers", "1")
     again = document("--replications", "6", "--out", "shared", "--workers", "2")
     assert without_run(found) == without_run(again)
-    assert set(found["run"]) == {"wall_s", "engine_s", "requests_per_engine_s", "events", "version", "config_sha256"}
+    assert set(found["run"]) == {
+        "wall_s",
+        "engine_s",
+        "requests_per_engine_s",
+        "events",
+        "version",
+        "config_sha256",
+    } | {"quantiles"}
     assert found["replications"]["number"] == 6
     assert found["replications"]["stopped"] == "number"
     low, high = found["intervals"]["latency.queue_wait_s.mean"]
@@ -102,12 +109,12 @@ def test_without_a_number_it_goes_on_until_it_knows_or_the_budget_is_spent(
     assert loose["replications"]["stopped"] == "budget" or loose["replications"]["number"] >= 10
     monkeypatch.setattr("sim.study.replicated.answer.MOST_REQUESTS", 1_000)
     spent = fleetcast("--no-save")
-    assert "2 replications (" in spent.stdout
-    assert "stopped at the budget of 1,000 requests: " in spent.stdout
-    assert " would do for 5%: --replications " in spent.stdout
+    assert "2 replications of " in spent.stdout
+    assert "Stopped at the budget of 1,000 requests: " in spent.stdout
+    assert "is not known yet, single replications have " in spent.stdout
     monkeypatch.setattr("sim.study.replicated.answer.MOST_REQUESTS", 300)
     alone = fleetcast("--no-save")
-    assert "1 replication (" in alone.stdout
+    assert "1 replication of " in alone.stdout
     assert "For more, say how many: --replications 5." in alone.stdout
 
 
