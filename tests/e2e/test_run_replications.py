@@ -111,7 +111,7 @@ def test_without_a_number_it_goes_on_until_it_knows_or_the_budget_is_spent(
     spent = fleetcast("--no-save")
     assert "2 replications of " in spent.stdout
     assert "Stopped at the budget of 1,000 requests: " in spent.stdout
-    assert "is not known yet, single replications have " in spent.stdout
+    assert "is not known yet; 5% takes about " in spent.stdout
     monkeypatch.setattr("sim.study.replicated.answer.MOST_REQUESTS", 300)
     alone = fleetcast("--no-save")
     assert "1 replication of " in alone.stdout
