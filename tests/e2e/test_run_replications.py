@@ -115,7 +115,7 @@ def test_without_a_number_it_goes_on_until_it_knows_or_the_budget_is_spent(
     monkeypatch.setattr("sim.study.replicated.answer.MOST_REQUESTS", 300)
     alone = fleetcast("--no-save")
     assert "1 replication of " in alone.stdout
-    assert "For more, say how many: --replications 5." in alone.stdout
+    assert "For some, say how many: --replications 5." in alone.stdout
 
 
 def test_a_number_with_a_precision_is_the_most(here: Path) -> None:
