@@ -118,7 +118,7 @@ def _run(
 
     scenarios = [(each.name, each.scenario) for each in (baseline, *others)]
     told = None if quiet else compiling
-    with executor(workers) as made, counted(quiet, "at most {} runs") as watch:
+    with executor(workers) as made, counted(quiet, "at most {} runs", "fewer: --replications N") as watch:
         if walks:
             ours, one, strides = walk(scenarios[0], scenarios[1], replications, made, watch, order, told)
             return ours, [one], strides
