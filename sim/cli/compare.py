@@ -124,7 +124,7 @@ def _run(
 
     scenarios = [(each.name, each.scenario) for each in (baseline, *others)]
     told = None if quiet else compiling
-    with executor(*hired) as made, counted(quiet, "at most {} runs") as watch:
+    with executor(*hired) as made, counted(quiet, "at most {} runs", "fewer: --replications N") as watch:
         if walks:
             ours, one, strides = walk(scenarios[0], scenarios[1], replications, made, watch, order, told)
             return ours, [one], strides
@@ -149,15 +149,20 @@ def _show(
     strides: Sequence[Stride] | None,
     notes: Sequence[str],
 ) -> None:
-    from sim.report.comparison_words import chosen, main, stopped, table, walk_table
+    from sim.report.comparison_words import chosen, footnotes, main, stopped, table, walk_table
 
-    for each in compared:
-        found = chosen(each, metrics) if metrics else main(ours, each)
-        _print(table(name, ours, each, found, with_refused=not metrics))
+    sheets = [
+        table(name, ours, each, chosen(each, metrics) if metrics else main(ours, each), with_refused=not metrics)
+        for each in compared
+    ]
+    sheets += [walk_table(ours, strides)] if strides else []
+    for sheet in sheets:
+        _print(sheet)
+    click.echo()
+    for line in footnotes(sheets):
+        click.echo(line)
     if strides:
-        _print(walk_table(ours, strides))
-        click.echo("~: not distinguishable from 0. Each change adds this to those above it: in another order (--order)")
-        click.echo("it may add something else.")
+        click.echo("A change adds this to those above it; in another order (--order) it may add something else.")
     elif strides is not None:
         click.echo("There is nothing to walk: the scenarios differ in no key that matters.")
     click.echo(stopped(ours))
@@ -166,14 +171,12 @@ def _show(
 
 
 def _print(made: Table) -> None:
-    from sim.cli.plain import console, table
+    from sim.cli.plain import console
+    from sim.cli.run import FILE_WIDTH, fitting
 
-    grid = table(made.caption or None)
-    for place, head in enumerate(made.heading):
-        grid.add_column(head, justify="right" if place and head else "left", no_wrap=place == 0)
-    for row in made.rows:
-        grid.add_row(*row)
-    console().print(grid)
+    wide = console(FILE_WIDTH)
+    wide.print()
+    wide.print(fitting(made, wide))
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

@@ -52,14 +52,30 @@ class Counted:
 
 
 @contextmanager
-def counted(quiet: bool, what: str) -> Iterator[Callable[[int, int | None], None] | None]:
-    """What a study calls with how many of its parts are done, of how many at most; None when `quiet`."""
+def counted(quiet: bool, what: str, fewer: str = "") -> Iterator[Callable[[int, int | None], None] | None]:
+    """What a study calls with how many of its parts are done, of how many at most; None when `quiet`.
+
+    For one that keeps nothing when it is interrupted, and says so; `fewer`: how to ask for less.
+    """
     if quiet:
         yield None
         return
     shown: _CountBar | _CountLines = _CountBar(what) if sys.stderr.isatty() else _CountLines(what)
+    latest: tuple[int, int | None] = (0, None)
+
+    def watched(done: int, most: int | None) -> None:
+        nonlocal latest
+        latest = (done, most)
+        shown(done, most)
+
     try:
-        yield shown
+        yield watched
+    except KeyboardInterrupt:
+        shown.close()
+        if latest[0]:
+            hint = f" ({fewer})" if fewer else ""
+            click.echo(f"stopped at {_of(what, *latest)}; nothing is kept{hint}", err=True)
+        raise
     finally:
         shown.close()
 

@@ -163,7 +163,7 @@ def show(result: Result, folder: Path | None) -> None:
         console.print(sentence, markup=False, soft_wrap=True)
     for sheet in tables(summary):
         console.print()
-        console.print(_fitting(sheet, console))
+        console.print(fitting(sheet, console))
     console.print()
     beside = theory_sentence(summary)
     if beside is not None:
@@ -177,7 +177,7 @@ def show(result: Result, folder: Path | None) -> None:
             console.print("(no row a request: ask for it with --requests)", markup=False)
 
 
-def _fitting(sheet: Table, console: Console) -> Grid:
+def fitting(sheet: Table, console: Console) -> Grid:
     """A table in full words if the terminal is wide enough, else in short ones, and then closer together."""
     boundless = console.options.update(width=10_000)
     for brief, gap in ((False, 2), (True, 2), (True, 1)):

@@ -41,6 +41,8 @@ class Swept:
     """Only what one shard has made: there is nothing to be told yet."""
     failed: int = 0
     """Points of which a run has failed."""
+    kept: str = ""
+    """How many runs the folder of the study has, if there is one, and how many of them are new."""
 
     @property
     def axes(self) -> list[Axis]:
@@ -125,6 +127,7 @@ class Asked:
 
         name = "" if self.shard is None else f"{self.shard.number}-of-{self.shard.of}"
         with opened(self.study, design, rule is not None, name) as store:
+            before = len(store.runs)
             if probe is not None and probe.key not in store.runs:
                 store.add(probe)
             found = self._made(store.design, self._all(store.design, points), store.runs, store, metrics, workers)
@@ -133,7 +136,9 @@ class Asked:
                 failed = sum(run.failed for run in store.runs.values())
                 return Swept(store.design, [], metrics, is_part=True, failed=failed)
             store.finish()
-            return replace(found, design=store.design)
+            new = len(store.runs) - before
+            told = "none" if not new else "all" if not before else f"{new:,}"
+            return replace(found, design=store.design, kept=f"{len(store.runs):,} runs in {self.study}, {told} new")
 
     def _points(self) -> list[Point]:
         from sim.study.swept.sweep import axis_of, grid, listed
@@ -197,7 +202,9 @@ class Asked:
             known[run.key] = run
 
         wanted = [Wanted(each.scenario, each.scenario.digest) for each in points]
-        told = None if self.quiet else Counting({place.digest: place.told for place in design.places}, len(known))
+        names = {place.digest: place.told for place in design.places}
+        most = None if design.rule.number is not None else design.rule.most * len({each.digest for each in wanted})
+        told = None if self.quiet else Counting(names, len(known), None if self.shard is not None else most)
         with ExitStack() as open_now:
             try:
                 if self.cluster is not None:
@@ -208,9 +215,11 @@ class Asked:
                 if store is not None:
                     store.close()
                     kept = f"{len(known):,} runs are kept in {store.folder}; the same command goes on from there"
-                    click.echo(kept, err=True)
+                else:
+                    kept = f"{len(known):,} runs were made and are lost; --study DIR keeps them, to go on from there"
+                click.echo(kept, err=True)
                 if self.shown and known and self.shard is None:
-                    show(of_runs(design, known, metrics))
+                    show(replace(of_runs(design, known, metrics), unfinished=0))
                 raise
         return of_runs(design, known, metrics)
 
@@ -224,22 +233,25 @@ class Asked:
 class Counting:
     """Lines on stderr: how many runs have ended, and how long the rest may take."""
 
-    def __init__(self, names: Mapping[str, str], before: int) -> None:
+    def __init__(self, names: Mapping[str, str], before: int, most: int | None = None) -> None:
+        """`before`: runs that were there already; `most`: of all, where it is not known how many it will take."""
         self.names = names
         self.before = before
+        self.most = most
         self.began = time.monotonic()
         self.last = -LINE_EVERY_S
 
     def __call__(self, run: Kept, done: int, wanted: int) -> None:
         from sim.result import words
 
-        now = time.monotonic()
-        if now - self.last < LINE_EVERY_S and done < wanted:
+        now, most = time.monotonic(), max(wanted, self.most or 0)
+        if now - self.last < LINE_EVERY_S and done < most:
             return
         self.last = now
-        left = f", about {words.duration((now - self.began) * (wanted - done) / max(done - self.before, 1))} left"
-        point = self.names.get(run.key[0], "")
-        click.echo(f"run {done:,} of {wanted:,}: {point}{left if done < wanted else ''}", err=True)
+        at_most = "" if self.most is None else "at most "
+        left_s = max(round((now - self.began) * (most - done) / max(done - self.before, 1)), 1)
+        left = f", {at_most or 'about '}{words.duration(left_s)} left" if done < most else ""
+        click.echo(f"run {done:,} of {at_most}{most:,}: {self.names.get(run.key[0], '')}{left}", err=True)
 
 
 def document_of(swept: Swept) -> dict[str, Any]:
@@ -268,6 +280,8 @@ def show(swept: Swept) -> None:
         click.echo(
             f"{swept.unfinished:,} runs are still to be made: the command of the study goes on with them", err=True
         )
+    if swept.kept:
+        click.echo(swept.kept)
     for line in failures(swept.runs):
         click.echo(line, err=True)
 

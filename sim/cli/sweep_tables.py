@@ -10,7 +10,7 @@ from sim.result import words
 from sim.result.recovery import RECOVERED
 from sim.result.verdict import whose
 from sim.study.swept.cheapest import priced
-from sim.study.swept.metrics import teller
+from sim.study.swept.metrics import called, teller
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,7 +54,7 @@ def _columns(runs: Sequence[Run]) -> dict[str, _Say]:
     for place, target in enumerate(targets):
         made[_head(target, made)] = partial(_attained, place)
     made |= {
-        "TTFT p99": _with_chance("ttft_s_p99", words.duration),
+        "p99 TTFT": _with_chance("ttft_s_p99", words.duration),
         "completed": lambda run: words.share(run.metrics["completed_share"]),
         "goodput": _with_chance("goodput_per_s", _rate),
         "attempts": _with_chance("attempts_per_request", words.count),
@@ -74,8 +74,8 @@ def _columns(runs: Sequence[Run]) -> dict[str, _Say]:
 
 
 def _asked(metrics: Sequence[str]) -> dict[str, _Say]:
-    """The numbers that were asked for, by the end of their path."""
-    return {_short(path, metrics): _with_chance(path, teller(path)) for path in metrics}
+    """The numbers that were asked for, as people call them, else by the end of their path."""
+    return {called(path) or _short(path, metrics): _with_chance(path, teller(path)) for path in metrics}
 
 
 def _with_chance(name: str, tell: Callable[[float | None], str]) -> _Say:

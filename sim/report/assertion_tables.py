@@ -14,7 +14,8 @@ Told = dict[str, Any]
 
 def assertion_table(summary: dict[str, Any]) -> Table:
     """A row an assertion, in the order of the file; no rows where there are none."""
-    rows = tuple((each["text"], _value(each), _between(each), each["verdict"]) for each in _entries(summary))
+    made = (summary.get("replications") or {}).get("number")
+    rows = tuple((each["text"], _value(each), _between(each, made), each["verdict"]) for each in _entries(summary))
     return Table("Assertions", ("", "value", "interval", "verdict"), rows)
 
 
@@ -47,15 +48,20 @@ def _value(each: Told) -> str:
     return _said(each["value"], each["quantity"])
 
 
-def _between(each: Told) -> str:
-    """The ends that a verdict follows from; empty where there are none, or but one."""
+def _between(each: Told, made: int | None = None) -> str:
+    """The ends that a verdict follows from; empty where there are none, or but one.
+
+    `made`: all replications, to say so where the verdict fell after fewer and its interval may leave the value out.
+    """
     ends = each["interval"]
     if ends is None or ends[0] == ends[1]:
         return ""
     low, high = max(ends[0], min(each["value"], 0.0)), ends[1]  # none of these is below 0 but what is
     if kind_of(each["quantity"]) == "share":
         high = min(high, max(each["value"], 1.0))
-    return words.between(low, high, lambda value: _said(value, each["quantity"]))
+    told = words.between(low, high, lambda value: _said(value, each["quantity"]))
+    inside = ends[0] <= each["value"] <= ends[1]
+    return told if inside or made in (None, each["runs"]) else f"{told} (first {each['runs']})"
 
 
 def _said(value: float | None, path: str) -> str:

@@ -89,11 +89,11 @@ def refused(baseline: Replicated, other: Comparison) -> dict[str, int]:
 def table(
     baseline_name: str, baseline: Replicated, other: Comparison, found: Sequence[Difference], with_refused: bool = True
 ) -> Table:
-    """A row a number: of the baseline, of the other, the difference with its interval, and what to make of it."""
+    """A row a number: of the baseline, of the other, the difference, and its interval or what is to be said instead."""
     name = names(baseline.records[0].summary)
     rows = [
         (
-            name.get(each.path, each.path),
+            _brief(name.get(each.path, each.path)),
             value(each.path, each.baseline),
             value(each.path, each.other),
             *difference(each),
@@ -103,22 +103,47 @@ def table(
     if with_refused:
         for path, lacking in refused(baseline, other).items():
             needs = f"needs {words.plural(lacking, 'more request')}"
-            rows.append((name.get(path, path), words.MISSING, words.MISSING, "", "", needs))
-    short = other.name if len(other.name) <= _LONGEST else "other"
-    return Table(other.name, ("", baseline_name, short, "difference", "interval", ""), tuple(rows))
+            rows.append((_brief(name.get(path, path)), words.MISSING, words.MISSING, "", needs))
+    one, two = (said if len(said) <= _LONGEST else word for said, word in ((baseline_name, "A"), (other.name, "B")))
+    return Table(other.name, ("", one, two, "difference", "interval"), tuple(rows))
 
 
 def walk_table(baseline: Replicated, strides: Sequence[Stride]) -> Table:
     """A row a change: what it adds to cost, tail and attainments; the last row: all together, their exact sum."""
     name = names(baseline.records[0].summary)
     paths = walk_paths(baseline, strides)
+    short = _ends([change.key for stride in strides for change in stride.step.changes])
     rows = []
     for stride in strides:
         added = together([found for path in paths if (found := stride.of(path)) is not None])
-        rows.append(("\n".join(change.text for change in stride.step.changes), *map(_added, added)))
+        made = "\n".join(change.text.replace(change.key, short[change.key], 1) for change in stride.step.changes)
+        rows.append((made, *map(_added, added)))
     whole = [sum(found.more.estimate for stride in strides if (found := stride.of(path)) is not None) for path in paths]
     rows.append(("all together", *(signed(path, more) for path, more in zip(paths, whole, strict=True))))
-    return Table("", ("change", *(name[path] for path in paths)), tuple(rows))
+    return Table("", ("change", *(_brief(name[path]) for path in paths)), tuple(rows))
+
+
+NOT_CLEAR = "~ "
+"""Before a difference that is not distinguishable from 0."""
+
+
+def footnotes(tables: Sequence[Table]) -> list[str]:
+    """What a sign in these tables means."""
+    cells = (cell for sheet in tables for row in sheet.rows for cell in row[1:])
+    return ["~: not distinguishable from 0."] if any(cell.startswith(NOT_CLEAR) for cell in cells) else []
+
+
+def _brief(name: str) -> str:
+    """An attainment in a table: there its share is told by the numbers beside it."""
+    return name.removeprefix("attainment of ")
+
+
+def _ends(keys: Sequence[str]) -> dict[str, str]:
+    """The keys by the fewest last steps that tell them apart."""
+    steps = 1
+    while len(found := {key: ".".join(key.split(".")[-steps:]) for key in keys}) > len(set(found.values())):
+        steps += 1
+    return found
 
 
 def stopped(baseline: Replicated) -> str:
@@ -126,9 +151,9 @@ def stopped(baseline: Replicated) -> str:
     runs = f"{len(baseline.records)} replications of each"
     why = {
         "precision": ", until every main difference was clear or small",
-        "budget": ": the budget of runs and requests is spent (--replications N for more)",
+        "budget": ": the budget of runs and requests is spent (more: --replications N)",
     }
-    return f"{runs}{why.get(baseline.stopped, '')}. The intervals of a table hold together with 95 %."
+    return f"{runs}{why.get(baseline.stopped, '')}. The intervals of a table hold together with 95%."
 
 
 def walk_paths(baseline: Replicated, strides: Sequence[Stride]) -> list[str]:
@@ -138,23 +163,24 @@ def walk_paths(baseline: Replicated, strides: Sequence[Stride]) -> list[str]:
 
 
 def _added(each: Difference) -> str:
-    told, interval, mark = difference(each)
-    return f"{'~ ' if mark == 'not distinguishable' else ''}{told}" + (f"\n{interval}" if interval else "")
+    told, interval = difference(each)
+    return f"{told}\n{interval}" if not (each.is_same or each.is_exact) else told
 
 
-def difference(each: Difference) -> tuple[str, str, str]:
-    """The difference with its sign, its interval, and what to make of it."""
+def difference(each: Difference) -> tuple[str, str]:
+    """The difference with its sign, `~` before it if it is not distinguishable from 0; and its interval."""
     if each.is_same:
-        return "0", "", "the same"
+        return "0", "the same"
     told = signed(each.path, each.more.estimate)
     if each.is_exact:
-        return told, "", "exactly"
-    return told, _between(each), "" if each.is_distinguishable else "not distinguishable"
+        return told, "exactly"
+    return f"{'' if each.is_distinguishable else NOT_CLEAR}{told}", _between(each)
 
 
 def _between(each: Difference) -> str:
-    low, high = (signed(each.path, end) for end in (each.more.low, each.more.high))
-    return f"{low.removesuffix(' points')} to {high}"
+    """Both ends; points, as those of the difference beside them, without the word."""
+    told = words.between(each.more.low, each.more.high, lambda end: signed(each.path, end))
+    return told.removesuffix(" points")
 
 
 def names(summary: dict[str, Any]) -> dict[str, str]:
@@ -209,7 +235,7 @@ def _clause(each: Difference, name: dict[str, str]) -> str:
         by = words.usd(abs(each.more.estimate)).removesuffix(".00") if each.path == COST else by
         return f"{direction} by exactly {by}{a_day}{where}"
     low, high = (points(end) if _unit(each.path) == "share" else amount(each.path, end) for end in ends)
-    return f"{direction} by {by}{a_day}{where} ({low} to {high})"
+    return f"{direction} by {by}{a_day}{where} ({words.between_said(low, high)})"
 
 
 def _telling(each: Difference) -> float:

@@ -72,12 +72,10 @@ def replication_notes(summary: dict[str, Any]) -> list[str]:
         return []
     number, requests = found["number"], words.count(found["requests"])
     if number == 1:
-        budget = words.count((found["budget"] or {}).get("requests"))
-        return [
-            f"1 replication ({requests} requests): no intervals, as a second would be beyond {budget} requests. "
-            "For more, say how many: --replications 5."
-        ]
-    notes = [f"{number} replications ({requests} requests each): 95% intervals{_stopped(summary)}."]
+        most = found["budget"]["requests"]
+        why = "" if most is None else f", as a second would be beyond the budget of {words.count(most)} requests"
+        return [f"1 replication of {requests} requests: no intervals{why}. For some, say how many: --replications 5."]
+    notes = [f"{number} replications of {requests} requests each, with 95% intervals. {_stopped(summary)}."]
     refused = {path: lacking for path, lacking in summary["refused"].items() if path.startswith("latency.")}
     if refused:
         path = max(refused, key=lambda one: refused[one])
@@ -139,29 +137,67 @@ def _stopped(summary: dict[str, Any]) -> str:
     found = summary["replications"]
     least = found["least_known"]
     if least is None:
-        return "; nothing that a precision is about varies"
+        return "Nothing that a precision is about varies"
     wanted = None if found["precision"] is None else words.percent(found["precision"])
     if found["stopped"] == "precision":
-        return f"; stopped: all within {wanted}"
-    known = f"{_name(summary, least['path'])} is known to {words.ratio(least['within_share'])}"
-    if least["within_share"] is None:
-        known = f"{_name(summary, least['path'])} is not known yet"
+        told = [_name(summary, least["path"]), *_others(summary, least["path"])]
+        return f"Enough: {_and(told)} {'is' if len(told) == 1 else 'are'} known to {wanted}"
+    known = _known(summary, least)
     if found["stopped"] == "number":
-        return f"; {known}"
+        return known[0].upper() + known[1:] if known.startswith(("attain", "cost")) else known
     budget = found["budget"]
     spent = f"{budget['replications']} replications"
     if found["number"] < budget["replications"]:
         spent = f"{words.count(budget['requests'])} requests"
-    more = f"about {words.count(least['replications'])} would do for {wanted}: --replications {least['replications']}"
-    if least["replications"] > MOST_ADVISED:
-        about = float(f"{least['replications']:.1g}")
-        more = f"{wanted} would take some {words.count(about)} replications"
-    return f"; stopped at the budget of {spent}: {known}; {more}"
+    enough = least["replications"]
+    if enough is None:
+        return f"Stopped at the budget of {spent}: {known}"
+    more = f"{wanted} takes about {words.count(enough)} (--replications {enough})"
+    if enough > MOST_ADVISED:
+        more = f"{wanted} would take some {words.count(float(f'{enough:.1g}'))}"
+    return f"Stopped at the budget of {spent}: {known}; {more}"
+
+
+def _known(summary: dict[str, Any], least: dict[str, Any]) -> str:
+    """How well the number is known that is known least.
+
+    That is wider than its interval in the table: it holds at once with those of the others, and is relative to the
+    true value.
+    """
+    name, others = _name(summary, least["path"]), _others(summary, least["path"])
+    if least["within_share"] is not None:
+        at_once = f" (at once with {_and(others)})" if others else ""
+        return f"{name} is known to {words.ratio(least['within_share'])}{at_once}"
+    low, high = least["single"]
+    if least["path"] in summary["refused"] or low == high:
+        return f"{name} is not known yet"
+    say = NAMES[least["path"]][1] if least["path"] in NAMES else words.share
+    return f"{name} is not known yet, single replications have {words.between(low, high, say)}"
+
+
+def _others(summary: dict[str, Any], path: str) -> list[str]:
+    """What else a precision is about."""
+    found = []
+    if summary["latency"]["ttft_s"]["p99"] is not None and path != "latency.ttft_s.p99":
+        found.append("p99 TTFT")
+    promised = sum(target["attained"] is not None for target in summary["slo"])
+    if promised > path.startswith("slo."):
+        found.append("the other attainment" if path.startswith("slo.") else "attainment")
+    if summary["cost"]["usd_per_day"] is not None and path != "cost.usd_per_day":
+        found.append("cost")
+    return found
+
+
+def _and(said: list[str]) -> str:
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
 
 
 def _name(summary: dict[str, Any], path: str) -> str:
     if path.startswith("slo."):
-        return "the attainment" if len(summary["slo"]) == 1 else f"attainment {int(path.split('.')[1]) + 1}"
+        if len(summary["slo"]) == 1:
+            return "attainment"
+        target = _target(summary, path)
+        return f"attainment of {target['metric'].upper()} ≤ {words.duration(target['under_s'])}"
     return NAMES[path][0] if path in NAMES else path
 
 

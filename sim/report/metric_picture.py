@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from sim.report.svg import COLOURS, framed, round_ticks
 from sim.study.swept.cheapest import quantities
-from sim.study.swept.metrics import teller
+from sim.study.swept.metrics import called, teller
 from sim.study.swept.sweep import Run, number
 
 _WIDE, _HIGH, _LEFT, _TOP, _RIGHT = 560.0, 300.0, 96.0, 56.0, 24.0
@@ -40,7 +40,7 @@ def of_metric(path: str, keys: Sequence[str], runs: Sequence[Run]) -> str:
     lines = _lines(path, keys, runs)
     dots = [dot for line in lines.values() for dot in line]
     tell = teller(path)
-    parts = [f'<text class="title" x="{_LEFT:g}" y="26">{escape(path)}</text>']
+    parts = [f'<text class="title" x="{_LEFT:g}" y="26">{escape(called(path) or path)}</text>']
     if not dots:
         return framed([*parts, f'<text x="{_LEFT:g}" y="50">no point has it</text>'], _LEFT + _WIDE, _TOP)
     most = max(max(dot.high for dot in dots), 0.0)

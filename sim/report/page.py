@@ -90,7 +90,8 @@ def _facts(summary: dict[str, Any], result: Result) -> list[str]:
     times = [f"{number} replications"] if number > 1 else []
     each = " each" if times else ""
     measured = f"{words.duration(summary['measured_s'])} measured{warm}"
-    return [*times, f"{measured}{each}", f"{arrived}{each}", f"seed {summary['seed']}"]
+    pictures = ["pictures of the first"] if times else []
+    return [*times, f"{measured}{each}", f"{arrived}{each}", f"seed {summary['seed']}", *pictures]
 
 
 def _tiles(summary: dict[str, Any]) -> list[dict[str, str]]:

@@ -118,7 +118,11 @@ def usd(value: float | None) -> str:
 
 def between(low: float, high: float, say: Callable[[float], str]) -> str:
     """Two numbers as their own function says them, the unit once: `551 to 583 ms`, `$12.10 to $12.60`."""
-    first, last = say(low), say(high)
+    return between_said(say(low), say(high))
+
+
+def between_said(first: str, last: str) -> str:
+    """The same of two numbers in words already."""
     if first == last:
         return last
     number, _, unit = first.partition(" ")

@@ -99,7 +99,7 @@ def test_words_tables_and_files() -> None:
         "not distinguishable",
         "needs",
         "more requests",
-        f"{REPLICAS}: 4 → 5",
+        "\nreplicas: 4 → 5 ",
         "all together",
         "in another order",
     ):

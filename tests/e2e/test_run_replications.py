@@ -110,13 +110,13 @@ def test_without_a_number_it_goes_on_until_it_knows_or_the_budget_is_spent(
     assert loose["replications"]["stopped"] == "budget" or loose["replications"]["number"] >= 10
     monkeypatch.setattr("sim.study.replicated.answer.MOST_REQUESTS", 1_000)
     spent = fleetcast("--no-save")
-    assert "2 replications (" in spent.stdout
-    assert "stopped at the budget of 1,000 requests: " in spent.stdout
-    assert " would do for 5%: --replications " in spent.stdout
+    assert "2 replications of " in spent.stdout
+    assert "Stopped at the budget of 1,000 requests: " in spent.stdout
+    assert "is not known yet; 5% takes about " in spent.stdout
     monkeypatch.setattr("sim.study.replicated.answer.MOST_REQUESTS", 300)
     alone = fleetcast("--no-save")
-    assert "1 replication (" in alone.stdout
-    assert "For more, say how many: --replications 5." in alone.stdout
+    assert "1 replication of " in alone.stdout
+    assert "For some, say how many: --replications 5." in alone.stdout
 
 
 def test_a_number_with_a_precision_is_the_most(here: Path) -> None:

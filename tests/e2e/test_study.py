@@ -178,7 +178,7 @@ def test_an_extended_study_is_the_one_made_at_once() -> None:
     assert Path("s/study.json").read_bytes() == Path("t/study.json").read_bytes()
     other = sweep(*GRID, "--study", "s", "--set", "horizon=21s")
     assert other.exit_code == 2
-    assert "s: holds a study of another scenario (study.yaml), or the file has changed since" in other.stderr
+    assert "s: holds a study of another scenario (study.yaml), or the file or --set has changed since" in other.stderr
     # without a number of its own, a command has that of the study
     again = sweep("--over", f"{REPLICAS}=5", "--over", "seed=1,2", "--study", "s", "--json", "--quiet")
     assert [run["replications"] for run in json.loads(again.stdout)["runs"]] == [3] * 4

@@ -15,7 +15,8 @@ from sim.scenario.assertions import assertions
 from sim.scenario.numbers import FLEET, PARTY, POOL, kind_of
 from sim.statistics.intervals import Interval, of_mean, one_sided
 from sim.study.replicated.assertions import LOOKS, goals, judged, verdict_of
-from sim.study.replicated.replications import Precision, replicate
+from sim.study.replicated.record import Record
+from sim.study.replicated.replications import Precision, Replicated, replicate
 from tests.unit.test_replications import queue
 from tests.validation.sequential import wrong_verdicts
 
@@ -285,6 +286,21 @@ def test_runs_go_on_until_what_is_asserted_is_decided() -> None:
     precise = Precision(1e-9, ("latency.queue_wait_s.mean",))
     more = replicate(scenario, goals=[*wanted, precise], most=len(done.records) + 5)
     assert judged(more)[0].verdict == "pass"
+
+
+def test_an_early_verdict_does_not_stand_against_all_runs_together() -> None:
+    scenario = asserting("total_usd < 10 with 95% confidence")
+    values = [*(9 + 0.01 * place for place in range(LOOKS[0])), *(14.0 + place % 3 for place in range(20))]
+    records = [Record(place, {"cost": {"total_usd": value}}, {}) for place, value in enumerate(values)]
+    early = judged(Replicated(scenario, tuple(records[: LOOKS[0]]), "precision"))[0]
+    assert early.verdict == "pass"
+    (late,) = judged(Replicated(scenario, tuple(records), "budget"))
+    assert late.verdict in ("undecided", "fail")
+    (between,) = judged(Replicated(scenario, tuple(records[: LOOKS[0] + 4]), "precision"))
+    assert between.value is not None
+    assert between.value > 10
+    assert between.verdict == "undecided"
+    assert between.why == "the first 10 runs alone would pass it, all 14 together say otherwise"
 
 
 def test_nothing_is_waited_for_that_no_run_can_tell() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from sim.config.errors import ConfigError
-from sim.report.comparison_words import chosen, main, points, sentence, signed, stopped, table
+from sim.report.comparison_words import chosen, footnotes, main, points, sentence, signed, stopped, table
+from sim.report.table import Table
 from sim.statistics.intervals import Interval, student_t
 from sim.statistics.tails import exact
 from sim.study.compared.compare import COST, TAIL, WAIT, Comparison, Difference
@@ -62,7 +63,7 @@ NOTHING = (WAIT, 0.05, 0.001, 0.002)
 def test_which_way_and_by_how_much() -> None:
     assert said(CHEAPER, SLOWER, BETTER, NOTHING) == (
         "B is better by 0.4 points in attainment of TTFT ≤ 1 s (0.2 to 0.6), "
-        "slower by 120 ms in p99 TTFT (70 ms to 170 ms), "
+        "slower by 120 ms in p99 TTFT (70 to 170 ms), "
         "cheaper by $212 a day ($180 to $244), mean wait not distinguishable."
     )
 
@@ -107,7 +108,7 @@ def test_a_tail_without_enough_requests_is_not_told() -> None:
     told = said(*differences, latencies=4000)
     assert told.endswith("mean wait not distinguishable, p99 TTFT needs 6,000 more requests.")
     sheet = table("A", made(4000), beside(*differences, latencies=4000), [])
-    assert sheet.rows == (("p99 TTFT", "n/a", "n/a", "", "", "needs 6,000 more requests"),)
+    assert sheet.rows == (("p99 TTFT", "n/a", "n/a", "", "needs 6,000 more requests"),)
 
 
 def test_intervals_of_one_sentence_hold_together() -> None:
@@ -125,14 +126,16 @@ def test_a_table_of_the_numbers_that_were_asked_for() -> None:
         CHEAPER, SLOWER, ("throughput.requests_per_s", 40.0, 1.5, 0.0), ("latency.ttft_s.p90", 0.3, 0.2, 0.3)
     )
     sheet = table("A", made(), other, main(made(), other))
-    assert sheet.heading == ("", "A", "B", "difference", "interval", "")
+    assert sheet.heading == ("", "A", "B", "difference", "interval")
     assert [row[0] for row in sheet.rows] == ["cost a day", "p99 TTFT"]
     picked = chosen(other, ["throughput", "latency.ttft_s"])
     rows = table("A", made(), other, picked, with_refused=False).rows
-    assert rows[0] == ("throughput.requests_per_s", "40", "41.5", "+1.5", "", "exactly")
+    assert rows[0] == ("throughput.requests_per_s", "40", "41.5", "+1.5", "exactly")
     assert rows[1][:4] == ("p99 TTFT", "615 ms", "735 ms", "+120 ms")
     assert rows[2][0] == "latency.ttft_s.p90"
-    assert rows[2][5] == "not distinguishable"
+    assert rows[2][3:] == ("~ +200 ms", "-83.4 to +483 ms")
+    assert footnotes([sheet]) == []
+    assert footnotes([Table("B", (), rows)]) == ["~: not distinguishable from 0."]
     with pytest.raises(ConfigError, match=r"--metric: 'latency\.tft_s' is no number that both scenarios have"):
         chosen(other, ["latency.tft_s"])
 

@@ -32,7 +32,8 @@ def summary(around: tuple[float, float] = (0.989, 0.993), **changes: Any) -> dic
             "requests": 1000.4,
             "precision": 0.05,
             "budget": {"replications": 100, "requests": 2_000_000},
-            "least_known": {"path": "latency.ttft_s.p99", "within_share": 0.08, "replications": 60},
+            "least_known": {"path": "latency.ttft_s.p99", "within_share": 0.08, "replications": 60}
+            | {"single": [0.5, 0.6]},
         },
         "intervals": {
             "latency.ttft_s.p99": [0.551, 0.583],
@@ -100,24 +101,34 @@ def test_a_quantile_without_enough_requests_says_how_many_more() -> None:
 def test_why_no_more_replications_were_made() -> None:
     (budget,) = replication_notes(summary())
     assert budget == (
-        "10 replications (1,000 requests each): 95% intervals; stopped at the budget of 2 million requests: "
-        "p99 TTFT is known to 8.0%; about 60 would do for 5%: --replications 60."
+        "10 replications of 1,000 requests each, with 95% intervals. Stopped at the budget of 2 million requests: "
+        "p99 TTFT is known to 8.0% (at once with attainment and cost); 5% takes about 60 (--replications 60)."
     )
     block = summary()["replications"]
     (reached,) = replication_notes(summary(replications=block | {"stopped": "precision"}))
-    assert reached.endswith("95% intervals; stopped: all within 5%.")
+    assert reached.endswith("95% intervals. Enough: p99 TTFT, attainment and cost are known to 5%.")
     hundred = block | {"number": 100}
     assert "the budget of 100 replications:" in replication_notes(summary(replications=hundred))[0]
-    far = block | {"least_known": {"path": "latency.ttft_s.p99", "within_share": None, "replications": 48_257}}
+    least = block["least_known"]
+    far = block | {"least_known": least | {"within_share": 2.0, "replications": 48_257}}
     (beyond,) = replication_notes(summary(replications=far))
-    assert beyond.endswith("p99 TTFT is not known yet; 5% would take some 50,000 replications.")
+    assert beyond.endswith("(at once with attainment and cost); 5% would take some 50,000.")
+    vague = block | {"least_known": least | {"within_share": None, "replications": None, "single": [0.509, 8.63]}}
+    (unknown,) = replication_notes(summary(replications=vague))
+    assert unknown.endswith("p99 TTFT is not known yet, single replications have 509 ms to 8.63 s.")
     plain = block | {"stopped": "number", "precision": None}
-    assert replication_notes(summary(replications=plain))[0].endswith("p99 TTFT is known to 8.0%.")
+    assert replication_notes(summary(replications=plain))[0].endswith(
+        "95% intervals. p99 TTFT is known to 8.0% (at once with attainment and cost)."
+    )
     still = block | {"stopped": "precision", "least_known": None}
-    assert "nothing that a precision is about varies" in replication_notes(summary(replications=still))[0]
+    assert "Nothing that a precision is about varies" in replication_notes(summary(replications=still))[0]
     one = block | {"number": 1, "requests": 2_300_000.0, "least_known": None}
     (alone,) = replication_notes(summary(replications=one))
-    assert alone.startswith("1 replication (2.3 million requests): no intervals, as a second would be beyond 2 million")
+    assert alone.startswith(
+        "1 replication of 2.3 million requests: no intervals, as a second would be beyond the budget of 2 million"
+    )
+    asked = one | {"requests": 5_700.0, "budget": {"replications": 1, "requests": None}}
+    assert "no intervals. For some" in replication_notes(summary(replications=asked))[0], "it was asked for"
     assert "--replications 5" in alone
     assert replication_notes({}) == []
 

@@ -260,7 +260,7 @@ def test_a_folder_of_another_study_is_left_alone(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in (tmp_path / "s").iterdir()}
     other = points_of(5, 6, source={**SCENARIO, "horizon": "21s"})
     with pytest.raises(
-        ConfigError, match=r"another scenario \(study\), or the file has changed since \(at .*name another"
+        ConfigError, match=r"another scenario \(study\), or the file or --set has changed since \(at .*name another"
     ):
         study(tmp_path / "s", other)
     from sim.study.swept.sweep import Axis, grid

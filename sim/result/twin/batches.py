@@ -204,5 +204,7 @@ def least_replicas(case: BatchesCase) -> tuple[int | None, str]:
     when = "" if case.traffic.steady else ", when most come"
     if not met(10_000_000):
         return None, "no fleet: a request alone takes too long for the objectives"
-    what = "with mean TTFT and TPOT within the objectives" if ends_here and limits else "to be stable"
-    return least_servers(rate / engine.capacity_per_s, met, 10_000_000), what + when
+    if ends_here and limits:
+        what = f"by mean TTFT and TPOT alone{when}; the shares that the objectives ask for may take more: a run tells"
+        return least_servers(rate / engine.capacity_per_s, met, 10_000_000), what
+    return least_servers(rate / engine.capacity_per_s, met, 10_000_000), f"to be stable{when}"

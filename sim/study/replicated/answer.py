@@ -125,7 +125,8 @@ def least_known(made: Replicated, goal: Precision | None) -> dict[str, Any] | No
 
     `path`; `within_share`: how far off it may be, relative to its true value (all these numbers together with 95 %
     confidence), None where it is not told at all; `replications`: about how many would do for the precision, None
-    where none was wanted. The half width falls with the square root of their number.
+    where none was wanted or what there is says nothing of it; `single`: the smallest and the largest value of one
+    replication. The half width falls with the square root of their number.
     """
     records = made.records
     about = goal or Precision()
@@ -151,7 +152,9 @@ def least_known(made: Replicated, goal: Precision | None) -> dict[str, Any] | No
     return {
         "path": path,
         "within_share": within if math.isfinite(within) else None,
-        "replications": None if reached else enough,
+        # from an interval as wide as the number itself nothing can be said of how many more it takes
+        "replications": None if reached or (math.isinf(within) and path not in estimates.missing) else enough,
+        "single": [pick(estimates.values(path)) for pick in (min, max)],
     }
 
 

@@ -139,7 +139,10 @@ class _Judge:
         return Judged(assertion, path, verdict, value, interval, len(self.records))
 
     def _with_confidence(self, assertion: Assertion, path: str, value: float, confidence: float) -> Judged:
-        """What the latest look that decided says; of the last one, if none did."""
+        """What the latest look that decided says; of the last one, if none did.
+
+        A verdict of fewer runs that the value of all of them contradicts is none: nobody would believe it.
+        """
         why = _ONE_RUN if len(self.records) == 1 else _NO_LOOK
         last = Judged(assertion, path, "undecided", value, None, len(self.records), why)
         for look in reversed(self.looks):
@@ -153,7 +156,10 @@ class _Judge:
             verdict = verdict_of(assertion, interval)
             found = Judged(assertion, path, verdict, value, interval, look)
             if verdict != "undecided":
-                return found
+                if assertion.holds(value) == (verdict == "pass"):
+                    return found
+                why = f"the first {look} runs alone would {verdict} it, all {len(self.records)} together say otherwise"
+                return replace(last if last.interval is not None else found, verdict="undecided", why=why)
             last = (
                 last if last.interval is not None else replace(found, why=_why(assertion, interval, look, bool(seen)))
             )

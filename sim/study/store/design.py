@@ -174,5 +174,5 @@ def joined(stored: Design, asked: Design, file: str) -> Design:
 
 def _other(stored: Design, at: str = "") -> str:
     sets = f" with {', '.join(stored.sets)}" if stored.sets else ""
-    told = f"holds a study of another scenario ({stored.scenario}{sets}), or the file has changed since{at}"
+    told = f"holds a study of another scenario ({stored.scenario}{sets}), or the file or --set has changed since{at}"
     return f"{told}; name another folder"

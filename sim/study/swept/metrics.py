@@ -43,6 +43,15 @@ def _path(name: str, known: Sequence[str]) -> str:
     raise ConfigError(Problem(f"{told}; a dotted path of the summary (--json), such as latency.ttft_s.p99", OPTION))
 
 
+def called(path: str) -> str | None:
+    """What people call a latency of the whole run: `p99 TTFT`; None for other numbers."""
+    steps = path.split(".")
+    if len(steps) != 3 or steps[0] != "latency":
+        return None
+    name = steps[1].removesuffix("_s")
+    return f"{steps[2]} {'queue wait' if name == 'queue_wait' else name.upper()}"
+
+
 def teller(path: str) -> Callable[[float | None], str]:
     """How a number is told, by the unit in its name."""
     steps = path.split(".")
