@@ -72,17 +72,17 @@ def replication_notes(summary: dict[str, Any]) -> list[str]:
         return []
     number, requests = found["number"], words.count(found["requests"])
     if number == 1:
-        budget = words.count((found["budget"] or {}).get("requests"))
+        budget = (found["budget"] or {}).get("requests")
+        why = "" if budget is None else f", as a second would be beyond {words.count(budget)} requests"
         return [
-            f"1 replication ({requests} requests): no intervals, as a second would be beyond {budget} requests. "
+            f"1 replication ({words.plural(found['requests'], 'request')}): no intervals{why}. "
             "For more, say how many: --replications 5."
         ]
     notes = [f"{number} replications ({requests} requests each): 95% intervals{_stopped(summary)}."]
     refused = {path: lacking for path, lacking in summary["refused"].items() if path.startswith("latency.")}
     if refused:
         path = max(refused, key=lambda one: refused[one])
-        each = max(summary["requests"]["completed"], 1.0)
-        enough = number + math.ceil(refused[path] / each)
+        enough = number + math.ceil(refused[path] / summary["requests"]["completed"])
         notes.append(
             "A quantile that needs more requests is not told: fewer than 100 lie beyond it. "
             f"--replications {enough} would do."
