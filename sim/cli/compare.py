@@ -34,9 +34,12 @@ PICTURE = "waterfall.svg"
 )
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key in all of them; repeatable.")
 @click.option(
-    "--replications", type=int, metavar="N", help="Pairs of runs (default: until the main differences are known)."
+    "--replications",
+    type=click.IntRange(max=100_000),
+    metavar="N",
+    help="Pairs of runs (default: until the main differences are known).",
 )
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes (default: as many as pay).")
+@click.option("--workers", type=click.IntRange(1, 10_000), metavar="N", help="Processes (default: as many as pay).")
 @CLUSTER
 @click.option("--seed", type=int, help="Short for --set seed=N.")
 @click.option("--metric", "metrics", multiple=True, metavar="PATH", help="Show these numbers instead; repeatable.")

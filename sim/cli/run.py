@@ -42,12 +42,12 @@ FILE_WIDTH = 100
 @click.option("--check", is_flag=True, help=f"Exit with {SLO_MISSED} when an objective or an assertion is missed.")
 @click.option(
     "--replications",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 100_000),
     metavar="N",
     help="So many independent runs; 1: one plain run. Default: as many as the precision takes.",
 )
 @click.option("--precision", metavar="SHARE", help="How well to know p99 TTFT, attainment and cost (default: 5%).")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes (default: as many as pay).")
+@click.option("--workers", type=click.IntRange(1, 10_000), metavar="N", help="Processes (default: as many as pay).")
 @CLUSTER
 @click.option("--steady", is_flag=True, help="Find the warm-up, and leave it out: for demand at a constant rate.")
 @click.option("--regret", is_flag=True, help="Run again with autoscalers that know the future: what is yours worth?")
@@ -92,6 +92,8 @@ def command(
     short = [f"{key}={value}" for key, value in (("seed", seed), ("calendar", calendar)) if value is not None]
     sets = (*sets, *short)
     wanted = load(scenario, sets)
+    if check and not (wanted.slo or wanted.assertions):
+        raise ConfigError("--check: there is nothing to check; the scenario has neither 'slo' nor 'assert'")
     if regret:
         from sim.study.regret import elastic_pools
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sim.config.catalogue import did_you_mean
 from sim.config.errors import ConfigError, Problem
@@ -30,6 +31,16 @@ def override(root: Node, text: str, references: Sequence[AnyReference], named: S
             node = _at(root, above)
         root = _with_step(root, node, path, depth, named) if node.child(step) is None else root
     return replaced(root, path, value, value.place)
+
+
+def placed(error: ConfigError, keys: Sequence[str], file: str, line: int = 0) -> ConfigError:
+    """The same problems; those about one of these keys stand where it was given, which was not after `--set`."""
+
+    def moved(problem: Problem) -> Problem:
+        theirs = any(f"{problem.path}.".startswith(f"{key}.") or key.startswith(f"{problem.path}.") for key in keys)
+        return replace(problem, file=file, line=line) if problem.file == OPTION and theirs else problem
+
+    return ConfigError(map(moved, error.problems))
 
 
 def _split(text: str) -> tuple[Path, Node]:

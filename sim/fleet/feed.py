@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,8 @@ def is_streamed(scenario: Scenario, stream: bool | None) -> bool:
         large = scenario.workload.expected_requests(scenario.horizon_s) > STREAMED_FROM
         return large and not why_kept(scenario)
     if stream and (problems := why_kept(scenario)):
-        raise ConfigError(problems)
+        last = problems.pop()
+        raise ConfigError([*problems, replace(last, message=f"{last.message}; leave --stream out")])
     return stream
 
 

@@ -53,7 +53,7 @@ def sentence(baseline_name: str, baseline: Replicated, other: Comparison) -> str
 
 def main(baseline: Replicated, other: Comparison) -> list[Difference]:
     """The main differences that can be told, their intervals 95 % together."""
-    paths = main_paths(baseline.records[0].summary, other.replicated.records[0].summary)
+    paths = main_paths(baseline.estimates, other.replicated.estimates)
     return together([found for path in paths if (found := other.of(path)) is not None])
 
 
@@ -79,7 +79,7 @@ def together(found: Sequence[Difference]) -> list[Difference]:
 def refused(baseline: Replicated, other: Comparison) -> dict[str, int]:
     """The main quantiles that cannot be told, and how many more requests each takes."""
     lacking: dict[str, int] = {}
-    for path in main_paths(baseline.records[0].summary, other.replicated.records[0].summary):
+    for path in main_paths(baseline.estimates, other.replicated.estimates):
         of = [found.estimates.missing.get(path, 0) for found in (baseline, other.replicated)]
         if max(of) and other.of(path) is None:
             lacking[path] = max(of)

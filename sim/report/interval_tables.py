@@ -72,15 +72,15 @@ def replication_notes(summary: dict[str, Any]) -> list[str]:
         return []
     number, requests = found["number"], words.count(found["requests"])
     if number == 1:
-        most = found["budget"]["requests"]
+        most = (found["budget"] or {}).get("requests")
         why = "" if most is None else f", as a second would be beyond the budget of {words.count(most)} requests"
-        return [f"1 replication of {requests} requests: no intervals{why}. For some, say how many: --replications 5."]
+        told = words.plural(found["requests"], "request")
+        return [f"1 replication of {told}: no intervals{why}. For some, say how many: --replications 5."]
     notes = [f"{number} replications of {requests} requests each, with 95% intervals. {_stopped(summary)}."]
     refused = {path: lacking for path, lacking in summary["refused"].items() if path.startswith("latency.")}
     if refused:
         path = max(refused, key=lambda one: refused[one])
-        each = max(summary["requests"]["completed"], 1.0)
-        enough = number + math.ceil(refused[path] / each)
+        enough = number + math.ceil(refused[path] / summary["requests"]["completed"])
         notes.append(
             "A quantile that needs more requests is not told: fewer than 100 lie beyond it. "
             f"--replications {enough} would do."

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from sim import load, simulate
 from sim.cli import main
+from sim.study.replicated.record import TIMES
 
 ROOT = Path(__file__).parents[2]
 LINE = """\
@@ -63,15 +64,7 @@ def test_numbers_are_estimates_with_intervals_whoever_makes_the_runs(here: Path)
     found = document("--replications", "6", "--out", "alone", "--workers", "1")
     again = document("--replications", "6", "--out", "shared", "--workers", "2")
     assert without_run(found) == without_run(again)
-    assert set(found["run"]) == {
-        "wall_s",
-        "engine_s",
-        "requests_per_engine_s",
-        "events",
-        "version",
-        "config_sha256",
-        "quantiles",
-    }
+    assert set(found["run"]) == {*TIMES, "events", "version", "config_sha256", "quantiles"}
     assert found["replications"]["number"] == 6
     assert found["replications"]["stopped"] == "number"
     low, high = found["intervals"]["latency.queue_wait_s.mean"]

@@ -92,8 +92,7 @@ def test_only_the_same_promises_are_compared() -> None:
     other = queue("150s", slo=[{"metric": "queue_wait", "under": "3s", "share": 0.8}])
     ours, (found,) = compare([("a", queue("150s")), ("b", other)], 2)
     assert "slo.0.attained" not in {each.path for each in found.differences}
-    summaries = ours.records[0].summary, found.replicated.records[0].summary
-    assert main_paths(*summaries) == ("cost.usd_per_day", "latency.ttft_s.p99", WAIT)
+    assert main_paths(ours.estimates, found.replicated.estimates) == ("cost.usd_per_day", "latency.ttft_s.p99", WAIT)
     stricter = queue("150s", slo=[{"metric": "queue_wait", "under": "2s", "share": 0.9}])
     _, (found,) = compare([("a", queue("150s")), ("b", stricter)], 2)
     assert found.of("slo.0.attained") is not None, "within the same limit; how many must be does not matter"
@@ -113,3 +112,14 @@ def test_an_error_of_a_run_tells_whose_it_is(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ConfigError, match=r"^the second: pools\.p: does not fit$"):
         compare([("a", queue("150s")), ("the second", queue("150s", name="bad"))], 2)
     assert math.isfinite(compare([("a", queue("150s")), ("b", queue("150s"))], 2)[1][0].differences[0].more.low)
+
+
+def test_pairs_to_which_no_request_came_are_left_out() -> None:
+    seldom = {"arrivals": {"kind": "poisson", "rate": 1}, "service": {"kind": "exponential", "mean": 1}}
+    ours, (found,) = compare([(name, queue("1s", warmup="0s", workload=seldom)) for name in "ab"])
+    assert any(not record.summary["requests"]["completed"] for record in ours.records)
+    same = found.of(WAIT)
+    assert same is not None
+    assert same.is_same
+    assert same.pairs < len(ours.records)
+    assert ours.stopped == "precision"

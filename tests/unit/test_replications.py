@@ -16,7 +16,7 @@ from sim.study.executors import executor
 from sim.study.replicated import record as records
 from sim.study.replicated.estimates import Estimates
 from sim.study.replicated.record import Record, Task, measured
-from sim.study.replicated.replications import Precision, replicate
+from sim.study.replicated.replications import Precision, replicate, summary_of
 
 
 def queue(horizon: str = "2000s", **changes: Any) -> Scenario:
@@ -212,3 +212,38 @@ def test_an_error_comes_out_at_its_task() -> None:
 
 def _inverse(value: int) -> float:
     return 1 / value
+
+
+SELDOM = {"workload": {"arrivals": {"kind": "poisson", "rate": 1}, "service": {"kind": "exponential", "mean": 1}}}
+
+
+def test_replications_to_which_no_request_came_do_not_leave_the_first_to_speak_for_all() -> None:
+    """With 1 s at 1/s more than a third of the runs have nothing to measure."""
+    told = replicate(queue("1s", warmup="0s", **SELDOM), 40)
+    document, estimates = told.summary(), told.estimates
+    empty = [record for record in told.records if not record.summary["requests"]["completed"]]
+    assert 5 < len(empty) < 25
+    waits_s = np.concatenate([values(record, "queue_wait_s") for record in told.records])
+    assert document["latency"]["queue_wait_s"]["mean"] == pytest.approx(waits_s.mean())
+    assert document["latency"]["queue_wait_s"]["max"] == waits_s.max()
+    sojourns_s = np.concatenate([values(record, "e2e_s") for record in told.records])
+    assert document["latency"]["e2e_s"]["mean"] == pytest.approx(sojourns_s.mean())
+    assert document["latency"]["e2e_s"]["p99"] is None
+    assert document["refused"]["latency.e2e_s.p99"] == 10_000 - len(sojourns_s)
+    spent = sum(record.summary["cost"]["total_usd"] for record in told.records)
+    assert document["cost"]["usd_per_request"] == pytest.approx(spent / len(sojourns_s)), "empty runs cost as well"
+    assert "slo.0.attained" in estimates.intervals
+    assert not estimates.absent & set(document["intervals"])
+    assert not Precision().reached(told.records), "a p99 that is not told is not known"
+
+
+def test_what_one_of_several_runs_has_is_told_without_an_interval() -> None:
+    summaries = [measured(Task(queue("1s", warmup="0s", **SELDOM), replication)) for replication in range(12)]
+    one = next(record for record in summaries if record.summary["requests"]["completed"] == 1)
+    none = [record for record in summaries if not record.summary["requests"]["completed"]][:2]
+    document = summary_of([*none, one], "number", found := Estimates([*none, one]))
+    assert document["latency"]["e2e_s"]["mean"] == one.summary["latency"]["e2e_s"]["mean"]
+    assert math.isinf(found.intervals["latency.e2e_s.mean"].half_width)
+    assert "latency.e2e_s.mean" not in document["intervals"]
+    assert document["refused"]["latency.e2e_s.p50"] == 199
+    assert document["cost"]["usd_per_request"] == pytest.approx(3 * one.summary["cost"]["usd_per_request"])

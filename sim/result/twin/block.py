@@ -36,7 +36,7 @@ def theory_block(scenario: Scenario, summary: Mapping[str, Any], columns: Column
 
 def compared(told: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The same numbers of theory beside those of another summary, as that of several runs."""
-    found = []
+    found: list[dict[str, Any]] = []
     for each in told:
         kept = each["path"].endswith(PEAK_WAITING)
         simulated = each.get("simulated") if kept else _at(summary, each["path"])
@@ -60,9 +60,12 @@ def contradictions(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The exact values of theory that an interval of several runs is far from.
 
     Farther than three half-widths: of many intervals of 95 % some miss by chance. An interval without a width says
-    nothing here: nothing is random then, and what is apart is the beginning and the end of the run.
+    nothing here: nothing is random then, and what is apart is the beginning and the end of the run. Runs to which no
+    request came say nothing of theory.
     """
     found = []
+    if not summary["requests"]["completed"]:
+        return found
     for each in summary.get("theory", ()):
         interval = summary.get("intervals", {}).get(each["path"])
         if each["kind"] != "exact" or interval is None:

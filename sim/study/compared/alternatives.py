@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from sim.config.catalogue import is_path
 from sim.config.errors import ConfigError, Problem
+from sim.config.overrides import placed
 from sim.result import words
 from sim.scenario import Scenario, load
 from sim.study.compared.steps import changes
@@ -51,9 +52,16 @@ def alternatives(sources: Sequence[str], withs: Sequence[str], sets: Sequence[st
             remedy = "two runs of one scenario differ in nothing; to change it say --with KEY=VALUE"
             raise ConfigError(Problem(f"{twice}: {remedy}", OPTION if one[1] else ""))
     return [
-        Alternative(name, source, (*sets, *own), load(source, (*sets, *own)), own)
+        Alternative(name, source, (*sets, *own), _loaded(source, sets, own), own)
         for name, (source, own) in zip(_names(told), told, strict=True)
     ]
+
+
+def _loaded(source: str, sets: Sequence[str], own: Sequence[str]) -> Scenario:
+    try:
+        return load(source, (*sets, *own))
+    except ConfigError as error:
+        raise placed(error, [text.partition("=")[0].strip() for text in own], OPTION) from None
 
 
 def notes(baseline: Alternative, other: Alternative) -> list[str]:

@@ -201,19 +201,15 @@ class _InStep:
         return all(each is not None and each.is_known for other in others for each in _main(ours, other))
 
 
-def main_paths(baseline: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
-    """The main numbers that two summaries share: cost a day, attainment of each objective, p99 TTFT, mean wait."""
-    promised = [f"slo.{place}.attained" for place in range(len(baseline["slo"]))]
-    paths = [COST, *promised, TAIL, WAIT]
-    return tuple(
-        path
-        for path in paths
-        if _at(baseline, path) is not None and _at(other, path) is not None and _is_same(baseline, other, path)
-    )
+def main_paths(ours: Estimates, theirs: Estimates) -> tuple[str, ...]:
+    """The main numbers that two scenarios share: cost a day, attainment of each objective, p99 TTFT, mean wait."""
+    first = ours.records[0].summary, theirs.records[0].summary
+    paths = [COST, *(f"slo.{place}.attained" for place, _ in enumerate(first[0]["slo"])), TAIL, WAIT]
+    return tuple(path for path in paths if path in ours.paths and path in theirs.paths and _is_same(*first, path))
 
 
 def differences(baseline: Replicated, other: Replicated) -> list[Difference]:
-    """What differs, number by number, those that both have in every replication.
+    """What differs, number by number, those that both can tell, of the pairs in which both have them.
 
     Means: the mean of the paired differences. Ratios and quantiles: the difference of the estimates of all replications
     together, with the spread of the pairs' own differences around it (sectioning). Attainments of objectives that are
@@ -222,15 +218,20 @@ def differences(baseline: Replicated, other: Replicated) -> list[Difference]:
     ours, theirs = baseline.estimates, other.estimates
     first = baseline.records[0].summary, other.records[0].summary
     paths = (path for path in baseline.intervals if path in other.intervals and _is_same(*first, path))
-    return [_difference(ours, theirs, path) for path in paths]
+    found = (_difference(ours, theirs, path) for path in paths)
+    return [difference for difference in found if difference is not None]
 
 
-def _difference(ours: Estimates, theirs: Estimates, path: str) -> Difference:
+def _difference(ours: Estimates, theirs: Estimates, path: str) -> Difference | None:
+    """None where fewer than two pairs have the number."""
     before, after = ours.values(path), theirs.values(path)
-    pairs = [more - less for less, more in zip(before, after, strict=True)]
+    runs = zip(ours.each, theirs.each, strict=True)
+    pairs = [more[path] - less[path] for less, more in runs if path in less and path in more]
+    if len(pairs) < 2:
+        return None
     one, other = (
         # where nothing is random, the number itself, without the rounding of a sum
-        values[0] if len(set(values)) == 1 else _estimate(found, path)
+        values[0] if found.is_same(path) else _estimate(found, path)
         for found, values in ((ours, before), (theirs, after))
     )
     return Difference(path, one, other, of_sections(other - one, pairs), len(pairs))
@@ -243,8 +244,8 @@ def _estimate(found: Estimates, path: str) -> float:
 
 
 def _main(ours: Estimates, theirs: Estimates) -> Iterator[Difference | None]:
-    """The main differences; None for a quantile that lacks requests and is not the same in every pair."""
-    for path in main_paths(ours.records[0].summary, theirs.records[0].summary):
+    """The main differences; None for what too few pairs have, and a quantile that lacks requests and is not the same."""
+    for path in main_paths(ours, theirs):
         if path not in ours.missing and path not in theirs.missing:
             yield _difference(ours, theirs, path)
         elif ours.values(path) != theirs.values(path):

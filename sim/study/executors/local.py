@@ -10,17 +10,19 @@ from multiprocessing.connection import wait
 from typing import Any, Self
 
 from sim.config.errors import ConfigError, Problem
-from sim.study.executors.base import Done, Ended, InOrder, LostError, Task
+from sim.study.executors.base import Done, Ended, InOrder, LostError, Task, usable_cores
 from sim.study.executors.worker import READY, Worker
 
 MOST_DEATHS = 3
 """So often a task may end its process before it is given up, and so often in a row a process may fail to start."""
+LEAST_BORNE, BORNE_A_CORE = 8, 2
+"""More processes than this, in all or for each core, only take memory from one another."""
 PRELOAD = "sim.study.replicated.record"
 """What nearly all work needs: loaded while the process that asks still reads its scenarios."""
 
 
 class Local(InOrder):
-    """Other processes of this machine.
+    """Other processes of this machine; so many at most as it can bear, which changes no result.
 
     They are spawned, not forked: the same on every platform, and safe beside threads. They start when the pool is
     opened (`at_once`; the others with the first tasks), are kept until it is closed, and end with the process that made
@@ -28,7 +30,7 @@ class Local(InOrder):
     """
 
     def __init__(self, workers: int, at_once: int = 0) -> None:
-        self.workers = workers
+        self.workers = min(workers, max(LEAST_BORNE, BORNE_A_CORE * usable_cores()))
         self.at_once = at_once
         self.crew: list[Worker] = []
         self.failed_starts = 0

@@ -45,6 +45,8 @@ MAIN = (
 )
 """The numbers of `replications.csv`, beside the attainment of each objective."""
 FILE = "replications.csv"
+_MOST_RATIO = 1e9
+"""Of the half width there is and the one that is wanted: beyond this the number of runs is only a figure of speech."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def least_known(made: Replicated, goal: Precision | None) -> dict[str, Any] | No
     """
     records = made.records
     about = goal or Precision()
-    paths = about.paths_in(records[0].summary)
+    paths = about.paths_in(*(record.summary for record in records))
     estimates = Estimates(records, 1 - (1 - CONFIDENCE) / max(len(paths), 1))
     found: list[tuple[float, str, int]] = []
     for path in paths if len(records) > 1 else ():
@@ -142,8 +144,8 @@ def least_known(made: Replicated, goal: Precision | None) -> dict[str, Any] | No
             share = interval.half_width / abs(interval.estimate) if interval.estimate else math.inf
             within = share / (1 - share) if share < 1 else math.inf
             wanted = about.relative / (1 + about.relative)
-            enough = math.ceil(len(records) * (share / wanted) ** 2) if math.isfinite(share) else 0
-            found.append((within, path, max(enough, len(records) + STEP)))
+            needed = len(records) * min(share / wanted, _MOST_RATIO) ** 2 if math.isfinite(share) else 0.0
+            found.append((within, path, max(math.ceil(needed), len(records) + STEP)))
     if not found:
         return None
     within, path, _ = max(found, key=lambda one: one[0])
@@ -174,6 +176,6 @@ def _attained(record: Record) -> list[str]:
 
 
 def _counted(records: tuple[Record, ...], path: str) -> float:
-    """Requests of a replication that have the latency at a path, on average; at least one."""
+    """Requests of a replication that have the latency at a path, on average; at least one of all replications has."""
     metric = path.split(".")[1]
-    return max(sum(record.latency[metric].count for record in records) / len(records), 1.0)
+    return sum(record.latency[metric].count for record in records) / len(records)

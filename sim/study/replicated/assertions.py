@@ -119,8 +119,8 @@ class _Judge:
         return tuple(self._judged(each) for each in assertions(self.scenario))
 
     def is_absent(self, path: str) -> bool:
-        """Whether a run has not got this number."""
-        return any(path not in values for values in self._of(len(self.records), CONFIDENCE).each)
+        """Whether the runs have nothing to say of this number."""
+        return path not in self._of(len(self.records), CONFIDENCE).paths
 
     def _judged(self, assertion: Assertion) -> Judged:
         path = self._path(assertion)

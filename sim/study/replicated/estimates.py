@@ -2,11 +2,14 @@
 
 Means are those of the replications, with t-intervals; ratios (attainment, cost per request) are ratios of sums;
 quantiles are those of the pooled requests, with intervals from how many of each run lie beyond them. A quantile without
-enough requests beyond it is not told.
+enough requests beyond it is not told. What is of requests is that of the runs that had some; any other number that a
+run lacks is not told.
 """
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,19 +47,37 @@ class Estimates:
         return [figures(record.summary) for record in self.records]
 
     def values(self, path: str) -> list[float]:
-        """One number, run by run; KeyError where a run has it not."""
-        return [values[path] for values in self.each]
+        """One number, run by run, of the runs that have it."""
+        return [values[path] for values in self.each if path in values]
+
+    def is_same(self, path: str) -> bool:
+        """Whether every run has this number, and the same."""
+        values = self.values(path)
+        return len(values) == len(self.records) and len(set(values)) == 1
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The numbers that can be told, those in `missing` as well: all runs have them, or they are of requests."""
+        counts = Counter(path for values in self.each for path in values)
+        return tuple(path for path, count in counts.items() if count == len(self.each) or _is_of_requests(path))
+
+    @cached_property
+    def absent(self) -> frozenset[str]:
+        """The numbers that some run has and another has not, and that can therefore not be told."""
+        return frozenset(path for values in self.each for path in values) - frozenset(self.paths)
 
     @cached_property
     def missing(self) -> dict[str, int]:
         """The quantiles that are not told, by path, and how many more requests each takes.
 
-        Where all runs give the same number nothing is random about it: it is told, however few the requests are.
+        Where all runs give the same number nothing is random about it: it is told, however few the requests are, unless
+        it is the only one of several runs that has it.
         """
         found = {}
         for path, share in self._quantiles():
             lacking = missing_for_tail(self._requests_of(path), share)
-            if lacking and len(set(self.values(path))) > 1:
+            values = self.values(path)
+            if lacking and (len(set(values)) > 1 or len(values) == 1 < len(self.records)):
                 found[path] = lacking
         return found
 
@@ -64,7 +85,7 @@ class Estimates:
     def extremes(self) -> dict[str, float]:
         """The least and the largest of all runs, of numbers that are such themselves."""
         found = {}
-        for path in self._common():
+        for path in self.paths:
             pick = _EXTREMES.get(path.rpartition(".")[2])
             if pick is not None:
                 found[path] = pick(self.values(path))
@@ -72,16 +93,20 @@ class Estimates:
 
     @cached_property
     def intervals(self) -> dict[str, Interval]:
-        """Estimate and interval by dotted path, of all numbers that every run has; infinitely wide from one run."""
-        told = ((path, self.of(path)) for path in self._common())
+        """Estimate and interval by dotted path, of all that can be told; infinitely wide from one run."""
+        told = ((path, self.of(path)) for path in self.paths)
         return {path: interval for path, interval in told if interval is not None}
 
     def of(self, path: str) -> Interval | None:
-        """Estimate and interval of one number; None where a run has it not, for extremes, and for what is not told."""
-        if any(path not in values for values in self.each) or path in self.extremes or path in self.missing:
+        """Estimate and interval of one number; None for extremes, and for what is not told."""
+        if path not in self._known or path in self.extremes or path in self.missing:
             return None
         interval = self._of_quantile(path) if path in self._shares else self._of_ratio(path)
         return interval or of_mean(self.values(path), self.confidence)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.paths)
 
     @cached_property
     def _shares(self) -> dict[str, float]:
@@ -103,12 +128,8 @@ class Estimates:
     def _tails(self) -> dict[str, Tail]:
         return {}
 
-    def _common(self) -> Iterator[str]:
-        first, *rest = self.each
-        return (path for path in first if all(path in values for values in rest))
-
     def _quantiles(self) -> Iterator[tuple[str, float]]:
-        for path in self._common():
+        for path in self.paths:
             steps = path.split(".")
             if len(steps) >= 3 and steps[-3] == "latency" and steps[-1] in QUANTILES:
                 yield path, QUANTILES[steps[-1]]
@@ -129,7 +150,7 @@ class Estimates:
 
     def _of_ratio(self, path: str) -> Interval | None:
         """The interval of a ratio; None for what is none."""
-        if len(set(self.values(path))) == 1:
+        if self.is_same(path):
             return None
         for name, (part, whole, scale) in _RATIOS.items():
             if path == name or path.endswith(f".{name}"):
@@ -161,11 +182,14 @@ class Estimates:
         return Interval(found.estimate * scale, found.half_width * scale)
 
     def _weighted(self, path: str, weights: Sequence[float]) -> Interval | None:
-        """Of a share or a mean: the ratio of sums, each run with the requests that it is of."""
-        if not sum(weights) > 0:
+        """Of a share or a mean: the ratio of sums, each run with the requests that it is of, none where it lacks it."""
+        counted = [weight if path in values else 0.0 for values, weight in zip(self.each, weights, strict=True)]
+        if not sum(counted) > 0:
             return None
-        parts = [value * weight for value, weight in zip(self.values(path), weights, strict=True)]
-        return of_ratio(parts, weights, self.confidence)
+        parts = [values.get(path, 0.0) * weight for values, weight in zip(self.each, counted, strict=True)]
+        found = of_ratio(parts, counted, self.confidence)
+        # one run says nothing of chance, however many there are beside it to which no request came
+        return found if sum(weight > 0 for weight in counted) > 1 else Interval(found.estimate, math.inf)
 
 
 def figures(summary: dict[str, Any]) -> dict[str, float]:
@@ -201,6 +225,13 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
                 )
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield path, value
+
+
+def _is_of_requests(path: str) -> bool:
+    """Whether a number is of requests, so that a run to which none came has nothing to say of it."""
+    head, _, last = path.rpartition(".")
+    of_latency = head.rpartition(".")[0].rpartition(".")[2] == "latency"
+    return of_latency or last == "attained" or any(path == name or path.endswith(f".{name}") for name in _RATIOS)
 
 
 def _arrived(summary: dict[str, Any], block: str, place: int) -> float:

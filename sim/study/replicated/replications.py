@@ -7,6 +7,7 @@ budget is spent. The budget is counted in runs and requests, never in seconds: h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ from sim.result.twin import compared
 from sim.scenario import Scenario
 from sim.statistics.intervals import CONFIDENCE, Interval
 from sim.study.executors import Executor, Here
-from sim.study.replicated.estimates import Estimates, put
+from sim.study.replicated.estimates import Estimates, at, put
 from sim.study.replicated.record import Record, Task, measured
 
 LEAST = 10
@@ -50,18 +51,18 @@ class Precision:
     """None: p99 TTFT, the attainment of each objective, and the cost a day, as far as the scenario has them."""
 
     def reached(self, records: Sequence[Record]) -> bool:
-        paths = self.paths_in(records[0].summary)
+        paths = self.paths_in(*(record.summary for record in records))
         estimates = Estimates(records, 1 - (1 - CONFIDENCE) / max(len(paths), 1))
         found = [estimates.of(path) for path in paths]
         return all(interval is not None and interval.within(self.relative) for interval in found)
 
-    def paths_in(self, summary: dict[str, Any]) -> tuple[str, ...]:
-        """The numbers that it is about."""
+    def paths_in(self, *summaries: dict[str, Any]) -> tuple[str, ...]:
+        """The numbers that it is about, as far as one of these runs of a scenario has them."""
         if self.paths is not None:
             return self.paths
-        found = ["latency.ttft_s.p99"] if summary["latency"]["ttft_s"]["p99"] is not None else []
-        found += [f"slo.{place}.attained" for place, of in enumerate(summary["slo"]) if of["attained"] is not None]
-        return (*found, *(["cost.usd_per_day"] if summary["cost"]["usd_per_day"] is not None else []))
+        promised = [f"slo.{place}.attained" for place, _ in enumerate(summaries[0]["slo"])]
+        about = ("latency.ttft_s.p99", *promised, "cost.usd_per_day")
+        return tuple(path for path in about if any(at(summary, path) is not None for summary in summaries))
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ class Replicated:
         """The summary of the first replication, its numbers replaced by the estimates of all of them.
 
         With `replications` (`number`, `stopped`), `intervals` (95 %, by dotted path) and `refused`: the quantiles that
-        are None for lack of data, and how many more requests each takes. What is no number is the first replication's.
+        are None for lack of data, and how many more requests each takes. What is no number is the first replication's;
+        None is also what some replication lacks (see `Estimates.absent`).
         """
         return summary_of(self.records, self.stopped, self.estimates)
 
@@ -142,9 +144,12 @@ def summary_of(records: Sequence[Record], stopped: str, found: Estimates) -> dic
     for path, value in found.extremes.items():
         put(told, path, value)
     for path, interval in found.intervals.items():
-        values = found.values(path)
-        put(told, path, values[0] if len(set(values)) == 1 else interval.estimate)
-        told["intervals"][path] = [interval.low, interval.high]
+        put(told, path, found.values(path)[0] if found.is_same(path) else interval.estimate)
+        if math.isfinite(interval.half_width):  # else but one of the runs has it
+            told["intervals"][path] = [interval.low, interval.high]
+    for path in found.absent:
+        if not path.startswith("recovery."):  # which tells what became of the first
+            put(told, path, None)
     for path, lacking in found.missing.items():
         put(told, path, None)
         told["refused"][path] = lacking

@@ -16,6 +16,7 @@ from statistics import fmean
 from typing import Any
 
 from sim.config.errors import ConfigError, DataError, Problem
+from sim.config.overrides import placed
 from sim.engine import simulate
 from sim.engine.calendars import Progress
 from sim.result.recovery import in_time_at_end_share
@@ -216,7 +217,8 @@ def listed(source: str | Path, sets: Sequence[str], file: Path) -> list[Point]:
     """The points of a CSV file, a row each; columns are keys. Raises `DataError` for the file, else `ConfigError`."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
-            head, *rows = [row for row in csv.reader(opened) if any(cell.strip() for cell in row)]
+            reader = csv.reader(opened, strict=True)
+            (_, head), *rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except OSError as error:
         raise DataError(Problem(error.strerror or str(error), file=str(file))) from None
     except (ValueError, csv.Error):
@@ -226,20 +228,27 @@ def listed(source: str | Path, sets: Sequence[str], file: Path) -> list[Point]:
         raise DataError(Problem("must have a line of keys, each once, then a line for each point", file=str(file)))
     if len(rows) > MOST_RUNS:
         raise DataError(Problem(f"{len(rows):,} points; a sweep makes at most {MOST_RUNS:,}", file=str(file)))
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         if len(row) != len(keys):
             raise DataError(Problem(f"has {len(row)} cells, not {len(keys)}", file=str(file), line=number))
-    return [point(source, sets, dict(zip(keys, (cell.strip() for cell in row), strict=True))) for row in rows]
+    return [
+        point(source, sets, dict(zip(keys, (cell.strip() for cell in row), strict=True)), str(file), number)
+        for number, row in rows
+    ]
 
 
-def point(source: str | Path, sets: Sequence[str], values: dict[str, str]) -> Point:
-    """The scenario with these values. Raises `ConfigError`, whose problems say at which values."""
+def point(source: str | Path, sets: Sequence[str], values: dict[str, str], file: str = OPTION, line: int = 0) -> Point:
+    """The scenario with these values, which stand in a line of a file, or after --over.
+
+    Raises `ConfigError`, whose problems say where, and at which values.
+    """
     here = [f"{key}={value}" for key, value in values.items()]
     try:
         return Point(values, load(source, [*sets, *here]))
     except ConfigError as error:
         at = f" (with {', '.join(here)})"
-        raise ConfigError(replace(problem, message=problem.message + at) for problem in error.problems) from None
+        found = placed(error, list(values), file, line)
+        raise ConfigError(replace(problem, message=problem.message + at) for problem in found.problems) from None
 
 
 def run(of: Point, watch: Watch | None = None) -> Run:
