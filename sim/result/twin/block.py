@@ -63,7 +63,7 @@ def contradictions(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     nothing here: nothing is random then, and what is apart is the beginning and the end of the run. Runs to which no
     request came say nothing of theory.
     """
-    found = []
+    found: list[dict[str, Any]] = []
     if not summary["requests"]["completed"]:
         return found
     for each in summary.get("theory", ()):
