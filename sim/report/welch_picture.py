@@ -36,7 +36,8 @@ def of_settled(settled: Settled) -> str:
         return _TOP + _HIGH * (1 - min(value, most) / most)
 
     cut = x(warmup_s / horizon_s)
-    what = NAMES[settled.slowest].capitalize()
+    name = NAMES[settled.slowest]
+    what = name[0].upper() + name[1:]  # KV keeps its capitals
     runs = words.plural(settled.runs, "run")
     title = f"{what}, average of {runs}: warm-up {words.duration(warmup_s)} of {words.duration(horizon_s)}"
     parts = [
