@@ -138,10 +138,10 @@ def test_a_run_that_fails_is_told_and_the_others_are_kept(monkeypatch: pytest.Mo
 
     real = study.simulate
 
-    def simulate(scenario: object, *told: object) -> object:
+    def simulate(scenario: object, *told: object, **named: object) -> object:
         if getattr(scenario, "seed") == 2:  # noqa: B009
             raise DataError("trace.csv: gone")
-        return real(scenario, *told)  # type: ignore[arg-type]
+        return real(scenario, *told, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(study, "simulate", simulate)
     done = once("--over", "seed=1,2,3", "--json", "--quiet")
@@ -158,10 +158,10 @@ def test_a_run_that_fails_is_told_and_the_others_are_kept(monkeypatch: pytest.Mo
 def test_what_was_done_is_shown_when_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     real = study.simulate
 
-    def simulate(scenario: object, *told: object) -> object:
+    def simulate(scenario: object, *told: object, **named: object) -> object:
         if getattr(scenario, "seed") == 2:  # noqa: B009
             raise KeyboardInterrupt
-        return real(scenario, *told)  # type: ignore[arg-type]
+        return real(scenario, *told, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(study, "simulate", simulate)
     done = once("--over", "seed=1,2", "--quiet")
