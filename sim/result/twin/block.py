@@ -62,7 +62,7 @@ def contradictions(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     Farther than three half-widths: of many intervals of 95 % some miss by chance. Runs to which no request came say
     nothing of theory.
     """
-    found = []
+    found: list[dict[str, Any]] = []
     if not summary["requests"]["completed"]:
         return found
     for each in summary.get("theory", ()):

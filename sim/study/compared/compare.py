@@ -241,7 +241,7 @@ def _estimate(found: Estimates, path: str) -> float:
 
 
 def _main(ours: Estimates, theirs: Estimates) -> Iterator[Difference | None]:
-    """The main differences; None for what too few pairs have, and a quantile that lacks requests and is not the same."""
+    """The main differences; None for what too few pairs have, or a quantile that lacks requests and is not the same."""
     for path in main_paths(ours, theirs):
         if path not in ours.missing and path not in theirs.missing:
             yield _difference(ours, theirs, path)
