@@ -93,7 +93,7 @@ def test_the_table_holds_what_is_in_flight_and_grows_for_one_that_stays(monkeypa
 @pytest.mark.parametrize("calendar", ["simpy", "compiled"])
 @pytest.mark.usefixtures("small_chunks")
 def test_progress_counts_all_requests(monkeypatch: pytest.MonkeyPatch, calendar: str, rate: float) -> None:
-    monkeypatch.setattr("sim.engine.SLICE_EVENTS", 400)
+    monkeypatch.setattr("sim.engine.calendars.SLICE_EVENTS", 400)
     seen: list[tuple[float, int, int, int]] = []
     workload = {**LINE["workload"], "arrivals": {"kind": "poisson", "rate": rate}}
     of = line(workload=workload, calendar=calendar)
@@ -101,7 +101,7 @@ def test_progress_counts_all_requests(monkeypatch: pytest.MonkeyPatch, calendar:
     assert told.tally is not None
     if rate < 1:
         assert told.tally.count == 0
-        assert told.notes == ("stream requests: no request arrives",)
+        assert "stream requests: no request arrives" in told.notes
         return
     assert len(seen) > 3
     assert [one[1] for one in seen] == sorted(one[1] for one in seen)
