@@ -153,13 +153,14 @@ def test_an_engine_below_capacity(name: str) -> None:
 
 
 def test_prompts_that_take_several_iterations_gather() -> None:
-    """The picture is worst where prompts take most of the time, and says so."""
+    """The picture is worst where prompts take much of the time; where they take most, what is off is left out."""
     prompt, output = {"kind": "lognormal", "mean": 3000, "cv": 1}, {"kind": "constant", "value": 60}
     summary = simulate(batches(2.0, prompt=prompt, output=output)).summary()
     told = {each["path"]: each for each in summary["theory"]}
     bands = dict.fromkeys(MEANS, 0.15) | {"utilization.kv_share": 0.4, "latency.ttft_s.mean": 0.25}
     assert {path for path, band in bands.items() if not abs(apart(told, path)) < band} == set()
-    assert any("prompts take much of the time" in each for each in told["latency.ttft_s.mean"]["assumes"])
+    summary = simulate(batches(4.0, prompt=prompt, output=output)).summary()
+    assert "latency.ttft_s.mean" not in {each["path"] for each in summary["theory"]}
 
 
 def apart(told: dict[str, Any], path: str) -> float:

@@ -64,7 +64,7 @@ def contradictions(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     request came say nothing of theory.
     """
     found: list[dict[str, Any]] = []
-    if not summary["requests"]["completed"]:
+    if _at(summary, "requests.completed") == 0:
         return found
     for each in summary.get("theory", ()):
         interval = summary.get("intervals", {}).get(each["path"])
