@@ -12,6 +12,11 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 
 SPEED = DOCS / "speed.txt"
+BEGIN = (
+    *("compiled calendar", "SimPy calendar", "time per request", "fleetcast "),
+    *("a week under ", r"[\d.]+ M requests ", r"\d+ runs, "),
+)
+"""How the lines begin that are kept of what benchmarks print."""
 
 
 def measure() -> None:
@@ -26,7 +31,7 @@ def measure() -> None:
 def _printed(output: str) -> Iterator[str]:
     for line in output.splitlines():
         line = line.strip().lstrip(".")
-        if re.match(r"(compiled calendar|SimPy calendar|time per request|fleetcast )", line):
+        if re.match(rf"({'|'.join(BEGIN)})", line):
             yield line
 
 

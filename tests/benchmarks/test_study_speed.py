@@ -68,8 +68,10 @@ def took(runs: int, workers: int) -> Took:
 
 
 @pytest.mark.bench
-def test_two_cores_are_nearly_twice_as_fast_as_one() -> None:
-    one, two = told(RUNS)
+def test_two_cores_are_nearly_twice_as_fast_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        print()
+        one, two = told(RUNS)
     assert one.wall_s / two.wall_s >= LEAST_RATIO
     assert two.outside_share <= MOST_OUTSIDE_SHARE
 
