@@ -64,7 +64,7 @@ def test_a_walk_as_a_table_and_a_picture() -> None:
     sheet = walk_table(ours, strides)
     assert sheet.heading == ("change", "cost a day", "mean wait", "wait ≤ 2 s")
     assert [row[1] for row in sheet.rows] == ["0", "+$72", "+$72", "+$144"]
-    assert sheet.rows[1][0] == "pools.p.autoscaler.replicas: 2 → 3"
+    assert sheet.rows[1][0] == "replicas: 2 → 3"
     drawn = of_walk("a", "b <new>", ours, strides)
     assert drawn is not None
     assert drawn == of_walk("a", "b <new>", ours, strides)
