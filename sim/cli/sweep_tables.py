@@ -180,11 +180,7 @@ def _short(key: str, keys: Sequence[str]) -> str:
 
 def failures(runs: Sequence[Run]) -> list[str]:
     """Why runs have failed, a line each."""
-    return [
-        f"error: {', '.join(f'{key}={value}' for key, value in run.values.items())}: {run.error}"
-        for run in runs
-        if run.error is not None
-    ]
+    return [f"error: {run.told}: {run.error}" for run in runs if run.error is not None]
 
 
 def sentences(found: Found) -> list[str]:

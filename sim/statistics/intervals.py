@@ -23,11 +23,13 @@ class Interval:
     estimate: float
     half_width: float
     """Infinite from a single replication, which says nothing of chance."""
+    below: float | None = None
+    """How far the lower end is, where it is nearer than the upper one; None: as far."""
 
     @property
     def low(self) -> float:
         """The lower end."""
-        return self.estimate - self.half_width
+        return self.estimate - (self.half_width if self.below is None else self.below)
 
     @property
     def high(self) -> float:
@@ -125,8 +127,8 @@ def of_quantile(
 
     `quantile`: of the pooled requests, by share; `beyond`: of each replication, its requests above that quantile;
     `counts`: all of its requests. The share beyond is a ratio of sums, whose interval (by its logarithm: a share is
-    above 0) is read back as values of the pooled requests; the half width is the longer side's. None where nothing is
-    beyond, or next to nothing else.
+    above 0) is read back as values of the pooled requests. Above the estimate it is as wide as on its longer side. None
+    where nothing is beyond, or next to nothing else.
 
     Sectioning takes the spread of the replications' own quantiles instead. In the long run both are the same, but where
     a few replications hold most of the tail, as under bursts, their own quantiles do not say so, and its intervals are
@@ -142,7 +144,8 @@ def of_quantile(
     if exponent >= -math.log(1 - share):
         return None
     low, high = 1 - (1 - share) * math.exp(exponent), 1 - (1 - share) * math.exp(-exponent)
-    return Interval(estimate, max(estimate - quantile(low), quantile(high) - estimate))
+    below, upto = estimate - quantile(low), quantile(high) - estimate
+    return Interval(estimate, max(below, upto), below)
 
 
 def missing_for_tail(count: int, share: float) -> int:

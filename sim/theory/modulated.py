@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.theory.line import Line
+
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class ModulatedLine:
+class ModulatedLine(Line):
     """A line of servers, arrivals Poisson with the rate of the state, each state left for the next at its own rate."""
 
     servers: int
@@ -26,25 +28,11 @@ class ModulatedLine:
     leave_per_s: tuple[float, ...]
     mean_service_s: float = 1.0
 
-    def __post_init__(self) -> None:
-        if not self.load < self.servers:
-            raise ValueError(f"no steady state: a load of {self.load:g} on {self.servers} servers")
-
     @property
     def arrivals_per_s(self) -> float:
         """Arrivals a second, on average."""
         held = 1 / np.array(self.leave_per_s)
         return float(np.array(self.rates) @ held / held.sum())
-
-    @property
-    def load(self) -> float:
-        """Servers busy on average."""
-        return self.arrivals_per_s * self.mean_service_s
-
-    @property
-    def utilization_share(self) -> float:
-        """Share of the servers that are busy."""
-        return self.load / self.servers
 
     @property
     def _steps(self) -> tuple[Floats, Floats]:
@@ -122,13 +110,3 @@ class ModulatedLine:
     def mean_wait_s(self) -> float:
         """Mean wait of all requests (Little)."""
         return self.mean_waiting / self.arrivals_per_s
-
-    @property
-    def mean_sojourn_s(self) -> float:
-        """Mean time from arrival to finish."""
-        return self.mean_wait_s + self.mean_service_s
-
-    @property
-    def mean_in_system(self) -> float:
-        """Requests that wait or are served, on average."""
-        return self.arrivals_per_s * self.mean_sojourn_s

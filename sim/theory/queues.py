@@ -11,6 +11,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
+
+from sim.theory.line import Line
 
 
 def erlang_b(servers: int, load: float) -> float:
@@ -30,26 +33,12 @@ def erlang_c(servers: int, load: float) -> float:
 
 
 @dataclass(frozen=True)
-class MMc:
+class MMc(Line):
     """M/M/c, first come first served: Poisson arrivals, exponential service, one line. The load is below capacity."""
 
     servers: int
     arrivals_per_s: float
     mean_service_s: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not self.load < self.servers:
-            raise ValueError(f"no steady state: a load of {self.load:g} on {self.servers} servers")
-
-    @property
-    def load(self) -> float:
-        """Servers busy on average."""
-        return self.arrivals_per_s * self.mean_service_s
-
-    @property
-    def utilization_share(self) -> float:
-        """Share of the servers that are busy."""
-        return self.load / self.servers
 
     @cached_property
     def wait_share(self) -> float:
@@ -65,21 +54,6 @@ class MMc:
     def mean_wait_s(self) -> float:
         """Mean wait of all requests, zeros included."""
         return self.wait_share / self.drain_per_s
-
-    @property
-    def mean_sojourn_s(self) -> float:
-        """Mean time from arrival to finish."""
-        return self.mean_wait_s + self.mean_service_s
-
-    @property
-    def mean_waiting(self) -> float:
-        """Requests that wait, on average."""
-        return self.arrivals_per_s * self.mean_wait_s
-
-    @property
-    def mean_in_system(self) -> float:
-        """Requests that wait or are served, on average."""
-        return self.arrivals_per_s * self.mean_sojourn_s
 
     def wait_exceeds(self, wait_s: float) -> float:
         """Share of requests that wait longer than this."""
@@ -112,38 +86,20 @@ class MMc:
 
 
 @dataclass(frozen=True)
-class MG1:
+class MG1(Line):
     """M/G/1, first come first served, by the moments of its service time (Pollaczek and Khinchine)."""
 
+    servers: ClassVar[int] = 1
     arrivals_per_s: float
     mean_service_s: float
     service_cv: float
     """Standard deviation over mean."""
-
-    def __post_init__(self) -> None:
-        if not self.utilization_share < 1:
-            raise ValueError(f"no steady state: a load of {self.utilization_share:g} on one server")
-
-    @property
-    def utilization_share(self) -> float:
-        """Share of time that the server is busy, and of requests that wait."""
-        return self.arrivals_per_s * self.mean_service_s
 
     @property
     def mean_wait_s(self) -> float:
         """Mean wait of all requests."""
         square = 1 + self.service_cv**2
         return self.utilization_share * square * self.mean_service_s / (2 * (1 - self.utilization_share))
-
-    @property
-    def mean_sojourn_s(self) -> float:
-        """Mean time from arrival to finish."""
-        return self.mean_wait_s + self.mean_service_s
-
-    @property
-    def mean_in_system(self) -> float:
-        """Requests that wait or are served, on average."""
-        return self.arrivals_per_s * self.mean_sojourn_s
 
     def mean_square_wait_s2(self, service_third_moment_s3: float) -> float:
         """Mean of the squared wait (s^2), from the third moment of the service time (s^3)."""
@@ -158,22 +114,14 @@ def erlang_gaps(phases: int, arrivals_per_s: float) -> Callable[[float], float]:
 
 
 @dataclass(frozen=True)
-class GIM1:
+class GIM1(Line):
     """GI/M/1, first come first served: independent gaps of any law, exponential service (Kleinrock I, section 6.3)."""
 
+    servers: ClassVar[int] = 1
     arrivals_per_s: float
     mean_service_s: float
     gaps: Callable[[float], float]
     """Laplace transform of the gaps, at rates per second."""
-
-    def __post_init__(self) -> None:
-        if not self.utilization_share < 1:
-            raise ValueError(f"no steady state: a load of {self.utilization_share:g} on one server")
-
-    @property
-    def utilization_share(self) -> float:
-        """Share of time that the server is busy."""
-        return self.arrivals_per_s * self.mean_service_s
 
     @cached_property
     def wait_share(self) -> float:
@@ -197,11 +145,6 @@ class GIM1:
     def mean_sojourn_s(self) -> float:
         """Mean time from arrival to finish, which is exponential."""
         return self.mean_service_s / (1 - self.wait_share)
-
-    @property
-    def mean_in_system(self) -> float:
-        """Requests that wait or are served, on average."""
-        return self.arrivals_per_s * self.mean_sojourn_s
 
     def wait_exceeds(self, wait_s: float) -> float:
         """Share of requests that wait longer than this."""

@@ -20,16 +20,22 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Place:
-    """A point of a study: the values of its keys, and the digest of the scenario that they make."""
+class Valued:
+    """What has values of keys, as they would stand in the file."""
 
     values: dict[str, str]
-    digest: str
 
     @property
     def told(self) -> str:
-        """The values in words."""
+        """The values in words, as errors and progress name them."""
         return ", ".join(f"{key}={value}" for key, value in self.values.items())
+
+
+@dataclass(frozen=True)
+class Place(Valued):
+    """A point of a study: the values of its keys, and the digest of the scenario that they make."""
+
+    digest: str
 
 
 @dataclass(frozen=True)

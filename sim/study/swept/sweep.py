@@ -24,6 +24,7 @@ from sim.scenario import Scenario, load
 from sim.study.executors import Executor, Here
 from sim.study.replicated.estimates import Estimates
 from sim.study.replicated.replications import Rule, summary_of
+from sim.study.store.design import Valued
 from sim.study.store.kept import Kept, Key
 from sim.study.swept.campaign import Told, Wanted, carry_out, outcome
 from sim.study.swept.ranges import expanded
@@ -60,23 +61,16 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Point:
+class Point(Valued):
     """One scenario of a sweep: which values its keys have."""
 
-    values: dict[str, str]
     scenario: Scenario
-
-    @property
-    def told(self) -> str:
-        """The values in words, as errors and progress name the run."""
-        return ", ".join(f"{key}={value}" for key, value in self.values.items())
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Valued):
     """What a point came to: its summary, or why there is none."""
 
-    values: dict[str, str]
     summary: dict[str, Any] | None
     """Of all its replications together; see `Replicated.summary`."""
     error: str | None = None
