@@ -89,7 +89,7 @@ class Wanted:
         alike = result.log.calendar == "compiled" or scenario.calendar == "simpy"
         with (
             executor(self.workers, self.cluster, each_s=result.log.engine_s if alike else 0.0) as workers,
-            counted(self.quiet, most, "fewer: --replications N; one plain run: 1") as watch,
+            counted(self.quiet, most) as watch,
         ):
             result = answered(
                 result,

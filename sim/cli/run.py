@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sim.report.table import Table
     from sim.result import Result
 
-SLO_MISSED = 99
+SLO_MISSED, INTERRUPTED = 99, 130
 FILE_WIDTH = 100
 """Columns of the tables where no terminal says how wide it is."""
 
@@ -131,6 +131,8 @@ def command(
             click.echo(f"note: {note}", err=True)
     else:
         show(result, folder)
+    if result.summary().get("replications", {}).get("stopped") == "interrupted":
+        ctx.exit(INTERRUPTED)
     if check and _missed(result.summary()):
         ctx.exit(SLO_MISSED)
 

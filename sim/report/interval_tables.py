@@ -71,6 +71,8 @@ def replication_notes(summary: dict[str, Any]) -> list[str]:
     if found is None:
         return []
     number, requests = found["number"], words.count(found["requests"])
+    if number == 1 and found["stopped"] == "interrupted":
+        return ["Interrupted after the first replication: no intervals. This is one plain run."]
     if number == 1:
         most = (found["budget"] or {}).get("requests")
         why = "" if most is None else f", as a second would be beyond the budget of {words.count(most)} requests"
@@ -149,6 +151,8 @@ def _stopped(summary: dict[str, Any]) -> str:
     spent = f"{budget['replications']} replications"
     if found["number"] < budget["replications"]:
         spent = f"{words.count(budget['requests'])} requests"
+    if found["stopped"] == "interrupted":
+        return f"Interrupted after {words.plural(found['number'], 'replication')}: {known}"
     enough = least["replications"]
     if enough is None:
         return f"Stopped at the budget of {spent}: {known}"

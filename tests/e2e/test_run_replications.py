@@ -168,7 +168,7 @@ def test_a_rate_that_changes_is_not_steady(here: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_stopped_among_the_later_replications_it_leaves_nothing(here: Path, workers: str) -> None:
+def test_stopped_among_the_later_replications_it_keeps_those_that_are_done(here: Path, workers: str) -> None:
     arguments = ["run", "line.yaml", "--replications", "100000", "--workers", workers, "--out", "kept"]
     process = subprocess.Popen(
         [sys.executable, "-m", "sim", *arguments],
@@ -185,7 +185,12 @@ def test_stopped_among_the_later_replications_it_leaves_nothing(here: Path, work
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in said
-    assert [path.name for path in here.iterdir()] == ["line.yaml"]
+    kept = json.loads((here / "kept" / "summary.json").read_text())
+    number = kept["replications"]["number"]
+    assert kept["replications"]["stopped"] == "interrupted"
+    fleetcast("--replications", str(number), "--out", "asked", "--workers", "1")
+    both = [(here / out / "replications.csv").read_bytes() for out in ("kept", "asked")]
+    assert both[0] == both[1], "the same as if only these had been asked for"
 
 
 @pytest.mark.parametrize("verb", ["run", "compare", "sweep"])

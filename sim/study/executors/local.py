@@ -7,6 +7,7 @@ import pickle
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Any, Self
 
 from sim.config.errors import ConfigError, Problem
@@ -88,7 +89,7 @@ class Local(InOrder):
         """Start processes for so many tasks, as far as there is room."""
         waiting = sum(worker.place is None for worker in self.crew)
         for _ in range(min(self.workers - len(self.crew), tasks - waiting)):
-            self.crew.append(Worker(multiprocessing.get_context("spawn"), PRELOAD))
+            self.crew.append(Worker(_context(), PRELOAD))
 
     def _speaking(self) -> list[Worker]:
         """The workers that have said something, or have died; waits for one."""
@@ -105,6 +106,15 @@ class Local(InOrder):
             if self.failed_starts >= MOST_DEATHS:
                 told = "processes end as soon as they start; in a script, keep what it does under if __name__ == ..."
                 raise ConfigError(Problem(f"{told}; or use one worker", "workers"))
+
+
+def _context() -> SpawnContext | ForkServerContext:
+    """How processes start: forked from one that has loaded what they need, where there is such a thing."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([PRELOAD])
+    return context
 
 
 def _lost() -> LostError:

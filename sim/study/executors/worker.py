@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnContext
+from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Any
 
 READY = b""
@@ -23,7 +23,7 @@ _PATIENCE_S = 2.0
 class Worker:
     """One process, seen from the pool."""
 
-    def __init__(self, context: SpawnContext, preload: str = "") -> None:
+    def __init__(self, context: SpawnContext | ForkServerContext, preload: str = "") -> None:
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, preload), daemon=True)
         with _no_interrupt():

@@ -75,7 +75,7 @@ def answered(
     watch: Callable[[int, int | None], None] | None = None,
     on_compile: Callable[[], None] | None = None,
 ) -> Result:
-    """The first run, with the other replications made and told in its summary.
+    """The first run, with the other replications made and told in its summary; when interrupted, those that are done.
 
     The summary is that of `Replicated`, with more below `replications`: `precision` (what was wanted), `requests` (of
     one replication, on average), `budget` (of replications and requests), `least_known` (see there);
@@ -96,6 +96,7 @@ def answered(
         first=record,
         watch=watch,
         on_compile=on_compile,
+        keep_interrupted=True,
     )
     summary = made.summary()
     summary["replications"] |= {

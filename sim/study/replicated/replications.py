@@ -32,6 +32,8 @@ PLAIN_REQUESTS, UNCOMPILED_REQUESTS = 1_500, 30_000
 """Up to so many requests, later runs are simulated in plain Python where the scenario leaves the choice: loading the
 compiled engine takes longer, and compiling it, if that has not been done on this machine, much longer."""
 PRECISION = 0.05
+INTERRUPTED = "interrupted"
+"""Why no more runs were made, where somebody did not want to wait for them."""
 
 
 class Goal(Protocol):
@@ -112,7 +114,8 @@ class Replicated:
     scenario: Scenario
     records: tuple[Record, ...]
     stopped: str
-    """Why no more were made: `number` (so many were asked for), `precision` (or another goal), or `budget`."""
+    """Why no more were made: `number` (so many were asked for), `precision` (or another goal), `budget`, or
+    `interrupted`."""
 
     @cached_property
     def estimates(self) -> Estimates:
@@ -176,12 +179,13 @@ def replicate(
     condensed: bool = False,
     watch: Callable[[int, int | None], None] | None = None,
     on_compile: Callable[[], None] | None = None,
+    keep_interrupted: bool = False,
 ) -> Replicated:
     """Run a scenario `number` times; without a number, until all goals are reached or the budget is spent.
 
     See `Rule`. `first`: replication 0, where it has been made already. `condensed`: see `Task`; also done where the
     latencies of all runs would be too many to keep. `watch` is told how many have been made, and of how many at most.
-    `on_compile`: see `simulate`.
+    `on_compile`: see `simulate`. `keep_interrupted`: Ctrl-C ends it with what there is, instead of with nothing.
     """
     rule = Rule(number, goals, most, most_requests)
     records = [measured(Task(scenario, 0, condensed)) if first is None else first]
@@ -193,15 +197,20 @@ def replicate(
     workers = Here() if executor is None else executor
     if watch is not None:
         watch(1, most)
-    while isinstance(goal := rule.after(records), int):
-        if later is scenario and pays_to_compile(scenario, (goal - 1) * sent(records[0])):
-            warm_up("compiled", on_compile)  # here, before other processes do so, each for itself
-            later = scenario.model_copy(update={"calendar": "compiled"})
-        tasks = [Task(later, replication, condensed, streamed) for replication in range(len(records), goal)]
-        for record in workers.in_order(measured, tasks):
-            records.append(record)
-            if watch is not None:
-                watch(len(records), most)
+    try:
+        while isinstance(goal := rule.after(records), int):
+            if later is scenario and pays_to_compile(scenario, (goal - 1) * sent(records[0])):
+                warm_up("compiled", on_compile)  # here, before other processes do so, each for itself
+                later = scenario.model_copy(update={"calendar": "compiled"})
+            tasks = [Task(later, replication, condensed, streamed) for replication in range(len(records), goal)]
+            for record in workers.in_order(measured, tasks):
+                records.append(record)
+                if watch is not None:
+                    watch(len(records), most)
+    except KeyboardInterrupt:
+        if not keep_interrupted:
+            raise
+        goal = INTERRUPTED
     return Replicated(scenario, tuple(records), goal)
 
 
