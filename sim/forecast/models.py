@@ -45,7 +45,7 @@ def models(history: DemandHistory) -> tuple[Model, ...]:
         Model("MSTL (day, week) + damped smoothing", 2 * WEEK_S, math.inf, _mstl),
     )
     fit = tuple(each for each in known if each.needs_s <= history.span_s < each.enough_s and history.steps_in(DAY_S))
-    return fit or (Model("mean", 0.0, math.inf, _mean),)
+    return fit or (Model("mean", 0.0, math.inf, _mean), Model("damped smoothing", 0.0, math.inf, _level))
 
 
 def season_of(history: DemandHistory) -> int:
@@ -59,6 +59,11 @@ def season_of(history: DemandHistory) -> int:
 
 def _mean(history: DemandHistory, steps: int) -> Floats:
     return np.full(steps, history.filled.mean())
+
+
+def _level(history: DemandHistory, steps: int) -> Floats:
+    rates = history.filled[-LATEST_STEPS:]
+    return _smoothed(rates, steps, 0) if len(rates) >= 10 else np.full(steps, rates[-1])
 
 
 def _repeats(period_s: float) -> Callable[[DemandHistory, int], Floats]:
