@@ -76,6 +76,92 @@ def log(file: str, maps: tuple[str, ...], by: str | None, time_unit: str | None,
     _finish(Path(file).name, read_log(file, given, unit_s, zone), zone, **options)
 
 
+@command.command("prometheus", short_help="From a Prometheus server, or its saved answers.")
+@click.argument("sources", metavar="URL|FILE...", nargs=-1, required=True)
+@click.option("--last", metavar="DURATION", help="How far back from --end. Default: 14d.")
+@click.option("--start", metavar="TIME", help="Instead of --last: an ISO time, UTC if it names no zone.")
+@click.option("--end", metavar="TIME", help="Default: now.")
+@click.option("--step", metavar="DURATION", help="Between two samples, at best the scrape interval. Default: 1m.")
+@click.option("--match", default="", metavar="LABELS", help="""Only series with these: 'namespace="prod"'.""")
+@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="HTTP header to send (repeatable).")
+@click.option("--timeout", metavar="DURATION", help="For one answer. Default: 60s.")
+@_shared
+def prometheus(
+    sources: tuple[str, ...],
+    last: str | None,
+    start: str | None,
+    end: str | None,
+    step: str | None,
+    match: str,
+    headers: tuple[str, ...],
+    timeout: str | None,
+    **options: Any,
+) -> None:
+    """Fit a workload to what vLLM or SGLang told a Prometheus server.
+
+    URL: the server's address. FILE: saved answers to query_range, of the metrics themselves, not of expressions; one
+    or several in a file, one or several files. Each model_name becomes a stream.
+    """
+    from sim.config.errors import ConfigError, Problem
+    from sim.exchange.documents import open_document
+    from sim.exchange.traffic.counters import read_counters, traffic_of
+    from sim.exchange.traffic.server import Server
+
+    zone = _check(**options)
+    given = {"last": last, "start": start, "end": end, "step": step, "timeout": timeout}
+    if not any("://" in source for source in sources):
+        for option in [name for name, value in (*given.items(), ("match", match), ("header", headers)) if value]:
+            raise ConfigError(Problem("is of a server's address; a file holds what it holds", f"--{option}"))
+        name = Path(sources[0]).name + (f" and {len(sources) - 1} more" if len(sources) > 1 else "")
+        _finish(name, read_counters([open_document(source) for source in sources]), zone, **options)
+        return
+    if len(sources) > 1 or not sources[0].startswith(("http://", "https://")):
+        raise ConfigError(Problem("must be one address, http:// or https://, or files", "URL|FILE"))
+    timeout_s = 60.0 if timeout is None else duration_s(timeout, "--timeout")
+    server = Server(sources[0], dict(_header(text) for text in headers), timeout_s, match)
+    asked = _asked(last, start, end, step)
+    _finish(server.name, traffic_of(server.series(*asked), server.name), zone, **options)
+
+
+def _header(text: str) -> tuple[str, str]:
+    from sim.config.errors import ConfigError, Problem
+
+    name, colon, value = text.partition(":")
+    if not (colon and name.strip() and value.strip()) or not text.isprintable():
+        raise ConfigError(Problem("must be 'NAME: VALUE', such as 'Authorization: Bearer TOKEN'", "--header"))
+    return name.strip(), value.strip()
+
+
+def _asked(last: str | None, start: str | None, end: str | None, step: str | None) -> tuple[float, float, float]:
+    """From when, to when and in which steps, in seconds. Raises `ConfigError`."""
+    import time
+
+    from sim.config.errors import ConfigError, Problem
+
+    step_s = 60.0 if step is None else duration_s(step, "--step")
+    end_s = time.time() // step_s * step_s if end is None else _time_s(end, "--end")
+    if start is not None and last is not None:
+        raise ConfigError(Problem("does not go with --last; say one of them", "--start"))
+    start_s = _time_s(start, "--start") if start is not None else end_s - duration_s(last or "14d", "--last")
+    if not end_s - start_s >= 10 * step_s:
+        raise ConfigError(Problem(f"must be ten steps of {step_s:g} s or more after the start", "--end"))
+    if (end_s - start_s) / step_s > 1_000_000:
+        raise ConfigError(Problem("gives more than a million steps: take a longer one", "--step"))
+    return start_s, end_s, step_s
+
+
+def _time_s(text: str, option: str) -> float:
+    from datetime import UTC, datetime
+
+    from sim.config.errors import ConfigError, Problem
+
+    try:
+        stamp = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(Problem(f"must be a time such as 2026-03-01T14:00Z, got '{text}'", option)) from None
+    return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
+
+
 def _pair(text: str) -> tuple[str, str]:
     from sim.config.errors import ConfigError, Problem
 
