@@ -27,14 +27,13 @@ missing = [name for name in ("prometheus", "promtool") if shutil.which(name) is 
 needs_prometheus = pytest.mark.skipif(bool(missing), reason=f"no {' and no '.join(missing)} on PATH")
 
 
-def histogram_lines(name: str, labels: str, lengths: NDArray[np.float64], stamp: str) -> Iterator[str]:
-    """A histogram of lengths as an exporter writes it."""
-    upto = np.searchsorted(np.sort(lengths), np.array(BOUNDS), side="right")
-    for bound, count in zip(BOUNDS, upto.tolist(), strict=True):
-        yield f'{name}_bucket{{{labels},le="{bound:.1f}"}} {count}{stamp}'
-    yield f'{name}_bucket{{{labels},le="+Inf"}} {len(lengths)}{stamp}'
-    yield f"{name}_sum{{{labels}}} {lengths.sum():.1f}{stamp}"
-    yield f"{name}_count{{{labels}}} {len(lengths)}{stamp}"
+def histogram_lines(name: str, labels: str, counts: NDArray[np.float64], total: float, stamp: str) -> Iterator[str]:
+    """A histogram as an exporter writes it, from the requests in each bucket and the sum of their lengths."""
+    upto = np.cumsum(counts)
+    for bound, count in zip((*map(float, BOUNDS), "+Inf"), (*upto, upto[-1]), strict=True):
+        yield f'{name}_bucket{{{labels},le="{bound}"}} {count:.0f}{stamp}'
+    yield f"{name}_sum{{{labels}}} {total:.1f}{stamp}"
+    yield f"{name}_count{{{labels}}} {upto[-1]:.0f}{stamp}"
 
 
 def _free_port() -> int:
@@ -90,7 +89,7 @@ def exporter(page: Callable[[], str]) -> Iterator[int]:
     """The port of an exporter that serves this page."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             body = page().encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")

@@ -16,7 +16,7 @@ import numpy as np
 from sim.forecast.history import DAY_S, WEEK_S, DemandHistory, Floats
 from sim.forecast.models import Model, models, season_of
 
-MOST_WINDOWS = 4
+MOST_WEEKS, MOST_DAYS = 4, 6
 NOMINAL = 0.8
 """Share that p10 to p90 should hold."""
 _FLOOR = 0.05
@@ -68,11 +68,13 @@ class BackTest:
 def back_test(history: DemandHistory) -> BackTest:
     """Test every model that the history is long enough for, and pick the one with the least MASE.
 
-    The windows are weeks with three weeks or more of history, days with three days or more, else the last fifth.
+    The windows are weeks with three weeks or more of history, days with three days or more (the latest six), else the
+    last fifth of the time.
     """
     window, least, notes = _windows(history)
     steps = len(history.rate_per_s)
-    count = max(min((steps - least) // window, MOST_WINDOWS), 1) if window else 0
+    most = MOST_WEEKS if window == history.steps_in(WEEK_S) else MOST_DAYS
+    count = max(min((steps - least) // window, most), 1) if window else 0
     origins = [steps - window * (count - index) for index in range(count)]
     enough = history.until(origins[0]) if origins else history
     tried = [(each, *_tried(each, history, origins, window)) for each in models(enough)]
@@ -87,11 +89,11 @@ def _windows(history: DemandHistory) -> tuple[int, int, list[str]]:
     week, day = history.steps_in(WEEK_S), history.steps_in(DAY_S)
     if week and history.span_s >= 3 * WEEK_S:
         return week, 2 * week, []
-    notes = ["less than three weeks of history: no week was predicted from the weeks before it"]
-    if week and history.span_s < 2 * WEEK_S:
-        notes.append("less than two weeks of history: no weekly season could be told")
+    notes = ["less than three weeks of history: no whole week was predicted from the weeks before it"]
+    if history.span_s < WEEK_S:
+        notes = ["less than a week of history: no weekly season could be told"]
     if day and history.span_s >= 3 * DAY_S:
-        return day, 2 * day, [*notes, "back-tested on single days instead"]
+        return day, 2 * day, [*notes, "back-tested day by day instead"]
     steps = len(history.rate_per_s)
     if steps < 10:
         return 0, 0, [*notes, "fewer than ten steps: no back-test"]

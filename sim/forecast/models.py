@@ -38,7 +38,7 @@ class Model:
 def models(history: DemandHistory) -> tuple[Model, ...]:
     """Those that this history is long enough for, the plainest first; there is always one."""
     known = (
-        Model("seasonal naive (week)", 2 * WEEK_S, math.inf, _repeats(WEEK_S)),
+        Model("seasonal naive (week)", WEEK_S, math.inf, _repeats(WEEK_S)),
         Model("seasonal naive (day)", 2 * DAY_S, math.inf, _repeats(DAY_S)),
         Model("weekly profile", 2 * WEEK_S, math.inf, _profile),
         Model("damped Holt-Winters (day)", 3 * DAY_S, 2 * WEEK_S, _holt_winters),

@@ -3,10 +3,10 @@
 The index of a window is the variance of its count, less what the rate curve explains, over its mean: 1 for Poisson
 arrivals. Around a curve of steps S a rate that drifts with coefficient of variation c and memory t gives a window w
 
-    1 - w/S + L c^2 w (h(w/t) - h(S/t)),   h(x) = 2 (x - 1 + exp(-x)) / x^2,
+    1 - w/S/n + L c^2 w (h(w/t) - h(S/t)/n),   h(x) = 2 (x - 1 + exp(-x)) / x^2,
 
 with L the rate's mean square over its mean (Cox & Isham, Point Processes, 1980, section 3.2); the terms in S are what
-a curve that was fitted to the same counts takes away.
+a curve takes away that is the mean of n turns of the same counts.
 """
 
 from __future__ import annotations
@@ -69,8 +69,13 @@ def dispersion(counts: DemandHistory, expected: Floats, windows: list[int]) -> l
     return found
 
 
-def fitted_bursts(counts: DemandHistory, expected: Floats, step_s: float | None, arrival_s: Floats | None) -> Bursts:
-    """The law whose dispersion is nearest to the measured one. `step_s`: of the curve; None for a constant rate."""
+def fitted_bursts(
+    counts: DemandHistory, expected: Floats, step_s: float | None, arrival_s: Floats | None, turns: float = 1.0
+) -> Bursts:
+    """The law whose dispersion is nearest to the measured one.
+
+    `step_s`: of the curve; None for a constant rate. `turns`: how often the recording holds what the curve repeats.
+    """
     steps_s = counts.span_s if step_s is None else step_s
     windows = windows_of(counts, steps_s)
     index = np.array(dispersion(counts, expected, windows)) if windows else np.empty(0)
@@ -78,8 +83,8 @@ def fitted_bursts(counts: DemandHistory, expected: Floats, step_s: float | None,
     if usable.sum() < 2:
         return Bursts()
     windows_s, index = np.array(windows)[usable] * counts.step_s, index[usable]
-    poisson = _off(np.maximum(1 - windows_s / steps_s, 0.01), index)
-    drift, off = _drifting(windows_s, index, expected, steps_s)
+    poisson = _off(np.maximum(1 - windows_s / steps_s / turns, 0.01), index)
+    drift, off = _drifting(windows_s, index, expected, steps_s, turns)
     best, least = (drift, off) if off < poisson - _CLEAR else (Bursts(), poisson)
     if step_s is None and arrival_s is not None and len(arrival_s) > 100:
         renewal, off = _renewal(counts, arrival_s, windows, index, usable)
@@ -99,14 +104,14 @@ def _h(x: Floats) -> Floats:
     return np.where(small, 1 - x / 3, 2 * (safe - 1 + np.exp(-safe)) / safe**2)
 
 
-def _drifting(windows_s: Floats, index: Floats, expected: Floats, step_s: float) -> tuple[Bursts, float]:
+def _drifting(windows_s: Floats, index: Floats, expected: Floats, step_s: float, turns: float) -> tuple[Bursts, float]:
     """The drift with the least error, by search: memories from a fifth of the shortest window to a third of a step."""
     power = float((expected**2).sum() / expected.sum())
     best, least = Bursts(), math.inf
     for memory_s in np.geomspace(windows_s[0] / 5, max(step_s / 3, windows_s[0] / 4), 40).tolist():
-        per_square = power * windows_s * (_h(windows_s / memory_s) - _h(np.array([step_s / memory_s])))
+        per_square = power * windows_s * (_h(windows_s / memory_s) - _h(np.array([step_s / memory_s])) / turns)
         for cv in np.geomspace(0.01, 5.0, 90).tolist():
-            model = np.maximum(1 - windows_s / step_s + cv**2 * per_square, 0.01)
+            model = np.maximum(1 - windows_s / step_s / turns + cv**2 * per_square, 0.01)
             off = _off(model, index)
             if off < least:
                 best, least = Bursts(float(f"{cv:.3g}"), float(f"{memory_s:.3g}")), off

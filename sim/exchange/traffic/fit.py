@@ -24,6 +24,8 @@ _STEPS_S = (60.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 21_600.
 _MOST_POINTS = 2016
 _LEAST_COUNT = 100
 """Requests in a step of a curve: fewer, and the curve is mostly chance."""
+_LEAST_INSIDE = 4
+"""Base steps in a step of a curve."""
 _LEAST_ABORTS, _LEAST_ABORT_SHARE = 20, 0.001
 
 
@@ -66,7 +68,8 @@ def fitted(traffic: Traffic, shape: Shape = "auto", step_s: float | None = None,
         expected = np.full(len(counts.rate_per_s), mean)
     else:
         mean, expected = math.nan, curve_rates(curve, counts, begins_s)
-    bursts = fitted_bursts(counts, expected, used_s, traffic.arrival_s)
+    turns = {"week": counts.span_s / WEEK_S, "day": counts.span_s / DAY_S}.get(chosen, 1.0)
+    bursts = fitted_bursts(counts, expected, used_s, traffic.arrival_s, max(turns, 1.0))
     holes = 1 - counts.known_share
     if holes > 0:
         notes.append(f"{holes:.1%} of the time was not recorded: filled by other days, not by zero")
@@ -126,7 +129,8 @@ def _step(counts: DemandHistory, period_s: float, turns: float, wanted_s: float 
     rate = float(np.nanmean(counts.rate_per_s))
     fit = [step for step in _STEPS_S if step >= base and step % base == 0 and step <= period_s / 4] or [base]
     usable = [step for step in fit if period_s / step <= _MOST_POINTS and rate * step * turns >= _LEAST_COUNT]
-    return usable[0] if usable else fit[-1]
+    seen = [step for step in usable if step >= _LEAST_INSIDE * base]  # shorter ones leave no bursts inside to look at
+    return (seen or usable or fit[-1:])[0]
 
 
 def _anchor(start_s: float, shape: Shape, zone: tzinfo) -> float:

@@ -90,7 +90,9 @@ def _about(fit: Fit, good: Goodness) -> list[str]:
     found = [
         f"{name}{good.requests:,.0f} requests, {good.rate_per_s:.4g}/s; rate: {told}{steps}",
         f"  error of the rate, chance included: {errors}",
-        f"  bursts: {good.bursts_law}; variance of counts over mean, measured and law:",
+        f"  bursts: {good.bursts_law}; variance of counts over mean, measured and law:"
+        if good.bursts
+        else "  bursts: not told by these steps; Poisson arrivals are taken",
     ]
     found += [f"    {window:>6g} s  {measured:8.2f}  {law:8.2f}" for window, measured, law in good.bursts]
     found += [_of_lengths("prompt_tokens", good.prompt), _of_lengths("output_tokens", good.output)]
