@@ -42,7 +42,7 @@ def models(history: DemandHistory) -> tuple[Model, ...]:
         Model("seasonal naive (day)", 2 * DAY_S, math.inf, _repeats(DAY_S)),
         Model("weekly profile", 2 * WEEK_S, math.inf, _profile),
         Model("damped Holt-Winters (day)", 3 * DAY_S, 2 * WEEK_S, _holt_winters),
-        Model("MSTL (day, week) + damped smoothing", 2 * WEEK_S, math.inf, _mstl),
+        Model("MSTL (day, week) + damped smoothing", 2 * WEEK_S + DAY_S, math.inf, _mstl),
     )
     fit = tuple(each for each in known if each.needs_s <= history.span_s < each.enough_s and history.steps_in(DAY_S))
     return fit or (Model("mean", 0.0, math.inf, _mean), Model("damped smoothing", 0.0, math.inf, _level))
