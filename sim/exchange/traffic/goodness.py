@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from sim.exchange.traffic.bursts import dispersion, windows_of
-from sim.exchange.traffic.fit import Fit
+from sim.exchange.traffic.fit import Fit, around
 from sim.exchange.traffic.lengths import distance
-from sim.exchange.traffic.measured import Bucketed, Floats, Lengths
+from sim.exchange.traffic.measured import Bucketed, Lengths
 from sim.forecast import BackTest, DemandHistory, back_test
 from sim.forecast.demand import hourly
 from sim.forecast.history import HOUR_S
@@ -112,7 +112,10 @@ def _rate_error(fit: Fit) -> dict[str, float]:
 
 
 def _bursts(fit: Fit, stream: Generated) -> tuple[tuple[float, float, float], ...]:
-    """The index of dispersion by window, of the data and of samples of the law; a curve is fitted to neither again."""
+    """The index of dispersion by window, of the data and of samples of the law.
+
+    Each around the curve that is fitted to it: what a curve takes away, it takes from both.
+    """
     counts = fit.traffic.counts
     windows = windows_of(counts, fit.step_s or counts.span_s)
     if len(windows) > _WINDOWS_TOLD:
@@ -130,14 +133,9 @@ def _bursts(fit: Fit, stream: Generated) -> tuple[tuple[float, float, float], ..
         place = (arrival_s[arrival_s >= 0] / counts.step_s).astype(np.int64)
         seen = np.bincount(np.minimum(place, steps), minlength=steps + 1)[:steps] / counts.step_s
         sample = DemandHistory(counts.start_s, counts.step_s, seen)
-        drawn.append(dispersion(sample, _around(fit, seen, steps), windows))
+        drawn.append(dispersion(sample, around(sample, fit.shape, fit.step_s, fit.zone), windows))
     law = np.mean(drawn, axis=0).tolist()
     return tuple((window * counts.step_s, a, b) for window, a, b in zip(windows, measured, law, strict=True))
-
-
-def _around(fit: Fit, seen: Floats, steps: int) -> Floats:
-    """What the sample's counts are told around, as the data's: around their own mean where the rate is constant."""
-    return np.full(steps, seen.mean()) if fit.step_s is None else fit.expected[:steps]
 
 
 def _lengths(found: Lengths, law: Distribution[Any] | None) -> LengthFit:

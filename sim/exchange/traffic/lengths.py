@@ -49,9 +49,12 @@ def of_samples(found: Sampled) -> tuple[list[float], list[float]]:
         if off[worst] <= CLOSE:
             break
         before = len(points)
-        for share in (round(float(below[worst]), 5), round(float(upto[worst]), 5)):
-            if 0 < share < 1:
-                points.setdefault(share, float(distinct[worst]))
+        start, end, value = round(float(below[worst]), 5), round(float(upto[worst]), 5), float(distinct[worst])
+        if points.get(start, value) < value:  # the value before ends there: this one begins a hair later, as a jump
+            start = round(start + 1e-5, 5)
+        for share in (start, end):
+            if 0 < share < 1 and share <= end:
+                points.setdefault(share, value)
         if len(points) == before:
             break
     ordered = sorted(points)
