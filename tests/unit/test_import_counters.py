@@ -12,9 +12,11 @@ import pytest
 from sim.config.errors import DataError
 from sim.exchange.documents import open_document
 from sim.exchange.traffic.counters import grown, read_counters
+from sim.exchange.traffic.fit import fitted
 from sim.exchange.traffic.lengths import length_law, of_buckets
 from sim.exchange.traffic.measured import Bucketed, Traffic
 from sim.exchange.traffic.server import Server, parts
+from sim.exchange.traffic.written import imported
 from sim.workload.distributions import Quantiles
 
 UNIX_S, STEP_S = 1_764_000_000.0, 60.0
@@ -89,6 +91,25 @@ def test_lengths_keep_the_measured_mean(tmp_path: Path) -> None:
     law = Quantiles[float].model_validate(length_law(found.prompt, 1.0))
     assert law.mean_value == pytest.approx(140, rel=0.01)
     assert float((law.sample() <= 100).mean()) == pytest.approx(0.5, abs=0.01)
+
+
+def test_sglang_tells_its_traffic_too(tmp_path: Path) -> None:
+    growth = {
+        "num_requests_total": 6,
+        "num_aborted_requests_total": 1,
+        "e2e_request_latency_seconds_sum": 30,
+        "prompt_tokens_total": 600,
+        "cached_tokens_total": 150,
+        "generation_tokens_total": 60,
+    }
+    answer = [series(f"sglang:{name}", [each * i for i in range(101)]) for name, each in growth.items()]
+    (found,) = read(tmp_path, *answer)
+    fit = fitted(found)
+    assert (found.prompt.mean, found.output.mean, found.cached_share) == (100, 10, 0.25)
+    assert fit.document["clients"]["total_timeout"] == {"kind": "exponential", "mean": 30}
+    assert any("only the mean was recorded" in note for note in fit.notes)
+    told = imported("answer.json", [fit])
+    assert json.loads(json.dumps(told.as_document(), allow_nan=False))["streams"][0]["prompt_tokens"]["ks"] is None
 
 
 @pytest.mark.parametrize("mean", [260.0, 300.0, 350.0, float("nan")])

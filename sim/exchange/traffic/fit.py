@@ -24,6 +24,8 @@ _STEPS_S = (600.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 21_600.0, 43_200.0, 
 _MOST_POINTS = 2016
 _LEAST_COUNT = 100
 """Requests in a step of a curve: fewer, and the curve is mostly chance."""
+_NEARLY = 0.98
+"""Of a period that a recording must hold: its last step may be cut off."""
 _LEAST_INSIDE = 4
 """Base steps in a step of a curve."""
 _LEAST_ABORTS, _LEAST_ABORT_SHARE = 20, 0.001
@@ -60,7 +62,7 @@ def fitted(traffic: Traffic, shape: Shape = "auto", step_s: float | None = None,
     if shape == "auto":
         chosen = "history" if counts.span_s >= SHORT_S else "constant"
     for period, name in ((WEEK_S, "week"), (DAY_S, "day")):
-        if chosen == name and counts.span_s < period:
+        if chosen == name and counts.span_s < _NEARLY * period:
             notes.append(f"less than a {name} was recorded: the rate follows the recording instead")
             chosen = "history"
     zone = zone if traffic.dated else UTC

@@ -64,7 +64,7 @@ class Goodness:
             "rate_per_s": self.rate_per_s,
             "rate_error": self.rate_error,
             "bursts": self.bursts_law,
-            "dispersion": [dict(zip(names, row, strict=True)) for row in self.bursts],
+            "dispersion": [dict(zip(names, row, strict=True)) for row in self.bursts if not math.isnan(row[1])],
             **{key: {name: None if math.isnan(x) else x for name, x in part.items()} for key, part in lengths.items()},
             "back_test": self.back_test.as_document(),
         }
