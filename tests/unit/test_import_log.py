@@ -16,6 +16,7 @@ from sim.config.errors import ConfigError, DataError
 from sim.exchange.traffic.fit import fitted, workload_of
 from sim.exchange.traffic.goodness import goodness
 from sim.exchange.traffic.log import read_log
+from sim.exchange.traffic.written import imported
 from sim.workload.arrivals import Cox, Poisson
 from sim.workload.randomness import rngs_of
 
@@ -71,7 +72,7 @@ def test_logs_of_many_tools_are_known_by_their_columns(tmp_path: Path, name: str
     path = log_file(tmp_path, gzip.compress(text.encode()) if packed else text, f"{name}.gz" if packed else name)
     (found,) = read_log(path)
     assert found.arrival_s is not None
-    np.testing.assert_allclose(found.arrival_s, [0, 5])
+    np.testing.assert_allclose(np.diff(found.arrival_s), [5])
     assert (found.prompt.mean, found.output.mean) == (15, 4.5)
 
 
@@ -198,3 +199,13 @@ def test_cached_tokens_are_a_share(tmp_path: Path) -> None:
         rows.append({"created": i, "usage": usage})
     path = log_file(tmp_path, jsonl(*rows), "log.jsonl")
     assert fitted(read_log(path)[0]).document["cached_share"] == pytest.approx(0.2)
+
+
+def test_the_history_is_by_the_hour_of_the_clock(tmp_path: Path) -> None:
+    begins_s = 1_767_571_200.0 + 1234.5
+    columns = {"created": begins_s + np.arange(30_000) * 2.0, "prompt_tokens": 10, "completion_tokens": 5}
+    pd.DataFrame(columns).to_parquet(tmp_path / "log.parquet")
+    traffic = read_log(str(tmp_path / "log.parquet"))
+    history = imported("log.parquet", [fitted(each) for each in traffic]).history()
+    assert (history.start_s, history.step_s) == (1_767_571_200.0, 3600.0)
+    np.testing.assert_allclose(history.rate_per_s, 0.5, rtol=0.01)

@@ -13,6 +13,7 @@ from sim.exchange.traffic.fit import Fit, workload_of
 from sim.exchange.traffic.goodness import Goodness, LengthFit, goodness, in_even_steps
 from sim.exchange.traffic.measured import Traffic
 from sim.forecast import BackTest, DemandHistory
+from sim.forecast.history import HOUR_S
 
 _WIDTH = 118
 
@@ -58,7 +59,8 @@ class Imported:
         """The demand of all streams together, by the hour; by the minute, at least, if it is shorter than ten hours."""
         counts = [fit.traffic.counts for fit in self.fits]
         total = sum(each.rate_per_s for each in counts[1:]) + counts[0].rate_per_s
-        return in_even_steps(DemandHistory(counts[0].start_s, counts[0].step_s, total))
+        together = DemandHistory(counts[0].start_s, counts[0].step_s, total)
+        return in_even_steps(together.from_whole(HOUR_S) if together.span_s >= 10 * HOUR_S else together)
 
 
 def imported(source: str, fits: list[Fit]) -> Imported:
