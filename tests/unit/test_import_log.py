@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from sim.config.errors import ConfigError, DataError
 from sim.exchange.traffic.fit import fitted, workload_of
@@ -209,3 +213,23 @@ def test_the_history_is_by_the_hour_of_the_clock(tmp_path: Path) -> None:
     history = imported("log.parquet", [fitted(each) for each in traffic]).history()
     assert (history.start_s, history.step_s) == (1_767_571_200.0, 3600.0)
     np.testing.assert_allclose(history.rate_per_s, 0.5, rtol=0.01)
+
+
+rows = st.tuples(st.sampled_from([0, 0.25, 1, 7, 3600, 90_000]), st.integers(0, 5000), st.integers(1, 900))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(rows, min_size=2, max_size=40), st.sampled_from(["auto", "history", "week", "day", "constant"]))
+def test_any_log_becomes_a_workload_that_can_be_drawn(found: list[tuple[float, int, int]], shape: Any) -> None:
+    gaps, prompts, outputs = zip(*found, strict=True)
+    assume(sum(gaps[1:]) > 0)
+    with tempfile.TemporaryDirectory() as folder:
+        lengths = {"prompt_tokens": prompts, "output_tokens": outputs}
+        (traffic,) = read_log(requests(Path(folder), np.cumsum(gaps), **lengths))
+    told = imported("log.csv", [fitted(traffic, shape)])
+    json.dumps(told.as_document(), allow_nan=False)
+    read_back = yaml.safe_load(told.text())
+    assert read_back.keys() == told.workload.keys()
+    good = told.fitness[0]
+    assert good.requests == len(found)
+    assert good.rate_per_s > 0

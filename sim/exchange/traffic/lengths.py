@@ -76,7 +76,10 @@ def _keep_mean(points: dict[float, float], values: Floats) -> None:
         off = np.diff(shares) * (told[1:] + told[:-1]) / 2 - np.diff(upto[ends]) / n
         if abs(off.sum()) <= MEAN_CLOSE * upto[-1] / n:
             return
-        worst = int(np.where((np.diff(ends) > 2) & (off * off.sum() > 0), np.abs(off), -1.0).argmax())
+        weight = np.where((np.diff(ends) > 2) & (off * off.sum() > 0), np.abs(off), -1.0)
+        worst = int(weight.argmax())
+        if weight[worst] < 0:
+            return
         # in the tail the middle of the tokens, not of the requests, is what matters
         middle = int(np.searchsorted(upto, (upto[ends[worst]] + upto[ends[worst + 1]]) / 2))
         share = round(min(max(middle, ends[worst] + 1), ends[worst + 1] - 1) / n, 7)
