@@ -20,6 +20,7 @@ import numpy as np
 from sim.exchange.traffic.measured import Floats
 from sim.forecast import DemandHistory
 from sim.workload.arrivals import Renewal
+from sim.workload.drift import CELLS
 from sim.workload.randomness import rngs_of
 
 WINDOWS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
@@ -29,6 +30,8 @@ _CLEAR = 0.1
 """Error of the logarithm of the index that is not worth another law."""
 _EVEN = 0.01
 """Index of arrivals as even as need be told."""
+_MOST_CELLS = 4_000_000
+"""Of a drift over the whole recording: a shorter memory would make a run of that length slow."""
 _SIMULATED = 200_000
 
 
@@ -86,7 +89,8 @@ def fitted_bursts(
         return Bursts()
     windows_s, index = np.array(windows)[usable] * counts.step_s, np.maximum(index[usable], _EVEN)
     poisson = _off(np.maximum(1 - windows_s / steps_s / turns, _EVEN), index)
-    drift, off = _drifting(windows_s, index, expected, steps_s, turns)
+    shortest_s = max(windows_s[0] / 5, counts.span_s * CELLS / _MOST_CELLS)
+    drift, off = _drifting(windows_s, index, expected, steps_s, turns, shortest_s)
     best, least = (drift, off) if off < poisson - _CLEAR else (Bursts(), poisson)
     if step_s is None and arrival_s is not None and len(arrival_s) > 100:
         renewal, off = _renewal(counts, arrival_s, windows, index, usable)
@@ -106,11 +110,13 @@ def _h(x: Floats) -> Floats:
     return np.where(small, 1 - x / 3, 2 * (safe - 1 + np.exp(-safe)) / safe**2)
 
 
-def _drifting(windows_s: Floats, index: Floats, expected: Floats, step_s: float, turns: float) -> tuple[Bursts, float]:
-    """The drift with the least error, by search: memories from a fifth of the shortest window to a third of a step."""
+def _drifting(
+    windows_s: Floats, index: Floats, expected: Floats, step_s: float, turns: float, shortest_s: float
+) -> tuple[Bursts, float]:
+    """The drift with the least error, by search: memories from the shortest to a third of a step."""
     power = float((expected**2).sum() / expected.sum())
     best, least = Bursts(), math.inf
-    for memory_s in np.geomspace(windows_s[0] / 5, max(step_s / 3, windows_s[0] / 4), 40).tolist():
+    for memory_s in np.geomspace(shortest_s, max(step_s / 3, 1.25 * shortest_s), 40).tolist():
         per_square = power * windows_s * (_h(windows_s / memory_s) - _h(np.array([step_s / memory_s])) / turns)
         for cv in np.geomspace(0.01, 5.0, 90).tolist():
             model = np.maximum(1 - windows_s / step_s / turns + cv**2 * per_square, _EVEN)

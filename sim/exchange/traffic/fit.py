@@ -134,7 +134,7 @@ def _step(counts: DemandHistory, period_s: float, turns: float, wanted_s: float 
     """Seconds of a step of the curve: the shortest with enough requests in each and not too many points."""
     base = counts.step_s
     if wanted_s is not None:
-        return max(round(wanted_s / base), 1) * base
+        return max(round(min(wanted_s, period_s / 2) / base), 1) * base
     rate = float(np.nanmean(counts.rate_per_s))
     fit = [step for step in _STEPS_S if step >= base and step % base == 0 and step <= period_s / 4] or [base]
     # what a curve of one turn follows is repeated in every run, so what is chance is better left to the drift

@@ -21,6 +21,7 @@ from sim.forecast.demand import hourly
 from sim.forecast.history import HOUR_S
 from sim.workload import AnyWorkload
 from sim.workload.distributions import Distribution
+from sim.workload.drift import CELLS
 from sim.workload.generated import Generated
 from sim.workload.randomness import rngs_of
 
@@ -128,13 +129,17 @@ def _bursts(fit: Fit, stream: Generated) -> tuple[tuple[float, float, float], ..
     steps = max(min(len(fit.expected), int(_DRAWN / mean / counts.step_s)), 1)
     until_s = offset_s + steps * counts.step_s
     drawn = []
-    for seed in range(max(min(_SEEDS, int(_DRAWN / (mean * steps * counts.step_s))), 1)):
+    cells = until_s * CELLS / (fit.bursts.correlation_s or math.inf)
+    seeds = int(_DRAWN / (mean * steps * counts.step_s + cells + steps))
+    for seed in range(max(min(_SEEDS, seeds), 1)):
         arrival_s = stream.arrivals.arrivals(rngs_of(seed, 0, "import"), until_s) - offset_s
         place = (arrival_s[arrival_s >= 0] / counts.step_s).astype(np.int64)
         seen = np.bincount(np.minimum(place, steps), minlength=steps + 1)[:steps] / counts.step_s
+        if not seen.any():
+            continue
         sample = DemandHistory(counts.start_s, counts.step_s, seen)
         drawn.append(dispersion(sample, around(sample, fit.shape, fit.step_s, fit.zone), windows))
-    law = np.mean(drawn, axis=0).tolist()
+    law = np.mean(drawn, axis=0).tolist() if drawn else [math.nan] * len(windows)
     return tuple((window * counts.step_s, a, b) for window, a, b in zip(windows, measured, law, strict=True))
 
 

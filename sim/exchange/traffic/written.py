@@ -39,7 +39,8 @@ class Imported:
             for fit, good in zip(self.fits, self.fitness, strict=True)
         ]
         told = {"source": self.source, "from": _when(first, 0.0), "span_s": first.counts.span_s}
-        return {"schema_version": 1, **told, "workload": _plain(self.workload), "streams": streams}
+        found: dict[str, Any] = _plain({"schema_version": 1, **told, "workload": self.workload, "streams": streams})
+        return found
 
     def text(self) -> str:
         """The workload file."""
@@ -69,10 +70,12 @@ def imported(source: str, fits: list[Fit]) -> Imported:
 
 
 def _plain(value: Any) -> Any:
-    """Without keys that JSON has no words for."""
+    """Without keys and numbers that JSON has no words for: what could not be told is None."""
     if isinstance(value, dict):
         return {str(key): _plain(part) for key, part in value.items()}
-    return value
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _when(traffic: Traffic, after_s: float) -> str:
