@@ -218,7 +218,7 @@ def test_the_history_is_by_the_hour_of_the_clock(tmp_path: Path) -> None:
 rows = st.tuples(st.sampled_from([0, 0.25, 1, 7, 3600, 90_000]), st.integers(0, 5000), st.integers(1, 900))
 
 
-@settings(max_examples=15, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=8, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(st.lists(rows, min_size=2, max_size=40), st.sampled_from(["auto", "history", "week", "day", "constant"]))
 def test_any_log_becomes_a_workload_that_can_be_drawn(found: list[tuple[float, int, int]], shape: Any) -> None:
     gaps, prompts, outputs = zip(*found, strict=True)
