@@ -122,7 +122,7 @@ class Certificate:
 
 
 @dataclass(frozen=True)
-class Test:
+class SequentialTest:
     """How a certificate is come by."""
 
     promises: tuple[Promise, ...]
@@ -135,7 +135,7 @@ class Test:
         runs_of: Callable[[int], Tried],
         most_runs: int,
         seed: int,
-        exact: Sequence[float] | None = None,
+        exact: Sequence[float] | None,
     ) -> Certificate:
         """Look after 10, 20, 40, ... runs until it is decided, or the budget is spent.
 

@@ -1,4 +1,4 @@
-"""The designs that a plan may choose among: of each pool a GPU, how many of them to a replica, and limits of the engine.
+"""The designs that a plan may choose among: of each pool a GPU, how many to a replica, and limits of the engine.
 
 How many replicas is no part of a design: it is what is searched for.
 """
@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic import BaseModel
 
 from sim.autoscaling.fixed import Fixed
 from sim.config.errors import ConfigError, Problem
@@ -67,6 +69,7 @@ class Design:
     def with_replicas(self, replicas: int) -> Pool:
         """The pool of this design with so many replicas."""
         policy = self.pool.autoscaler
+        assert isinstance(policy, BaseModel), "plan_problems has refused what has no number to choose"
         changes = {"replicas": replicas} if isinstance(policy, Fixed) else {"min_replicas": replicas}
         if replicas > policy.most_replicas and self.elastic:  # spares come on top of what it may have
             changes["max_replicas"] = replicas

@@ -10,7 +10,7 @@ from sim.config.errors import ConfigError, Problem
 from sim.result import words
 from sim.scenario import Scenario, Target
 from sim.scenario.plan import PlanSpec
-from sim.study.planned.certificate import MOST_RUNS, Certificate, Promise, Test
+from sim.study.planned.certificate import MOST_RUNS, Certificate, Promise, SequentialTest
 from sim.study.planned.certify import Certified, Certifying
 from sim.study.planned.designs import Design, Fleet, Fleets, Unfit, fleets, mixed
 from sim.study.planned.result import Considered, Plan, PlannedPool
@@ -88,7 +88,7 @@ class Planner:
     # -- the search --------------------------------------------------------------------------------------------------
 
     def _searched(self, combinations: list[Fleets]) -> list[_Found]:
-        """The smallest fleet of each combination, cheapest first by theory; those that cannot be cheaper are skipped."""
+        """The smallest fleet of each combination, cheapest first by theory; what cannot be cheaper is skipped."""
         brackets = [{name: bracket(each, name) for name in each.designs} for each in combinations]
 
         def estimated(place: int) -> float:
@@ -216,7 +216,7 @@ class Planner:
         """The fleet and its neighbours, tested on fresh seeds."""
         claims = 1 + len(found.fleets.designs)
         confidence = 1 - (1 - self.spec.confidence) / claims
-        test, exact = Test(self.promises, confidence), exact_of(found.fleets)
+        test, exact = SequentialTest(self.promises, confidence), exact_of(found.fleets)
         seed = fresh_seed(self.scenario.seed)
 
         def tested(fleet: Mapping[str, int]) -> Certificate:
