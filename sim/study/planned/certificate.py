@@ -129,7 +129,7 @@ class SequentialTest:
     confidence: float
     """That it is right, over all looks."""
 
-    def tested(
+    def certificate(
         self,
         fleet: Mapping[str, int],
         runs_of: Callable[[int], Tried],
@@ -234,7 +234,8 @@ def _why(lines: Sequence[Line], tried: Tried) -> str:
     worst = min(open_lines, key=lambda line: abs(line.margin))
     if all(line.close for line in open_lines):
         return f"within {worst.promise.tolerance:.2%} of what is promised, which is not worth deciding (tolerance)"
-    return f"{tried.runs} runs of {sum(tried.sent):,} requests leave it open: a larger --budget may decide it"
+    remedy = "a longer horizon" if tried.runs >= MOST_RUNS else "a larger --budget"
+    return f"{tried.runs} runs of {sum(tried.sent):,} requests in all leave it open: {remedy} may decide it"
 
 
 def _ends(interval: Interval) -> list[float]:
