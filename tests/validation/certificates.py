@@ -1,7 +1,7 @@
 """How often a plan is wrong: many plans of queues whose smallest fleet is known, decided by simulation.
 
-`python -m tests.validation.certificates` prints the table; --plans, --budget and --workers say how. Each plan has a seed
-of its own. A plan is wrong if it names fewer replicas than keep the promise, or certifies that enough of them do not.
+`python -m tests.validation.certificates` prints the table; --plans, --budget and --workers say how. Each plan has a
+seed of its own. A plan is wrong if it names fewer replicas than keep the promise, or certifies that enough of them do not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sim.theory import MMc
 from tests.validation.cases import EXPONENTIAL, poisson
 
 PLANS = 100
-NEVER_REACHED = 1_000_000
+NEVER_REACHED = 2_000
 """Requests that may wait: a limit that changes nothing, but of which theory knows no exact formula."""
 
 
