@@ -102,6 +102,36 @@ def test_wrong_verdicts_are_as_rare_as_asked_for(true: float) -> None:
     assert verdicts.count(None) > 200
 
 
+def bursts(share: float, seed: int) -> Callable[[int], Tried]:
+    """Runs of which one in twelve is hit by a burst, in which so many of its requests miss; the others miss none."""
+    random = np.random.default_rng(seed)
+    missed = np.where(random.random(160) < 1 / 12, np.floor(12 * (1 - share) * REQUESTS * random.random(160) * 2), 0)
+
+    def runs_of(count: int) -> Tried:
+        within = tuple(REQUESTS - missed[:count])
+        return Tried((within,), ((REQUESTS,) * count,), (1000,) * count, (0.0,) * count, NO_PRICE)
+
+    return runs_of
+
+
+def test_ten_runs_without_a_burst_do_not_prove_that_there_is_none() -> None:
+    """Half of all tens of runs have no miss. The search's runs know of one, and so it takes more."""
+    promise = Promise("TTFT under 1 s", 0.99, 0.002)
+    rule = SequentialTest((promise,), 0.975)
+    # 98.9 % attain it, which is too few
+    found = [rule.certificate({}, bursts(0.989, seed), 160, 1, None, (150.0,)).meets for seed in range(200)]
+    assert found.count(True) <= 200 * 0.025 + 3 * 2.2
+    naive = [rule.certificate({}, bursts(0.989, seed), 160, 1, None).meets for seed in range(200)]
+    assert naive.count(True) > 50, "what is not known of is not feared"
+
+
+def test_clusters_do_not_keep_a_good_fleet_from_its_certificate() -> None:
+    rule = SequentialTest((Promise("TTFT under 1 s", 0.99, 0.002),), 0.975)
+    found = [rule.certificate({}, bursts(0.998, seed), 160, 1, None, (30.0,)).meets for seed in range(50)]
+    assert found.count(True) > 40
+    assert found.count(False) == 0
+
+
 # -- from fleet to fleet ----------------------------------------------------------------------------------------------
 
 

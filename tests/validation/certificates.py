@@ -1,7 +1,8 @@
 """How often a plan is wrong: many plans of queues whose smallest fleet is known, decided by simulation.
 
 `python -m tests.validation.certificates` prints the table; --plans, --budget and --workers say how. Each plan has a
-seed of its own. A plan is wrong if it names fewer replicas than keep the promise, or certifies that enough of them do not.
+seed of its own. A plan is wrong if it names fewer replicas than keep the promise, or certifies that enough of them do
+not.
 """
 
 from __future__ import annotations

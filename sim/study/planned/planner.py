@@ -100,6 +100,8 @@ class Planner:
         for place in sorted(range(len(combinations)), key=estimated):
             each, around = combinations[place], brackets[place]
             best = min((one.usd_per_hour for one in found if one.met), default=math.inf)
+            if any(self.spec.of_pool(name).mix for name in around):
+                best = math.inf  # a mix is proposed by what each GPU takes alone, the dear ones as well
             floor = each.usd_per_hour({name: one.least for name, one in around.items()})
             if floor >= best:
                 self._consider(each, around, None, f"not run: to carry the load alone it costs {floor:,.2f} or more")
@@ -232,7 +234,9 @@ class Planner:
             each = max(self.runs.of(scenario, 1).sent[0], 1)
             most = (self.budget - self.runs.spent) // (claims * each)
             runs = min(max(most, LEAST_RUNS), MOST_RUNS)
-            return rule.certificate(fleet, lambda count: self.runs.of(scenario, count), runs, seed, true)
+            before = self.runs.seen(found.fleets.scenario_with(fleet, self.scenario.seed))
+            clusters = () if before is None else before.most_missed()
+            return rule.certificate(fleet, lambda count: self.runs.of(scenario, count), runs, seed, true, clusters)
 
         designs = found.fleets.designs
         least = {name: design.least for name, design in designs.items()}
