@@ -382,7 +382,10 @@ def _differ_in(best: _Found, other: _Found, name: str) -> bool:
 
 
 def _proposals(below_usd: float, alone: list[_Found], name: str) -> Iterator[tuple[float, _Found, Design, int]]:
-    """Mixes of two GPUs that would cost less, if each served its share as it does alone: price, design, replicas."""
+    """Mixes of two GPUs that may cost less: the least price that they may have, what they come from, and where to look.
+
+    What is needed is more than what one replica fewer of a GPU alone can do, and no more than what all of them can.
+    """
     for place, one in enumerate(alone):
         for other in alone[place + 1 :]:
             first, second = one.fleets.designs[name], other.fleets.designs[name]
@@ -390,13 +393,13 @@ def _proposals(below_usd: float, alone: list[_Found], name: str) -> Iterator[tup
                 continue
             need, rest = one.fleet[name], other.fleet[name]
             for count in range(1, need):
-                total = count + max(math.ceil(rest * (1 - count / need) - 1e-9), 1)
+                least = max(math.floor((need - 1 - count) * (rest - 1) / need) + 1, 1)
+                likely = max(math.ceil(rest * (1 - count / need)), least)
                 design = mixed(first, second, count)
-                usd = Fleets(one.fleets.scenario, {**one.fleets.designs, name: design}).usd_per_hour(
-                    {**one.fleet, name: total}
-                )
+                each = Fleets(one.fleets.scenario, {**one.fleets.designs, name: design})
+                usd = each.usd_per_hour({**one.fleet, name: count + least})
                 if usd < below_usd:
-                    yield usd, one, design, total
+                    yield usd, one, design, count + likely
 
 
 def _margin(certified: Certified) -> float:
