@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sim.autoscaling.base import Some
 from sim.autoscaling.kubernetes.quantity import QUANTITY
+from sim.config.tunable import Tunable
 from sim.config.units import COUNT, DURATION
 
 Event = tuple[int, float]
@@ -29,7 +30,12 @@ class RatePolicy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     type: Annotated[Literal["Pods", "Percent"], Field(description="What `value` counts.")]
-    value: Annotated[int, COUNT.between(1, 2**31 - 1), Field(description="The most in a period.")]
+    value: Annotated[
+        int,
+        COUNT.between(1, 2**31 - 1),
+        Field(description="The most in a period."),
+        Tunable(0.25, 4, times=True, log=True, least=1),
+    ]
     period_s: Annotated[float, DURATION.between(1, 1800), Field(alias="period", description="The period.")]
 
 
@@ -70,6 +76,7 @@ class ScaleUp(Direction):
         float,
         DURATION.between(0, 3600),
         Field(alias="stabilization_window", description="The smallest wish in this time counts."),
+        Tunable(0, 120, cheaper=1),
     ] = 0.0
     policies: Annotated[Policies, Field(description="Limits; `select_policy` says which counts.")] = (_FOUR, _DOUBLE)
 
@@ -88,6 +95,7 @@ class ScaleDown(Direction):
             alias="stabilization_window",
             description="The largest wish in this time counts. Left out: downscale_stabilization.",
         ),
+        Tunable(30, 900, log=True, cheaper=-1),
     ] = None
     policies: Annotated[Policies, Field(description="Limits; `select_policy` says which counts.")] = (_DOUBLE,)
 
@@ -108,6 +116,18 @@ class Behavior(BaseModel):
     def longest_s(self) -> float:
         """How long a change is remembered."""
         return max(self.scale_up.longest_s, self.scale_down.longest_s)
+
+
+def instead_of_flags(behavior: Behavior | None) -> tuple[str, ...]:
+    """The fields of an HPA that change nothing beside its `behavior`: see `sim.config.tunable.tunables`."""
+    if behavior is None:
+        return ()
+    flags = []
+    if behavior.scale_down.stabilization_window_s is not None:
+        flags.append("downscale_stabilization_s")
+    if None not in (behavior.scale_up.tolerance, behavior.scale_down.tolerance):
+        flags.append("tolerance")
+    return tuple(flags)
 
 
 def plain_stabilized(proposal: int, recommendations: Iterable[Event], window_s: float, now_s: float) -> int:
