@@ -92,7 +92,9 @@ class Choices(BaseModel):
 
     model_config = _CLOSED
 
-    choices: Annotated[tuple[bool | int | float | str, ...], Field(description="The values, as they would stand there.")]
+    choices: Annotated[
+        tuple[bool | int | float | str, ...], Field(description="The values, as they would stand there.")
+    ]
 
     @model_validator(mode="before")
     @classmethod
