@@ -28,6 +28,7 @@ VERBS = {
     "compare": "Compare scenarios: what differs by more than chance?",
     "sweep": "Run a scenario over values of its keys, or find where it turns.",
     "merge": "Put the parts of a study together that shards have made.",
+    "tune": "Find better values for an autoscaler's parameters.",
     "validate": "Compare predictions with measured runs.",
     "calibrate": "Fit the latency law to your own measurements.",
     "decide": "Replay recorded observations through an autoscaler.",

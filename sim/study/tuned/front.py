@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.study.tuned.fresh import Fresh
 
@@ -28,7 +29,7 @@ def memberships(points: Sequence[Fresh], seed: int) -> list[tuple[bool, float]]:
     return [(bool(is_on), float(share)) for is_on, share in zip(here, shares, strict=True)]
 
 
-def _front(cost: np.ndarray, tail: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _front(cost: NDArray[np.float64], tail: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which points none dominates: no dearer and no slower, and one of them better. Shapes (points, draws)."""
     found = np.ones(cost.shape, bool)
     for place in range(len(cost)):

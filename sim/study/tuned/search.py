@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sim.config.errors import ConfigError
@@ -66,8 +66,10 @@ def search(
     return Searched(tuple(first), tuple(found.values()), impossible, batches, sampler.importance())
 
 
-def _line(standings: Sequence[Standing] | object, batches: int, runs: int) -> str:
-    best = min(standings, key=lambda one: one.order)  # type: ignore[call-overload]
+def _line(standings: Iterable[Standing], batches: int, runs: int) -> str:
+    best = min(standings, key=lambda one: one.order, default=None)
+    if best is None:
+        return f"batch {batches}, {runs:,} runs: no point could be run yet"
     kept = "keeps what is promised" if best.missed <= 0 else "misses what is promised"
     return f"batch {batches}, {runs:,} runs: best so far {best.value:.3f} of the untouched, {kept}"
 

@@ -12,6 +12,7 @@ from sim.scenario import Scenario
 from sim.scenario.tune import Budget, Tune
 from sim.statistics.intervals import Interval
 from sim.study.executors import Executor, Here
+from sim.study.regret import UTILIZATIONS
 from sim.study.replicated.fresh import fresh_seed
 from sim.study.tuned import ladder
 from sim.study.tuned.answer import Point, Tuned
@@ -91,7 +92,7 @@ def candidate_of(tuned: Tuned) -> Candidate:
 
 def _later(asked: Tune, scenario: Scenario) -> int:
     """About how many runs come after the search."""
-    steps = math.ceil(math.log2(len(ladder.UTILIZATIONS)))
+    steps = math.ceil(math.log2(len(UTILIZATIONS)))
     most = max((2 * pool.autoscaler.most_replicas for pool in scenario.pools.values()), default=2)
     steps += math.ceil(math.log2(max(most, 2)))
     return (asked.finalists + 1 + 3) * asked.fresh_runs + steps * ladder.PROBES
