@@ -37,9 +37,9 @@ def sentences(found: Tuned) -> Iterator[str]:
     if not found.found_better:
         yield f"Nothing that was found is better than the scenario as it is, {on}."
     elif best.saving is not None:
-        low, high = (words.percent(end) for end in (best.saving.low, best.saving.high))
+        low, high = (_percent(end) for end in (best.saving.low, best.saving.high))
         sure = "with 95 % confidence" if best.surely else "by its estimate, not surely"
-        yield f"The tuned scenario costs {words.percent(best.saving.estimate)} less ({low} to {high}) {on}."
+        yield f"The tuned scenario costs {_percent(best.saving.estimate)} less ({low} to {high}) {on}."
         yield f"It keeps what the SLO needs {sure}."
     if found.fixed is not None and found.fixed.keeps and found.fixed.fresh.cost < best.fresh.cost:
         sizes = ", ".join(f"{name}: {number}" for name, number in found.fixed.about["replicas"].items())
@@ -65,7 +65,7 @@ def table_of(found: Tuned) -> Table:
         if other is not None:
             about = ", ".join(str(value) for value in other.about.values()).strip("{}").replace("'", "")
             saved = 1 - other.fresh.cost / found.baseline.fresh.cost if found.baseline.fresh.cost else 0.0
-            made.add_row(f"{name} ({about})", *_of_fresh(other.fresh, words.percent(saved)), "", "")
+            made.add_row(f"{name} ({about})", *_of_fresh(other.fresh, _percent(saved)), "", "")
     return made
 
 
@@ -80,8 +80,12 @@ def changes(found: Tuned) -> Iterator[str]:
         own = "?" if one.own is None else one.text(one.own)
         if own != values.get(one.key):
             share = found.importance.get(one.key)
-            told = "" if share is None else f"  (importance {words.percent(share)})"
+            told = "" if share is None else f"  (importance {_percent(share)})"
             yield f"  {one.key}: {own} -> {values[one.key]}{told}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
 
 
 def _targets(found: Tuned) -> list[str]:
@@ -94,8 +98,8 @@ def _targets(found: Tuned) -> list[str]:
 def _of_point(point: Point) -> list[str]:
     saved = ""
     if point.saving is not None:
-        saved = words.percent(point.saving.estimate)
-    regret = "" if point.regret is None else words.percent(point.regret.estimate)
+        saved = _percent(point.saving.estimate)
+    regret = "" if point.regret is None else _percent(point.regret.estimate)
     front = f"{point.membership:.0%}" if point.on_front else ""
     return [*_of_fresh(point.fresh, saved), regret, front]
 

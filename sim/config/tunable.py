@@ -19,7 +19,7 @@ _WHOLE_FROM = 10.0
 class Tunable:
     """The range of a field that may be tuned. Metadata for `Annotated`; validation does not look at it.
 
-    A field that is left out (None) or 0, where the range is relative, is not tuned.
+    A field that is left out (None), where that stands for no number, is not tuned; nor is 0 in a relative range.
     """
 
     low: float
@@ -33,6 +33,8 @@ class Tunable:
     """Limits of a relative range."""
     cheaper: int = 0
     """1: larger values usually make a smaller fleet; -1: smaller values do; 0: not known."""
+    unset: float | None = None
+    """What the field stands for where it is left out."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,13 @@ def tunables(model: BaseModel, path: tuple[str, ...] = ()) -> Iterator[Found]:
     """
     skipped = getattr(model, "not_tuned", ())
     for name, field in type(model).model_fields.items():
+        mark = next((each for each in field.metadata if isinstance(each, Tunable)), None)
         value = getattr(model, name)
+        if value is None and mark is not None:
+            value = mark.unset
         if value is None or name in skipped:
             continue
         at = (*path, field.alias or name)
-        mark = next((each for each in field.metadata if isinstance(each, Tunable)), None)
         if mark is None:
             yield from _below(value, at)
             continue

@@ -70,7 +70,7 @@ class Hpa(Elastic):
 
     @property
     def not_tuned(self) -> tuple[str, ...]:
-        """Fields that change nothing as this stands, so that no search has to find that out."""
+        """See `instead_of_flags`."""
         return instead_of_flags(self.behavior)
 
     @property

@@ -57,6 +57,7 @@ class Direction(BaseModel):
         float | None,
         QUANTITY,
         Field(description="How far from its target a metric may be, as a share. Left out: the HPA's."),
+        Tunable(0.02, 0.3, unset=0.1),
     ] = None
 
     @property
@@ -95,7 +96,7 @@ class ScaleDown(Direction):
             alias="stabilization_window",
             description="The largest wish in this time counts. Left out: downscale_stabilization.",
         ),
-        Tunable(30, 900, log=True, cheaper=-1),
+        Tunable(30, 900, log=True, cheaper=-1, unset=300.0),
     ] = None
     policies: Annotated[Policies, Field(description="Limits; `select_policy` says which counts.")] = (_DOUBLE,)
 
@@ -119,15 +120,11 @@ class Behavior(BaseModel):
 
 
 def instead_of_flags(behavior: Behavior | None) -> tuple[str, ...]:
-    """The fields of an HPA that change nothing beside its `behavior`: see `sim.config.tunable.tunables`."""
-    if behavior is None:
-        return ()
-    flags = []
-    if behavior.scale_down.stabilization_window_s is not None:
-        flags.append("downscale_stabilization_s")
-    if None not in (behavior.scale_up.tolerance, behavior.scale_down.tolerance):
-        flags.append("tolerance")
-    return tuple(flags)
+    """The flags of the controller that a search leaves alone beside a `behavior`, which can say the same of one HPA.
+
+    See `sim.config.tunable.tunables`.
+    """
+    return () if behavior is None else ("tolerance", "downscale_stabilization_s")
 
 
 def plain_stabilized(proposal: int, recommendations: Iterable[Event], window_s: float, now_s: float) -> int:

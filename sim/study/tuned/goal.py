@@ -27,9 +27,8 @@ class Goal:
     keep: Literal["promised", "attained"]
     shares: tuple[float, ...]
 
-    def needed(self, base: Runs) -> tuple[float, ...]:
-        """What each objective of the SLO has to attain, given the untouched scenario's runs."""
-        has = [mean([run.attained[place] for run in base]) for place in range(len(self.shares))]
+    def needed(self, has: Sequence[float]) -> tuple[float, ...]:
+        """What each objective of the SLO has to attain, given what the untouched scenario does."""
         if self.keep == "attained":
             return tuple(has)
         return tuple(min(share, one) for share, one in zip(self.shares, has, strict=True))
@@ -49,11 +48,16 @@ class Goal:
 
         `margin`: so many standard errors on the safe side; `guess`: see `guesses`.
         """
-        found = [-math.inf]
-        for place, needed in enumerate(self.needed(base)):
+        found = [self.beside(runs, base)]
+        for place, needed in enumerate(self.needed(self._attained(base))):
             attained = [run.attained[place] for run in runs]
             spared = margin * error(attained, guess[place] if guess else 0.0)
             found.append(needed - (mean(attained) - spared))
+        return max(found)
+
+    def beside(self, runs: Runs, base: Runs) -> float:
+        """The same of what is to be kept beside the SLO: its cost, and without an SLO how well it serves."""
+        found = [-math.inf]
         if not self.shares:
             found.append(_ratio([run.p99_s for run in runs], [run.p99_s for run in base]) - 1)
             found.append(mean([run.completed_share for run in base]) - mean([run.completed_share for run in runs]))
@@ -61,9 +65,12 @@ class Goal:
             found.append(_ratio([run.cost for run in runs], [run.cost for run in base]) - 1)
         return max(found)
 
+    def _attained(self, base: Runs) -> list[float]:
+        return [mean([run.attained[place] for run in base]) for place in range(len(self.shares))]
+
     def guesses(self, base: Runs) -> tuple[float, ...]:
         """The spread of the attainment of single runs, before a point has several."""
-        least = [GUESSED_SHARE * (1 - needed) for needed in self.needed(base)]
+        least = [GUESSED_SHARE * (1 - needed) for needed in self.needed(self._attained(base))]
         seen = [error([run.attained[place] for run in base], 0.0) for place in range(len(self.shares))]
         return tuple(max(one, other * len(base) ** 0.5) for one, other in zip(least, seen, strict=True))
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from sim.study.tuned.space import Parameter, Value
 
-STARTUP = 14
+STARTUP = 18
 """Points before the estimator has a say: those made by hand, and some at random."""
-TOWARDS = (0.25, 0.5, 0.75, 1.0, -0.5)
+TOWARDS = (0.25, 0.5, 0.75, -0.5)
 """Hand-made points: all parameters moved so far towards what is usually cheaper."""
+ALONE = 0.5
+"""And each of them alone."""
 _WORST = 10.0
 """Told of a point that cannot be run."""
 
@@ -89,17 +91,16 @@ class Sampler:
 
 
 def hand_made(space: Sequence[Parameter]) -> list[dict[str, Value]]:
-    """Points on the way to what is usually cheaper, and one on the other side."""
-    points = []
-    for share in TOWARDS:
-        moved = {each.key: each.moved(share) for each in space}
-        if any(value is not None for value in moved.values()):
-            points.append({key: value for key, value in moved.items() if value is not None})
+    """Points on the way to what is usually cheaper, one on the other side, and each parameter moved alone."""
+    points = [{each.key: each.moved(share) for each in space} for share in TOWARDS]
+    points += [{each.key: each.moved(ALONE)} for each in space if each.cheaper]
+    moved = [{key: value for key, value in point.items() if value is not None} for point in points]
     whole = {each.key: each for each in space}
     return [
         {key: _held(whole[key], value) for key, value in point.items()}
         | {each.key: _held(each, each.own) for each in space if each.key not in point and each.own is not None}
-        for point in points
+        for point in moved
+        if point
     ]
 
 

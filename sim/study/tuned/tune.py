@@ -62,7 +62,7 @@ def tune(
     first, *others = measure(runs, [base, *last], seed, asked.fresh_runs)
     if first.candidate is not base:
         raise ConfigError("the untouched scenario failed on fresh seeds; it cannot be tuned")
-    needed = goal.needed(first.figures)
+    needed = goal.needed(first.attained)
     told("the smallest fixed fleet, and the clairvoyant, on the same seeds")
     fixed = ladder.fixed(runs, base, seed, asked.fresh_runs, needed)
     foreseeing = ladder.foreseeing(runs, base, seed, asked.fresh_runs, needed)
@@ -105,7 +105,7 @@ def _points(
     found = []
     for one, (on_front, share) in zip(fresh, memberships(fresh, seed), strict=True):
         is_base = one is first
-        keeps = is_base or (one.keeps(needed) and goal.missed(one.figures, first.figures) <= 1e-12)
+        keeps = is_base or (one.keeps(needed) and goal.beside(one.figures, first.figures) <= 0)
         found.append(
             Point(
                 one,
