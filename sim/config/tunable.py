@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -52,11 +51,22 @@ class Found:
     cheaper: int
 
 
-def tunables(model: BaseModel, path: tuple[str, ...] = ()) -> Iterator[Found]:
-    """The fields below a model that may be tuned, with the range of each.
+def tunables(part: object, path: tuple[str, ...] = ()) -> Iterator[Found]:
+    """The fields of a model, and of those below it, that may be tuned, with the range of each; none of anything else.
 
     A model may name in `not_tuned` fields that change nothing as it stands.
     """
+    if isinstance(part, BaseModel):
+        yield from _of_model(part, path)
+    elif isinstance(part, tuple | list):
+        for place, item in enumerate(part):
+            yield from tunables(item, (*path, str(place)))
+    elif isinstance(part, Mapping):
+        for key, item in part.items():
+            yield from tunables(item, (*path, str(key)))
+
+
+def _of_model(model: BaseModel, path: tuple[str, ...]) -> Iterator[Found]:
     skipped = getattr(model, "not_tuned", ())
     for name, field in type(model).model_fields.items():
         mark = next((each for each in field.metadata if isinstance(each, Tunable)), None)
@@ -67,7 +77,7 @@ def tunables(model: BaseModel, path: tuple[str, ...] = ()) -> Iterator[Found]:
             continue
         at = (*path, field.alias or name)
         if mark is None:
-            yield from _below(value, at)
+            yield from tunables(value, at)
             continue
         timed = any(isinstance(each, Quantity) and each.units == DURATION.units for each in field.metadata)
         items = value.items() if isinstance(value, Mapping) else [(None, value)]
@@ -75,18 +85,6 @@ def tunables(model: BaseModel, path: tuple[str, ...] = ()) -> Iterator[Found]:
             found = _ranged(mark, own, at if key is None else (*at, str(key)), "s" if timed else "")
             if found is not None:
                 yield found
-
-
-def _below(value: Any, path: tuple[str, ...]) -> Iterator[Found]:
-    """The same of what a field holds."""
-    if isinstance(value, BaseModel):
-        yield from tunables(value, path)
-    elif isinstance(value, tuple | list):
-        for place, item in enumerate(value):
-            yield from _below(item, (*path, str(place)))
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _below(item, (*path, str(key)))
 
 
 def _ranged(mark: Tunable, own: float, path: tuple[str, ...], unit: str) -> Found | None:

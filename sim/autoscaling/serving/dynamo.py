@@ -184,6 +184,11 @@ class DynamoPlanner(Elastic):
                 refuse_unused(self, keys, f"nothing uses it with these settings{hint if more else ''}")
         return self
 
+    @property
+    def not_tuned(self) -> tuple[str, ...]:
+        """Keys that nothing uses with these settings; see `sim.config.tunable.tunables`."""
+        return tuple(key for keys, used, _ in self._uses() if not used for key in keys)
+
     def _uses(self) -> Iterator[tuple[tuple[str, ...], bool, bool]]:
         """Keys that only some settings use, whether these do, and whether another key stands for them."""
         sla = self.steps and self.optimization_target == "sla"

@@ -135,10 +135,15 @@ class Wva(Elastic):
             raise said("is missing: v2 counts in tokens", "kv_capacity_tokens")
         if (self.max_batched_tokens is None) != (self.max_num_seqs is None):
             raise said("must come with the other: max_batched_tokens, max_num_seqs", "max_num_seqs")
-        of_v2 = ("scale_up_threshold", "scale_down_boundary", "kv_capacity_tokens", "max_batched_tokens")
-        alien = of_v2 if self.version == "v1" else ("kv_spare_trigger", "queue_spare_trigger")
-        refuse_unused(self, alien, f"{self.version} does not use it")
+        refuse_unused(self, self.not_tuned, f"{self.version} does not use it")
         return self
+
+    @property
+    def not_tuned(self) -> tuple[str, ...]:
+        """The keys of the other version; see `sim.config.tunable.tunables`."""
+        if self.version == "v1":
+            return "scale_up_threshold", "scale_down_boundary", "kv_capacity_tokens", "max_batched_tokens"
+        return "kv_spare_trigger", "queue_spare_trigger"
 
     @property
     def period_s(self) -> float:

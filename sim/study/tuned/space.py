@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sim.autoscaling import External
 from sim.config.errors import ConfigError, Problem
 from sim.config.tunable import rounded, tunables
 from sim.config.units import DURATION
@@ -121,7 +122,9 @@ def _of_pools(scenario: Scenario) -> list[Parameter]:
     found = []
     for name, pool in scenario.pools.items():
         for part in PARTS:
-            for one in tunables(getattr(pool, part), ("pools", name, part)):
+            said = getattr(pool, part)
+            said = said.policy if isinstance(said, External) else said
+            for one in tunables(said, ("pools", name, part)):
                 own = one.own if one.low <= one.own <= one.high else None
                 key = ".".join(one.path)
                 found.append(
