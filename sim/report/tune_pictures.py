@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 from sim.report.svg import framed, round_ticks
@@ -16,6 +16,10 @@ from sim.study.tuned.space import Parameter
 _WIDE, _HIGH, _LEFT, _TOP, _RIGHT = 560.0, 300.0, 84.0, 56.0, 24.0
 _PANEL_WIDE, _PANEL_HIGH, _GAP = 250.0, 130.0, 76.0
 _COLUMNS = 2
+_WIDE_FROM = 15.0
+_MOST_TICKS = 8
+_MOST_LETTERS = 44
+"""Of the head of a panel."""
 _MOST_VALUE = 2.0
 """Of the picture of slices: dearer points stand at its upper edge."""
 Scale = Callable[[float], float]
@@ -26,7 +30,7 @@ def front_picture(found: Tuned) -> str:
     dots = _dots(found)
     tails = [fresh.tail_s for _, fresh, _, _ in dots if math.isfinite(fresh.tail_s)]
     x, cost_ticks = _scale([fresh.cost for _, fresh, _, _ in dots], _LEFT, _LEFT + _WIDE)
-    y, tail_ticks = _scale(tails or [0.0], _TOP + _HIGH, _TOP)
+    y, tail_ticks = (_logarithmic if _is_wide(tails) else _scale)(tails or [0.0], _TOP + _HIGH, _TOP)
     parts = [f'<text class="title" x="{_LEFT:g}" y="26">Cost an hour against the p99, on fresh seeds</text>']
     for tick in cost_ticks:
         parts.append(
@@ -80,14 +84,25 @@ def slices_picture(found: Tuned) -> str:
         left = _LEFT + (place % _COLUMNS) * (_PANEL_WIDE + _GAP)
         top = _TOP + 10 + (place // _COLUMNS) * (_PANEL_HIGH + _GAP)
         parts += _panel(found, parameter, left, top)
+    parts += _legend(_LEFT + 420, {"keeps what is needed": "dot c0", "misses it": "hollow c4"})
     rows = -(-len(order) // _COLUMNS)
     wide = _LEFT + _COLUMNS * _PANEL_WIDE + (_COLUMNS - 1) * _GAP + _RIGHT
     return framed(parts, wide, _TOP + rows * (_PANEL_HIGH + _GAP))
 
 
+def _legend(left: float, marks: Mapping[str, str]) -> list[str]:
+    parts = []
+    for place, (name, mark) in enumerate(marks.items()):
+        at = 16 + 16 * place
+        parts.append(f'<circle class="{mark}" cx="{left:g}" cy="{at:g}" r="3"/>')
+        parts.append(f'<text x="{left + 10:g}" y="{at + 4:g}">{escape(name)}</text>')
+    return parts
+
+
 def _panel(found: Tuned, parameter: Parameter, left: float, top: float) -> list[str]:
     share = found.importance.get(parameter.key)
-    head = parameter.key if share is None else f"{parameter.key} ({share:.0%})"
+    name = _short(parameter.key, len(found.scenario.pools) > 1)
+    head = name if share is None else f"{name} ({share:.0%})"
     at = _axis(parameter, left)
     least = min((one.value for one in found.standings), default=0.0)
     most = max(min(max((one.value for one in found.standings), default=1.0), _MOST_VALUE), least + 1e-9)
@@ -95,7 +110,7 @@ def _panel(found: Tuned, parameter: Parameter, left: float, top: float) -> list[
     def y(value: float) -> float:
         return top + _PANEL_HIGH * (1 - (min(value, most) - least) / (most - least))
 
-    parts = [f'<text class="head" x="{left:g}" y="{top - 8:g}">{escape(head[-48:])}</text>']
+    parts = [f'<text class="head" x="{left:g}" y="{top - 8:g}">{escape(head[-_MOST_LETTERS:])}</text>']
     for value in (least, most):
         parts.append(f'<text x="{left - 6:g}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.2f}</text>')
         parts.append(
@@ -105,6 +120,14 @@ def _panel(found: Tuned, parameter: Parameter, left: float, top: float) -> list[
     for text, anchor, x in _labels(parameter, left):
         parts.append(f'<text x="{x:.1f}" y="{top + _PANEL_HIGH + 18:g}" text-anchor="{anchor}">{escape(text)}</text>')
     return parts
+
+
+def _short(key: str, several: bool) -> str:
+    """A key without what all have in common: `metrics.0.target` of `pools.chat.autoscaler.metrics.0.target`."""
+    steps = key.split(".")
+    if len(steps) > 3 and steps[0] == "pools":
+        steps = [*([steps[1]] if several else []), *(steps[3:] if steps[2] == "autoscaler" else steps[2:])]
+    return ".".join(steps)
 
 
 def _search_dot(one: Standing, x: float, y: float) -> str:
@@ -130,6 +153,22 @@ def _labels(parameter: Parameter, left: float) -> list[tuple[str, str, float]]:
     else:
         ends = (parameter.text(parameter.low), parameter.text(parameter.high))
     return [(ends[0], "start", left), (ends[1], "end", left + _PANEL_WIDE)]
+
+
+def _is_wide(values: Sequence[float]) -> bool:
+    """Whether the least of some values would not be seen beside the largest."""
+    return bool(values) and 0 < _WIDE_FROM * min(values) < max(values)
+
+
+def _logarithmic(values: Sequence[float], first: float, last: float) -> tuple[Scale, list[float]]:
+    """From values above 0 to places between two, by their logarithms, and 1, 2 and 5 of each decade on the way."""
+    low, high = min(values) / 1.3, max(values) * 1.3
+    span = math.log(high / low)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [times * 10.0**decade for decade in decades for times in (1, 2, 5)]
+    inside = [tick for tick in ticks if low <= tick <= high]
+    few = inside if len(inside) <= _MOST_TICKS else inside[:: -(-len(inside) // _MOST_TICKS)]
+    return (lambda value: first + (last - first) * math.log(max(value, low) / low) / span), few
 
 
 def _scale(values: Sequence[float], first: float, last: float) -> tuple[Scale, list[float]]:
