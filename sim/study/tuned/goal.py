@@ -51,7 +51,10 @@ class Goal:
         found = [self.beside(runs, base)]
         for place, needed in enumerate(self.needed(self._attained(base))):
             attained = [run.attained[place] for run in runs]
-            spared = margin * error(attained, guess[place] if guess else 0.0)
+            unsure = attained
+            if needed < self.shares[place] or self.keep == "attained":  # as much as the base: compared run by run
+                unsure = [has - run.attained[place] for has, run in zip(attained, base, strict=True)]
+            spared = margin * error(unsure, guess[place] if guess and any(unsure) else 0.0)
             found.append(needed - (mean(attained) - spared))
         return max(found)
 
