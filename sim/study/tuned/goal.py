@@ -34,7 +34,10 @@ class Goal:
         return tuple(min(share, one) for share, one in zip(self.shares, has, strict=True))
 
     def value(self, runs: Runs, base: Runs) -> float:
-        """What is to be small; 1 is what the untouched scenario has, on the same runs."""
+        """What is to be small; 1 is what the untouched scenario has, on the same runs.
+
+        Regret is ranked as cost is: the clairvoyant that keeps what is needed is the same one for all points.
+        """
         if self.objective == "p99":
             return _ratio([run.p99_s for run in runs], [run.p99_s for run in base])
         if self.objective == "attainment":
