@@ -30,6 +30,7 @@ VERBS = {
     "sweep": "Run a scenario over values of its keys, or find where it turns.",
     "plan": "Find the cheapest fleet that keeps the promises, certified.",
     "merge": "Put the parts of a study together that shards have made.",
+    "tune": "Find better values for an autoscaler's parameters.",
     "validate": "Compare predictions with measured runs.",
     "calibrate": "Fit the latency law to your own measurements.",
     "import": "Fit a workload to a Prometheus recording or a request log.",

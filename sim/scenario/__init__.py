@@ -41,6 +41,7 @@ from sim.scenario.queues import AnyQueue, Central, PerReplica
 from sim.scenario.replica import AnyReplica, Batching, Slots
 from sim.scenario.revenues import paid_twice
 from sim.scenario.routes import Labels, Route, route_problems, spill_problems
+from sim.scenario.tune import Tune
 from sim.workload import AnyWorkload
 from sim.workload.names import ClassName, TenantName
 
@@ -191,6 +192,7 @@ class Scenario(BaseModel):
     max_price_age_s: Annotated[
         Duration, Field(alias="max_price_age", description="How long before that day a price may have been read.")
     ] = YEAR_S
+    tune: Annotated[Tune | None, Field(description="What `fleetcast tune` may change, and towards what.")] = None
 
     @property
     def request_classes(self) -> dict[str, RequestClass]:
