@@ -2,7 +2,8 @@
 
 Two stages: what is committed to is one decision for all demand scenarios; what runs on demand and on spot is one for
 each scenario, month and load level. Commitments are whole nodes, carried over from month to month until their term is
-over. With one scenario, one GPU and two prices it comes to the rule of the load-duration curve: a unit is worth
+over. Beyond the plan's last month contracts are renewed as it pays, or else buying late would look cheap: a contract
+that begins later covers more of the time that is looked at. With one scenario, one GPU and two prices it comes to the rule of the load-duration curve: a unit is worth
 reserving if it is used for the share of hours that its price is of the price on demand.
 """
 
@@ -61,19 +62,20 @@ class _Builder:
 
     # -- what is committed to ------------------------------------------------------------------------------------
 
-    def _months(self) -> list[int]:
-        return [period.month for period in self.problem.periods if period.planned]
+    def _months(self) -> list[tuple[int, bool]]:
+        """Months in which something may be bought, and whether they are the plan's."""
+        return [(period.month, period.planned) for period in self.problem.periods]
 
     def _held_hours(self, month: int, term: int) -> float:
         return math.fsum(each.hours for each in self.problem.periods if month <= each.month < month + term)
 
     def _commitments(self) -> None:
         for place, option in enumerate(self.problem.commitments):
-            for month in self._months():
+            for month, planned in self._months():
                 if month < option.first_month:
                     continue
                 usd = option.usd_per_gpu_h * option.gpus_at_once * self._held_hours(month, option.term_months)
-                self.columns.nodes[place, month] = self.program.add(usd, whole=True)
+                self.columns.nodes[place, month] = self.program.add(usd, whole=planned)
             if math.isfinite(option.most_gpus):
                 for period in self.problem.periods:
                     self.program.row(self._nodes_of(place, period.month), high=option.most_gpus)
@@ -89,7 +91,7 @@ class _Builder:
 
     def _spending(self) -> None:
         for place, option in enumerate(self.problem.spending):
-            for month in self._months():
+            for month, _ in self._months():
                 if month >= option.first_month:
                     hours = self._held_hours(month, option.term_months)
                     self.columns.spend[place, month] = self.program.add(hours)
@@ -215,13 +217,13 @@ class _Builder:
 
     def solved(self) -> Proposal:
         found = self.program.solve()
-        values = found.values
+        values, planned = found.values, {month for month, planned in self._months() if planned}
 
         def bought() -> list[Bought]:
             told = []
             for (place, month), column in sorted(self.columns.nodes.items()):
-                option, nodes = self.problem.commitments[place], int(values[column])
-                if nodes:
+                option, nodes = self.problem.commitments[place], round(values[column])
+                if nodes and month in planned:
                     told.append(
                         Bought(
                             option.name,
@@ -239,7 +241,7 @@ class _Builder:
         spending = [
             Committed(self.problem.spending[place].name, month, self.problem.spending[place].term_months, usd)
             for (place, month), column in sorted(self.columns.spend.items())
-            if (usd := float(values[column])) > _NONE
+            if month in planned and (usd := float(values[column])) > _NONE
         ]
         priced = [*self.columns.nodes.values(), *self.columns.spend.values(), *self.columns.hourly.values()]
         usd = math.fsum(self.program.costs[column] * float(values[column]) for column in priced)
