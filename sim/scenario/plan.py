@@ -55,9 +55,9 @@ class PoolPlan(BaseModel):
         Replicas | None, Field(description="How many there may be; of an autoscaled pool: its min_replicas.")
     ] = None
     mix: Annotated[bool, Field(strict=True, description="Two of the candidates may also serve together.")] = False
-    fixed: Annotated[
-        bool, Field(strict=True, description="Plan a fixed fleet, though the pool has an autoscaler.")
-    ] = False
+    fixed: Annotated[bool, Field(strict=True, description="Plan a fixed fleet, though the pool has an autoscaler.")] = (
+        False
+    )
 
 
 class Survive(BaseModel):
@@ -144,7 +144,9 @@ def plan_problems(plan: PlanSpec | None, pools: Mapping[str, Pool]) -> Problems:
     if plan is not None and plan.survive is not None and plan.survive.zones is not None and plan.survive.of is None:
         lost = plan.survive.zones
         few = [name for name, pool in pools.items() if max(offer.zones for offer in pool.offers) <= lost]
-        told = f"pool '{few[0]}' is in no more zones than that; say over how many, such as of: {lost + 2}" if few else ""
+        told = (
+            f"pool '{few[0]}' is in no more zones than that; say over how many, such as of: {lost + 2}" if few else ""
+        )
         found += [(("plan", "survive", "zones"), told)] if told else []
     return found
 
@@ -161,5 +163,7 @@ def _of_pool(asked: PoolPlan, pool: Pool) -> list[tuple[str, str]]:
     if asked.mix and pool.autoscaler.kind != "fixed" and not asked.fixed:
         told.append(("mix", "is for fixed fleets: add fixed: true"))
     if pool.autoscaler.kind != "fixed" and not asked.fixed and not hasattr(pool.autoscaler, "min_replicas"):
-        told.append(("replicas", f"an autoscaler of kind '{pool.autoscaler.kind}' has no min_replicas; add fixed: true"))
+        told.append(
+            ("replicas", f"an autoscaler of kind '{pool.autoscaler.kind}' has no min_replicas; add fixed: true")
+        )
     return told

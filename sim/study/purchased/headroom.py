@@ -74,7 +74,7 @@ def updating(pool: Pool) -> Spares:
 
 
 def reacting(scenario: Scenario, name: str, factor: float, per_replica_per_s: float | None) -> tuple[int, str]:
-    """Replicas' worth of requests that come while ordered replicas are not ready yet: rate's rise times time to ready."""
+    """Replicas' worth of the rise in rate until ordered replicas are ready; and why."""
     pool = scenario.pools[name]
     if pool.autoscaler.kind == "fixed":
         return 0, "the fleet is fixed: it waits for no replica"

@@ -98,12 +98,8 @@ def _stage(
     calendar = Calendar(starts)
     future = outlook(asked, starts)
     paths = future.paths(asked.risk.short_at_most)
-    regions = asked.regions or {"": None}
-    places = tuple(
-        Place(pool, region, 1.0 if given is None else given.share)
-        for region, given in regions.items()
-        for pool in scenario.pools
-    )
+    regions = {name: region.share for name, region in asked.regions.items()} or {"": 1.0}
+    places = tuple(Place(pool, region, share) for region, share in regions.items() for pool in scenario.pools)
     needs, usable = _needs(scenario, makes, sizing, places, [f for path in paths for f in path.factors])
     told("hours of the month")
     survive = scenario.plan.survive if scenario.plan is not None else None
@@ -149,4 +145,3 @@ def _needs(
             told = f"no number of replicas keeps its promises at {max(wanted):.3g} times the demand, on {names}"
             raise NoPlanError(Problem(told, f"pools.{pool}"))
     return needs, usable
-

@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Protocol
 
+from sim.autoscaling.fixed import Fixed
 from sim.result.twin import twin
 from sim.scenario import Scenario
 from sim.study.executors import Executor, Here
@@ -75,9 +77,7 @@ class Probed:
         for name, other in self.scenario.pools.items():
             if name != pool and other.autoscaler.kind == "fixed":
                 enough = math.ceil(other.autoscaler.most_replicas * max(factor, 0.1) * 1.5)
-                found[name] = other.model_copy(
-                    update={"autoscaler": other.autoscaler.model_copy(update={"replicas": enough})}
-                )
+                found[name] = other.model_copy(update={"autoscaler": Fixed(replicas=enough)})
         return found
 
     def _guess(self, pool: str, make: Make, factor: float) -> int:
@@ -157,7 +157,7 @@ class Need:
             return max(math.ceil(last[1] * factor / last[0] - 1e-9), 1)
         if factor <= first[0]:
             return max(math.ceil(first[1] * factor / first[0] - 1e-9), 1) if factor < first[0] / 4 else first[1]
-        for (low, few), (high, many) in zip(points, points[1:], strict=False):
+        for (low, few), (high, many) in pairwise(points):
             if factor <= high:
                 return max(math.ceil(few + (many - few) * (factor - low) / (high - low) - 1e-9), 1)
         raise AssertionError("levels are in order")

@@ -190,7 +190,7 @@ class _Search:
         singles = sorted((each for each in map(self._single, self.makes) if each), key=lambda each: each.usd_per_hour)
         if not singles:
             return None
-        share = {name: FIRST_LOAD_SHARE for name in self.makes} | {each.gpu: each.load_share for each in singles}
+        share = dict.fromkeys(self.makes, FIRST_LOAD_SHARE) | {each.gpu: each.load_share for each in singles}
         told: list[Tried] = []
         for turn in range(rounds):
             picked = assign(self.loads, self.usd, share)
@@ -213,9 +213,7 @@ class _Search:
             return None
         self.watch(f"{name} alone")
         choice = (name,) * len(self.buckets)
-        number = least(
-            lambda count: self._keeps(choice, {name: count}, name), max(round(load / FIRST_LOAD_SHARE), 1)
-        )
+        number = least(lambda count: self._keeps(choice, {name: count}, name), max(round(load / FIRST_LOAD_SHARE), 1))
         return None if number is None else Single(name, number, number * self.usd[name], load / number)
 
     def _counted(self, picked: Assigned) -> dict[str, int]:
