@@ -181,8 +181,8 @@ def _base(
     if future.forecast is not None:
         columns = read_monthly(future.forecast, months, starts)
         if set(columns) == set(QUANTILES):
-            laws = zip(*(columns[name] for name in QUANTILES), strict=True)
-            return (), tuple(_of_quantiles(*law) for law in laws), ()
+            months_of_file = zip(*(columns[name] for name in QUANTILES), strict=True)
+            return (), tuple(_of_quantiles(*row) for row in months_of_file), ()
         chances = probabilities(columns, future.forecast)
         return tuple(DemandPath(name, chances[name], tuple(each)) for name, each in columns.items()), (), ()
     if future.history is not None:
