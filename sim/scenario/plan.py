@@ -1,4 +1,4 @@
-"""What `fleetcast plan` may choose (`plan:`): GPUs, sizes, limits of engines, replicas; and what the fleet must survive.
+"""What `fleetcast plan` may choose (`plan:`): GPUs, limits of engines, replicas; and what the fleet must survive.
 
 It changes no run. Every pool is planned, whether it stands here or not: one that does not keeps its GPU and its engine.
 """

@@ -10,16 +10,13 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from sim.study.executors import Executor
+from sim.study.purchased.bench import Bench, Outcome
 from sim.study.purchased.fleets import Make, bounded, fixed, grown
 from sim.study.purchased.purchases import Verified
-from sim.study.purchased.sizing import block_of, missed, promises_kept
 from sim.study.purchased.stage import Place, Stage
 from sim.study.purchased.terms import Problem, Proposal
 from sim.study.replicated.fresh import fresh_seed
-from sim.study.replicated.replications import replicate
 
 RUNS = 5
 """Replications of each month that is verified."""
@@ -50,11 +47,10 @@ class Verifier:
     """The runs of one round."""
 
     stage: Stage
-    executor: Executor
+    bench: Bench
     nth: int
     runs: int = RUNS
     found: dict[_Run, Mapping[str, Verified]] = field(default_factory=dict)
-    requests: int = 0
 
     def verified(self, problem: Problem, proposal: Proposal) -> list[Verified]:
         """Every planned month of every demand scenario; raises the needs that turn out too small."""
@@ -80,7 +76,7 @@ class Verifier:
         return self.found[key]
 
     def _simulated(self, case: Case, factor: float) -> dict[str, Verified]:
-        summary, seed = self._summary(factor, case.fleets)
+        outcome, seed = self._outcome(factor, case.fleets)
         slack = self.stage.over_time.tolerance
         return {
             pool: Verified(
@@ -91,14 +87,14 @@ class Verifier:
                 dict(fleet),
                 seed,
                 self.runs,
-                promises_kept(summary, pool, slack),
-                tuple(target["attained"] for target in block_of(summary, pool)["slo"]),
-                missed(summary, pool),
+                outcome.keeps(pool, slack),
+                outcome.attained(pool),
+                outcome.missed_share(pool),
             )
             for pool, fleet in case.fleets.items()
         }
 
-    def _summary(self, factor: float, fleets: Mapping[str, _Fleet]) -> tuple[dict[str, Any], int]:
+    def _outcome(self, factor: float, fleets: Mapping[str, _Fleet]) -> tuple[Outcome, int]:
         scenario = self.stage.scenario
         seed = fresh_seed(scenario.seed, self.nth)
         pools = {}
@@ -109,9 +105,7 @@ class Verifier:
                 policy = {"autoscaler": scenario.pools[name].autoscaler}
                 pool = bounded(pool.model_copy(update=policy), sum(made.values()))
             pools[name] = pool
-        found = replicate(grown(scenario, factor, pools, seed), self.runs, (), executor=self.executor)
-        self.requests += sum(int(record.summary["attempts"]["sent"]) for record in found.records)
-        return found.summary(), seed
+        return self.bench.outcome(grown(scenario, factor, pools, seed), self.runs), seed
 
     def _raise(self, case: Case, pool: str, factor: float) -> None:
         """Remember how many replicas it takes after all, by the same runs: the next proposal has them."""
@@ -121,7 +115,7 @@ class Verifier:
         for more in _TRIES:
             raised = number + more
             fleets[pool] = tuple((name, raised if name == gpu else few) for name, few in case.fleets[pool])
-            if promises_kept(self._summary(factor, fleets)[0], pool, self.stage.over_time.tolerance):
+            if self._outcome(factor, fleets)[0].keeps(pool, self.stage.over_time.tolerance):
                 break
         for name, _ in fleets[pool]:  # of several, each is taken as too small by as much
             need = self.stage.needs[pool, name]

@@ -10,21 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from sim.config.errors import ConfigError, Problem
 from sim.scenario import Scenario
 from sim.scenario.replica import Batching
 from sim.study.executors import Executor, Here
+from sim.study.planned.search import Search
+from sim.study.purchased.bench import Bench, Outcome
 from sim.study.purchased.fleets import Make, made_of
 from sim.study.purchased.mixed.assign import Assigned, assign
 from sim.study.purchased.mixed.buckets import Bucket, buckets_of, limits_of, most_per_s
 from sim.study.purchased.mixed.fleet import pool_name, with_mix
-from sim.study.purchased.sizing import least, promises_kept
 from sim.study.replicated.fresh import fresh_seed
-from sim.study.replicated.replications import replicate
 
 ROUNDS = 3
+_HOPELESS = 64
+"""Times what theory says: if not even so many replicas do, none will."""
 PROBE_RUNS, FRESH_RUNS = 3, 10
 FIRST_LOAD_SHARE = 0.8
 """How full replicas are taken to be before any run, to begin the search."""
@@ -133,6 +136,7 @@ def mix(
     makes: Sequence[Make],
     executor: Executor | None = None,
     *,
+    bench: Bench | None = None,
     rounds: int = ROUNDS,
     probe_runs: int = PROBE_RUNS,
     fresh_runs: int = FRESH_RUNS,
@@ -143,9 +147,9 @@ def mix(
     Raises `ConfigError` for a pool that has no tokens or no prices.
     """
     _check(scenario, pool, makes)
-    return _Search(scenario, pool, makes, executor or Here(), probe_runs, fresh_runs, watch or (lambda _: None)).found(
-        rounds
-    )
+    return _Search(
+        scenario, pool, makes, bench or Bench(executor or Here()), probe_runs, fresh_runs, watch or (lambda _: None)
+    ).found(rounds)
 
 
 def _check(scenario: Scenario, pool: str, makes: Sequence[Make]) -> None:
@@ -165,12 +169,12 @@ class _Search:
         scenario: Scenario,
         pool: str,
         makes: Sequence[Make],
-        executor: Executor,
+        bench: Bench,
         probe_runs: int,
         fresh_runs: int,
         watch: Callable[[str], None],
     ) -> None:
-        self.scenario, self.pool, self.executor, self.watch = scenario, pool, executor, watch
+        self.scenario, self.pool, self.bench, self.watch = scenario, pool, bench, watch
         self.probe_runs, self.fresh_runs = probe_runs, fresh_runs
         self.makes = {make.name: make for make in makes}
         self.buckets = buckets_of(scenario, pool)
@@ -213,7 +217,9 @@ class _Search:
             return None
         self.watch(f"{name} alone")
         choice = (name,) * len(self.buckets)
-        number = least(lambda count: self._keeps(choice, {name: count}, name), max(round(load / FIRST_LOAD_SHARE), 1))
+        guess = max(round(load / FIRST_LOAD_SHARE), 1)
+        keeps = partial(self._keeps_with, choice, {}, name)
+        number = Search(keeps, 1, guess * _HOPELESS).smallest(guess)
         return None if number is None else Single(name, number, number * self.usd[name], load / number)
 
     def _counted(self, picked: Assigned) -> dict[str, int]:
@@ -221,22 +227,25 @@ class _Search:
         found: dict[str, int] = {}
         for name, number in picked.replicas.items():
             ample = {other: found.get(other, many + max(many // 2, 1)) for other, many in picked.replicas.items()}
-            count = least(lambda count: self._keeps(picked.choice, {**ample, name: count}, name), number)  # noqa: B023
+            keeps = partial(self._keeps_with, picked.choice, ample, name)
+            count = Search(keeps, 1, number * _HOPELESS).smallest(number)
             assert count is not None, "theory serves these requests on this make"
             found[name] = count
         return found
 
+    def _keeps_with(self, choice: Sequence[str], others: Mapping[str, int], name: str, count: int) -> bool:
+        return self._keeps(choice, {**others, name: count}, name)
+
     def _keeps(self, choice: Sequence[str], replicas: Mapping[str, int], name: str) -> bool:
-        summary = self._summary(choice, replicas, self.scenario.seed, self.probe_runs)
-        return promises_kept(summary, self._part(replicas, name))
+        outcome = self._outcome(choice, replicas, self.scenario.seed, self.probe_runs)
+        return outcome.keeps(self._part(replicas, name))
 
     def _part(self, replicas: Mapping[str, int], name: str) -> str:
         return self.pool if len(replicas) == 1 else pool_name(self.pool, name)
 
-    def _summary(self, choice: Sequence[str], replicas: Mapping[str, int], seed: int, runs: int) -> dict[str, Any]:
+    def _outcome(self, choice: Sequence[str], replicas: Mapping[str, int], seed: int, runs: int) -> Outcome:
         made = with_mix(self.scenario, self.pool, self.makes, self.buckets, choice, replicas)
-        made = made.model_copy(update={"seed": seed})
-        return replicate(made, runs, (), executor=self.executor).summary()
+        return self.bench.outcome(made.model_copy(update={"seed": seed}), runs)
 
     def _verified(self, best: Tried, singles: Sequence[Single], told: Sequence[Tried]) -> Mix:
         """The mix and the best single type on fresh seeds; a part that misses there is raised, one by one."""
@@ -271,13 +280,10 @@ class _Search:
         self, choice: Sequence[str], replicas: dict[str, int], seed: int, most: int = 5
     ) -> tuple[dict[str, int], dict[str, tuple[float | None, ...]], bool]:
         for _ in range(most):
-            summary = self._summary(choice, replicas, seed, self.fresh_runs)
+            outcome = self._outcome(choice, replicas, seed, self.fresh_runs)
             parts = {name: self._part(replicas, name) for name in replicas}
-            failing = [name for name, part in parts.items() if not promises_kept(summary, part)]
-            attained = {
-                name: tuple(target["attained"] for target in summary["pools"][part]["slo"])
-                for name, part in parts.items()
-            }
+            failing = [name for name, part in parts.items() if not outcome.keeps(part)]
+            attained = {name: outcome.attained(part) for name, part in parts.items()}
             if not failing:
                 return replicas, attained, True
             replicas = {name: number + (name in failing) for name, number in replicas.items()}
