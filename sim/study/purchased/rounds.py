@@ -19,7 +19,7 @@ from sim.study.purchased.calendar import Calendar
 from sim.study.purchased.demand import outlook
 from sim.study.purchased.fleets import Make, fits, make_of
 from sim.study.purchased.headroom import survivors, updating
-from sim.study.purchased.hours import hours_of
+from sim.study.purchased.hours import FULL, Step, hours_of
 from sim.study.purchased.offered import offered
 from sim.study.purchased.purchases import Purchases, Round
 from sim.study.purchased.sizing import Need, Probed, Sizing, need_of
@@ -104,8 +104,10 @@ def _stage(
     paths = future.paths(asked.risk.short_at_most)
     regions = {name: region.share for name, region in asked.regions.items()} or {"": 1.0}
     places = tuple(Place(pool, region, share) for region, share in regions.items() for pool in scenario.pools)
-    needs, usable = _needs(scenario, makes, sizing, places, [f for path in paths for f in path.factors])
     told("hours of the month")
+    hours = {pool: hours_of(scenario, pool, asked.hours) for pool in scenario.pools}
+    wanted = {f * step.relative for path in paths for f in path.factors for step in _levels(asked, hours)}
+    needs, usable = _needs(scenario, makes, sizing, places, sorted(wanted))
     survive = scenario.plan.survive if scenario.plan is not None else None
     return Stage(
         scenario,
@@ -116,7 +118,7 @@ def _stage(
         places,
         usable,
         needs,
-        {pool: hours_of(scenario, pool, asked.hours) for pool in scenario.pools},
+        hours,
         {
             (pool, make.name): (survivors(survive, make, scenario.pools[pool]), updating(scenario.pools[pool]))
             for pool, several in usable.items()
@@ -124,6 +126,13 @@ def _stage(
         },
         offered(scenario, asked, usable, list(regions), calendar),
     )
+
+
+def _levels(asked: OverTime, hours: Mapping[str, Sequence[Step]]) -> list[Step]:
+    """The levels within a month at which a size is looked up."""
+    if asked.hours == "fleet":
+        return [FULL]
+    return [step for steps in hours.values() for step in steps if step.relative > 0]
 
 
 def _needs(
