@@ -181,7 +181,8 @@ def test_the_same_plan_whoever_makes_the_runs() -> None:
                 yield tried(work, tasks[place], place)
 
     asked = scenario({"months": 2, "growth": "40%"})
-    assert plan_over_time(asked, executor=Backwards(), runs=2) == plan_over_time(asked, runs=2)
+    found = plan_over_time(asked, Linear(2.0), executor=Backwards(), runs=2)
+    assert found == plan_over_time(asked, Linear(2.0), runs=2)
 
 
 def test_hours_follow_the_rate_of_the_workload() -> None:
