@@ -258,4 +258,3 @@ class OverTime(BaseModel):
 def months_between(first: str, later: str) -> int:
     """Whole months from one to another; below 0 if the second is earlier."""
     return (int(later[:4]) - int(first[:4])) * 12 + int(later[5:]) - int(first[5:])
-
