@@ -112,6 +112,9 @@ def _planned(
         found = planned(scenario, Runs(workers, kept.known, kept.keep, told), budget or BUDGET)
         if not found.feasible or scenario.plan is None or scenario.plan.over_time is None:
             return found, None
+        # from the designs that were chosen on: their engine's limits, their GPUs to a replica
+        pools = {name: pool.design.pool for name, pool in found.pools.items() if pool.design.mixed is None}
+        scenario = scenario.model_copy(update={"pools": {**scenario.pools, **pools}})
         bench = Bench(workers, kept.known, kept.keep)
         certified = {
             (name, pool.design.pool.gpu.name if pool.design.pool.gpu is not None else "gpu"): pool.need
