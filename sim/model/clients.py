@@ -157,21 +157,26 @@ def over(s: State, r: int, now_s: float, heard_s: float) -> None:
     elif call["beaten"] == 1:
         pass  # its client has an answer from a twin
     elif call["twin"] != r:
-        leave_ring(s, r)
-    elif tries_again(s, r, outcome):
-        call["retry_s"] = heard_s + pause_s(s, r, outcome)
-        s.run[0]["expected"] += 1
+        leave_ring(s, r, heard_s)
     else:
-        follow(s, r, heard_s)
+        heard_s = max(heard_s, float(call["unheard_s"]))
+        if tries_again(s, r, outcome):
+            call["retry_s"] = heard_s + pause_s(s, r, outcome)
+            s.run[0]["expected"] += 1
+        else:
+            follow(s, r, heard_s)
     arm(s, r)
 
 
 @compiled
-def leave_ring(s: State, r: int) -> None:
-    """Attempt r is no more under way, its twins are."""
+def leave_ring(s: State, r: int, heard_s: float) -> None:
+    """Attempt r is no more under way, its twins are; its client, who hears of it at `heard_s`, waits for all of them."""
+    heard_s = max(heard_s, float(s.calls[r]["unheard_s"]))
     before = 0 + int(s.calls[r]["twin"])
+    s.calls[before]["unheard_s"] = max(heard_s, float(s.calls[before]["unheard_s"]))
     while s.calls[before]["twin"] != r:
         before = 0 + int(s.calls[before]["twin"])
+        s.calls[before]["unheard_s"] = max(heard_s, float(s.calls[before]["unheard_s"]))
     s.calls[before]["twin"] = s.calls[r]["twin"]
     s.calls[r]["twin"] = r
 
@@ -262,6 +267,7 @@ def again(s: State, r: int, copy: int, now_s: float) -> int:
     s.calls[row]["first"] = first
     s.calls[row]["attempt"] = number
     s.calls[row]["copy"] = copy
+    s.calls[row]["unheard_s"] = last["unheard_s"] if copy > 0 else 0.0
     return row
 
 

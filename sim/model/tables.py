@@ -126,6 +126,7 @@ CALL = np.dtype(
         ("service_s", "f8"),
         ("first_service_s", "f8"),
         ("backoff_s", "f8"),  # as last drawn: the pause after this attempt, or, while none is known, before it
+        ("unheard_s", "f8"),  # when its client hears that a twin was turned away; 0 if it is told at once
         ("left_s", "f8"),  # when it left its replica, if its client had given it up there; else NaN
         ("first", "i4"),  # row of the first attempt: itself, or an earlier row
         ("before", "i4"),  # the request of its session that it followed

@@ -165,6 +165,7 @@ class Clients(Control):
             job.hedged += 1
             new = self.another(job, job.attempt, job.hedged)
             new.rivals = job.rivals
+            new.unheard_s = job.unheard_s
             self.sends(new, now_s)
         else:
             _, outcome = min(self.limits(job))
@@ -241,6 +242,9 @@ class Clients(Control):
         self.makes_way(job)
         if not job.beaten:
             job.rivals.remove(job)
+        heard_s = max(heard_s, job.unheard_s) if outcome != "completed" else heard_s
+        for rival in job.rivals:
+            rival.unheard_s = max(rival.unheard_s, heard_s)
         if outcome == "completed":
             self.beats_others(job, self.now_s)
             self.over(first_of(job), heard_s, answered=True)

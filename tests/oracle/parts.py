@@ -58,6 +58,7 @@ class Job:
     first: Job | None = None  # attempt; None: itself
     attempt: int = 1  # copies have the number of what they are copies of
     copy: int = 0  # sent while another was under way: which copy of it
+    unheard_s: float = 0.0  # when its client hears that a rival was turned away
     rivals: list[Job] = field(default_factory=list)  # attempts under way at the same time, itself too; one shared list
     beaten: bool = False  # another of them was first,
     beaten_s: float = math.inf  # then
