@@ -170,7 +170,7 @@ def over(s: State, r: int, now_s: float, heard_s: float) -> None:
 
 @compiled
 def leave_ring(s: State, r: int, heard_s: float) -> None:
-    """Attempt r is no more under way, its twins are; its client, who hears of it at `heard_s`, waits for all of them."""
+    """Attempt r is no more under way, its twins are; its client, who hears of it at `heard_s`, waits for all."""
     heard_s = max(heard_s, float(s.calls[r]["unheard_s"]))
     before = 0 + int(s.calls[r]["twin"])
     s.calls[before]["unheard_s"] = max(heard_s, float(s.calls[before]["unheard_s"]))

@@ -32,7 +32,7 @@ NOT_RUN = [
     "make docs",
     "fleetcast sweep chat-h100 --over pools.chat.autoscaler.replicas=8..11:1 --study buffer --cluster tcp://scheduler:8786",
 ]
-"""Commands that pages show and nobody runs here: they install, are the test suite, or need a cluster. There are no others."""
+"""Commands that pages show and nobody runs here: they install, test, or need a cluster. There are no others."""
 
 
 @pytest.fixture(scope="module")
