@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import importlib
 import io
+import keyword
 import signal
 import sys
 import threading
@@ -31,6 +32,7 @@ VERBS = {
     "merge": "Put the parts of a study together that shards have made.",
     "validate": "Compare predictions with measured runs.",
     "calibrate": "Fit the latency law to your own measurements.",
+    "import": "Fit a workload to a Prometheus recording or a request log.",
     "decide": "Replay recorded observations through an autoscaler.",
     "export": "Write an autoscaler as a manifest, or a bill as FOCUS rows.",
     "init": "Write a commented scenario to start from.",
@@ -50,7 +52,8 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command = importlib.import_module(f"sim.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command = importlib.import_module(f"sim.cli.{module}").command
         assert isinstance(command, click.Command)
         return command
 

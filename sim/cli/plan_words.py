@@ -42,7 +42,7 @@ def sentences(plan: Plan) -> Iterator[str]:
                 "" if one.fleet is None else f" {', '.join(f'{count:,}' for count in one.fleet.values())} replicas"
             )
             paid = "" if one.usd_per_hour is None else f" for {one.usd_per_hour:,.2f} an hour"
-            yield f"  {one.told}:{numbers}{paid}; {one.outcome}"
+            yield f"  {one.told}:{numbers}{paid}{'; ' if numbers else ' '}{one.outcome}"
     for unfit in plan.unfit:
         yield f"cannot be built: {unfit.told}: {unfit.why}"
     yield (
@@ -76,7 +76,7 @@ def _meet(found: Certificate) -> str:
 def _promised(found: Certificate) -> str:
     if len(found.lines) == 1:
         return _promise(found.lines[0])
-    return f"all {len(found.lines)} objectives, the nearest to a miss {_promise(found.worst)},"
+    return f"all {len(found.lines)} objectives (nearest to a miss: {_promise(found.worst)})"
 
 
 def _promise(line: Line) -> str:

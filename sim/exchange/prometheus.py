@@ -110,14 +110,21 @@ def holds_series(document: Document) -> bool:
 def read_series(documents: Iterable[Document], wanted: set[str]) -> Recorded:
     """The series of some files that are of these metrics, or that count replicas. Raises `DataError`."""
     wanted = wanted | ({WAITING, RUNNING} if CONCURRENCY in wanted else set())
+    return read_answers((fields for document in documents for fields in document.records()), wanted)
+
+
+def read_answers(answers: Iterable[Fields], wanted: set[str], one_pool: bool = True) -> Recorded:
+    """The series of some answers that are of these metrics, or that count replicas. Raises `DataError`.
+
+    `one_pool`: whether series of several models or namespaces are refused.
+    """
     found = Recorded()
-    for document in documents:
-        for fields in document.records():
-            _take(fields, found, wanted)
+    for fields in answers:
+        _take(fields, found, wanted, one_pool)
     return found
 
 
-def _take(fields: Fields, found: Recorded, wanted: set[str]) -> None:
+def _take(fields: Fields, found: Recorded, wanted: set[str], one_pool: bool) -> None:
     """Keep the series of one answer that are of use."""
     if fields.values.get("status") == "error":
         fields.refuse(f"is an error of the server: {shown(fields.values.get('error'))}", "status")
@@ -131,7 +138,8 @@ def _take(fields: Fields, found: Recorded, wanted: set[str]) -> None:
         if _stem(name) not in wanted and name not in REPLICAS:
             found.ignored[name] = None
             continue
-        _check_labels(series, labels, found, name in REPLICAS)
+        if one_pool:
+            _check_labels(series, labels, found, name in REPLICAS)
         pod = labels.pop("pod", None) or labels.pop("kubernetes_pod_name", None) or labels.get("instance")
         labels.pop("instance", None)  # of a pod, it says no more than the pod
         key = POOL if pod is None or name in REPLICAS else found.pods.setdefault(pod, len(found.pods))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -20,11 +20,12 @@ from pydantic import model_validator as check
 
 from sim.config.errors import ConfigError, Problem
 from sim.config.said import said
-from sim.config.units import AMOUNT, Amount, Duration, PositiveAmount, PositiveDuration, PositiveRate, Rate
+from sim.config.units import Amount, Duration, PositiveAmount, PositiveDuration, PositiveRate, Rate
 from sim.theory.dispersion import dispersion_of_batches, dispersion_of_drift, dispersion_of_states
 from sim.workload.arrival import Arrivals
 from sim.workload.closed import Closed
 from sim.workload.distributions import DurationLaw, TokenLaw
+from sim.workload.drift import Drift, DriftCv, drifting, modulated
 from sim.workload.randomness import RngOf
 from sim.workload.rates import (
     RateCurve,
@@ -46,7 +47,6 @@ __all__ = ["AnyArrivals", "Arrivals"]
 
 Floats = NDArray[np.float64]
 _DIURNAL_CELLS = 16_384  # a period: 5 s of a day, for an error of less than a microsecond
-_COX_CELLS = 64  # a correlation time: the marginal law of the rate is exact, its memory blurred by less than 1 %
 _TINY_GAPS = "draws gaps far below its mean: too many arrivals; lower its cv"
 _NO_GAP = "has mean 0: infinitely many arrivals"
 _MOST_CELLS = 20_000_000
@@ -242,6 +242,9 @@ class Curve(Varying):
     peak: Annotated[PositiveRate | None, Field(description="Instead of scale: the highest rate.")] = None
     repeat: Annotated[bool, Field(strict=True, description="Start over after each period.")] = False
     period: Annotated[PositiveDuration | None, Field(description="Of `repeat`; default: the last point's time.")] = None
+    drift: Annotated[
+        Drift | None, Field(description="The rate drifts around the curve at random, as that of `cox` around its mean.")
+    ] = None
 
     @check(mode="after")
     def _check(self) -> Curve:
@@ -263,6 +266,19 @@ class Curve(Varying):
                 raise said("must not all have rate 0", "points")
             self._turn_s(self.points[-1][0], said)
         return self
+
+    def arrivals(self, rng_of: RngOf, horizon_s: float) -> Floats:
+        return arrivals_on(self._path(rng_of, horizon_s), rng_of("arrivals"), horizon_s)
+
+    def pieces(self, rng_of: RngOf, horizon_s: float, rows: int) -> Iterator[Floats]:
+        return pieces_on(self._path(rng_of, horizon_s), rng_of("arrivals"), horizon_s, rows)
+
+    def _path(self, rng_of: RngOf, horizon_s: float) -> RateCurve:
+        """The rate over time, with its drift if there is one."""
+        if self.drift is None:
+            return self.rate_curve
+        path = drifting(rng_of("arrival_rate"), self.drift.cv, self.drift.correlation, horizon_s, "arrivals.drift")
+        return modulated(self.rate_curve, *path, horizon_s)
 
     def _turn_s(self, last_s: float, error: Any) -> float | None:
         """The period, or None for a curve that does not repeat."""
@@ -379,7 +395,7 @@ class Cox(Arrivals):
 
     kind: Literal["cox"] = "cox"
     rate: Annotated[PositiveRate, Field(description="Mean over time.")]
-    cv: Annotated[float, AMOUNT.between(0.001, 10), Field(description="Standard deviation of the rate over its mean.")]
+    cv: Annotated[DriftCv, Field(description="Standard deviation of the rate over its mean.")]
     correlation: Annotated[PositiveDuration, Field(description="Time over which the rate forgets (by a factor e).")]
 
     def arrivals(self, rng_of: RngOf, horizon_s: float) -> Floats:
@@ -390,20 +406,8 @@ class Cox(Arrivals):
 
     def _path(self, rng: np.random.Generator, horizon_s: float) -> RateCurve:
         """The rate from 0 to at least the horizon."""
-        step_s = self.correlation / _COX_CELLS
-        if horizon_s / step_s > _MOST_CELLS:
-            raise ConfigError(Problem("is too short for this horizon", "arrivals.correlation"))
-        cells = int(horizon_s / step_s) + 2
-        kept = math.exp(-1 / _COX_CELLS)
-        fresh = math.sqrt(1 - kept * kept)
-        shocks = rng.standard_normal(cells)
-        shocks[1:] *= fresh
-        states = accumulate(shocks.tolist(), lambda state, shock: kept * state + shock)
-        log_rate = np.fromiter(states, dtype=np.float64, count=cells)
-        variance = math.log1p(self.cv**2)
-        log_rate *= math.sqrt(variance)
-        log_rate -= variance / 2
-        return steps(np.arange(cells, dtype=np.float64) * step_s, np.exp(log_rate) * self.rate)
+        start_s, factor = drifting(rng, self.cv, self.correlation, horizon_s)
+        return steps(start_s, factor * self.rate)
 
     def mean_rate(self, horizon_s: float) -> float:
         return self.rate

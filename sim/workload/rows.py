@@ -6,8 +6,10 @@ Reading is strict (nothing is guessed, nothing is skipped) and needs memory for 
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import math
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,13 +138,18 @@ def text_lines(path: str) -> Iterator[str]:
     except UnicodeDecodeError:
         hint = "; unpack it first" if path.endswith((".gz", ".zip", ".zst", ".bz2", ".xz")) else ""
         raise DataError(Problem(f"not UTF-8 text{hint}", "", path, number)) from None
+    except (EOFError, zlib.error):
+        raise DataError(Problem("is cut off or damaged: it cannot be unpacked", "", path)) from None
     except OSError as error:
         raise _unreadable(path, error) from None
 
 
 def _opened(path: str) -> BinaryIO:
+    """The file's bytes, unpacked if it begins as gzip does."""
     try:
-        return Path(path).open("rb")
+        with Path(path).open("rb") as file:
+            packed = file.read(3) == b"\x1f\x8b\x08"  # the only method there is
+        return cast(BinaryIO, gzip.open(path, "rb")) if packed else Path(path).open("rb")
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise _unreadable(path, error) from None
 
@@ -151,6 +158,15 @@ def _unreadable(path: str, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError(Problem("no such file", "", path))
     return DataError(Problem(f"cannot be read: {getattr(error, 'strerror', None) or error}", "", path))
+
+
+def share_of(path: str, lines: int) -> float:
+    """About which share of a text file its first so many lines are, packed or not."""
+    with _opened(path) as file:
+        for _ in range(lines):
+            file.readline()
+        raw = getattr(file, "fileobj", file)  # of a packed file, how much of it has been taken in
+        return float(raw.tell() / max(Path(path).stat().st_size, 1))
 
 
 def first_line(path: str) -> str:
@@ -237,12 +253,26 @@ def _json_rows(path: str) -> Iterator[tuple[int, str]]:
     return _no_gaps(enumerate(text_lines(path), start=1), lambda line: not line.strip(), path)
 
 
+_ABSENT = object()
+
+
+def _below(row: dict[str, Any], name: str) -> Any:
+    """The value of a key, or of a dotted path of keys where no key is spelt so; `_ABSENT` if there is none."""
+    if name in row or "." not in name:
+        return row.get(name, _ABSENT)
+    here: Any = row
+    for key in name.split("."):
+        here = here.get(key, _ABSENT) if isinstance(here, dict) else _ABSENT
+    return here
+
+
 def json_blocks(
     path: str, wanted: Sequence[str], block_rows: int = BLOCK_ROWS, optional: Sequence[str] = ()
 ) -> Iterator[Block]:
     """The wanted keys of a file with one JSON object a line, in blocks.
 
-    A key that is absent is an error, unless it is one of `optional`: then the value is None.
+    A key may be a dotted path (`usage.prompt_tokens`). One that is absent is an error, unless it is one of `optional`:
+    then the value is None.
     """
     lines: list[int] = []
     chars = 0
@@ -250,9 +280,10 @@ def json_blocks(
     for line, text in _json_rows(path):
         row = _json_object(line, text, path)
         for name in wanted:
-            if name not in row and name not in optional:
+            found = _below(row, name)
+            if found is _ABSENT and name not in optional:
                 raise DataError(Problem("is missing", name, path, line))
-            columns[name].append(row.get(name))
+            columns[name].append(None if found is _ABSENT else found)
         lines.append(line)
         chars += len(text)
         if len(lines) == block_rows or chars > _BLOCK_CHARS:
@@ -264,11 +295,11 @@ def json_blocks(
 
 def is_parquet(path: str) -> bool:
     """Whether the file opens with Parquet's magic bytes. Raises DataError if it cannot be read."""
-    with _opened(path) as file:
-        try:
+    try:
+        with Path(path).open("rb") as file:
             return file.read(4) == b"PAR1"
-        except OSError as error:
-            raise _unreadable(path, error) from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
 
 
 def parquet_header(path: str) -> list[str]:

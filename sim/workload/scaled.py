@@ -33,7 +33,8 @@ def scaled(workload: AnyWorkload, factor: float) -> AnyWorkload:
     if factor == 1:
         return workload
     if not isinstance(workload, Streams):
-        return _stream(workload, factor, "workload")
+        found: AnyWorkload = _stream(workload, factor, "workload")
+        return found
     streams = {name: _stream(each, factor, workload.place_of(name)) for name, each in workload.streams.items()}
     return _with(workload, {"streams": streams})
 

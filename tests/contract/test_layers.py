@@ -25,7 +25,7 @@ LAYERS = [
     {"scenario"},
     {"autoscaling", "workload", "model", "hardware"},
     {"pricing"},
-    {"theory", "statistics"},
+    {"theory", "statistics", "forecast"},
     {"config"},
     {"version"},
 ]

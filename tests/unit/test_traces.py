@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -333,8 +334,12 @@ def test_a_format_that_is_not_the_files_is_told(write: Any) -> None:
     assert fault(write(MOONCAKE), kind="azure") == "trace.csv: is JSON lines; the azure format is CSV"
 
 
-def test_a_packed_file_is_to_be_unpacked_first(write: Any) -> None:
-    assert fault(write(b"\x1f\x8b\x08 and so on", "trace.csv.gz")) == "trace.csv.gz:1: not UTF-8 text; unpack it first"
+def test_a_file_packed_by_gzip_is_read_and_others_are_to_be_unpacked_first(write: Any) -> None:
+    text = "arrival_s,prompt_tokens,output_tokens\n0,5,6\n1,7,8\n"
+    assert read_trace(write(gzip.compress(text.encode()), "t.csv.gz")).prompt_tokens.tolist() == [5, 7]
+    damaged = "t.csv.gz: is cut off or damaged: it cannot be unpacked"
+    assert fault(write(gzip.compress(text.encode())[:-9], "t.csv.gz")) == damaged
+    assert fault(write(b"\x28\xb5\x2f\xfd", "t.csv.zst")) == "t.csv.zst:1: not UTF-8 text; unpack it first"
 
 
 def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sim.theory.dispersion import merged
 from sim.workload import Generated, Replayed
 from sim.workload.arrival import Arrivals
-from sim.workload.arrivals import Batch, Poisson, Renewal, Varying
+from sim.workload.arrivals import Batch, Curve, Poisson, Renewal, Varying
 from sim.workload.closed import Closed
 from sim.workload.distributions import Constant, Exponential
 from sim.workload.generated import PerToken
@@ -202,7 +202,9 @@ def _part(name: str, stream: Stream, at_s: Floats, until_s: float | None) -> tup
     if isinstance(law, Closed):
         return Part(name, law.mean_rate(horizon_s), law.mean_rate(horizon_s) * at_s, law, _work(stream)), ""
     if stream.session is None:
-        return Part(name, law.mean_rate(horizon_s), _arrived(law, at_s), law, _work(stream)), ""
+        part = Part(name, law.mean_rate(horizon_s), _arrived(law, at_s), law, _work(stream))
+        drifts = isinstance(law, Curve) and law.drift is not None
+        return part, "its rate drifts at random around a curve: how requests bunch is not told" if drifts else ""
     many, drawn_s = stream.session.mean_requests, min(horizon_s, _SESSIONS / law.mean_rate(horizon_s))
     columns = stream.columns(rngs_of(0, 0, name), drawn_s)
     work = _of_columns(columns, stream.cached_share) if len(columns.arrival_s) else _work(stream)

@@ -5,6 +5,10 @@ budget), each of which may be wrong with an equal part of what the confidence le
 every objective's lower bound does, each at the whole error (an intersection-union test: Berger, "Multiparameter
 hypothesis testing and acceptance sampling", 1982); it misses them if some objective's upper bound does, the error
 shared out among the objectives (Bonferroni).
+
+Where bursts make a few runs hold most of the misses, a t-interval knows too little of the runs that did not happen to
+be made. Misses are then taken to come in clusters as large as the largest that any run had, the search's runs of the
+same fleet included, and the bound is that of a Poisson number of clusters.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from sim.study.replicated.assertions import ALL_LOOKS, LOOKS
 
 MOST_RUNS = 160
 """The last look, where the budget allows it: twice the runs of the one before."""
+FEW = 1 / 3
+"""Misses spread over a smaller share of the runs than this come in clusters; of exponential numbers it is a half."""
 
 
 @dataclass(frozen=True)
@@ -129,13 +135,14 @@ class SequentialTest:
     confidence: float
     """That it is right, over all looks."""
 
-    def tested(
+    def certificate(
         self,
         fleet: Mapping[str, int],
         runs_of: Callable[[int], Tried],
         most_runs: int,
         seed: int,
         exact: Sequence[float] | None,
+        clusters: Sequence[float] = (),
     ) -> Certificate:
         """Look after 10, 20, 40, ... runs until it is decided, or the budget is spent.
 
@@ -150,7 +157,7 @@ class SequentialTest:
         tried = runs_of(looks[0])
         for look in looks:
             tried = runs_of(look)
-            lines = self.lines_of(tried, exact)
+            lines = self.lines_of(tried, exact, clusters)
             verdict = verdict_of(lines)
             if verdict is not None or all_close(lines):
                 break
@@ -171,13 +178,14 @@ class SequentialTest:
             return replace(found, meets=verdict_of(_by_theory(lines)), lines=_by_theory(lines), decided_by="theory")
         return replace(found, decided_by=None, why=_why(lines, tried))
 
-    def lines_of(self, tried: Tried, exact: Sequence[float] | None) -> tuple[Line, ...]:
+    def lines_of(self, tried: Tried, exact: Sequence[float] | None, clusters: Sequence[float] = ()) -> tuple[Line, ...]:
         """What these runs say of each objective, at one look of those that there may be."""
         error = (1 - self.confidence) / ALL_LOOKS
         found = []
         for place, promise in enumerate(self.promises):
             true = None if exact is None else exact[place]
-            interval = _interval(tried, place, error, error / len(self.promises))
+            cluster = clusters[place] if clusters else 0.0
+            interval = _interval(tried, place, error, error / len(self.promises), cluster)
             meets: bool | None = None
             if interval.low >= promise.share:
                 meets = True
@@ -211,21 +219,34 @@ def _by_theory(lines: Sequence[Line]) -> tuple[Line, ...]:
     )
 
 
-def _interval(tried: Tried, place: int, low_error: float, high_error: float) -> Interval:
+def _interval(tried: Tried, place: int, low_error: float, high_error: float, cluster: float) -> Interval:
     """Attainment of an objective; each end is a one-sided bound that may be wrong with its error."""
     within, arrived = tried.within[place], tried.arrived[place]
     came = sum(arrived)
     if came <= 0:  # nobody to whom it was promised
         return Interval(1.0, 0.0)
-    ends = []
-    for error in (low_error, high_error):
-        two_sided = one_sided(1 - error)
-        found = of_ratio(within, arrived, two_sided)
-        if found.half_width == 0 and found.estimate in (0.0, 1.0):
-            found = of_all_alike(found.estimate, came, two_sided)
-        ends.append(found)
-    lower, upper = ends
-    return Interval(lower.estimate, upper.half_width, lower.half_width)
+    lower = of_ratio(within, arrived, one_sided(1 - low_error))
+    upper = of_ratio(within, arrived, one_sided(1 - high_error))
+    below, above = lower.half_width, upper.half_width
+    if upper.half_width == 0 and upper.estimate == 0:
+        above = of_all_alike(0.0, came, one_sided(1 - high_error)).half_width
+    missed = [each - inside for each, inside in zip(arrived, within, strict=True)]
+    if sum(missed) == 0 or _spread_over(missed) < tried.runs * FEW:
+        below = max(below, _most_missed(missed, cluster, low_error) / came - (1 - lower.estimate))
+    return Interval(lower.estimate, above, below)
+
+
+def _spread_over(missed: Sequence[float]) -> float:
+    """Over how many runs the misses are spread: n where all have as many, 1 where one has them all."""
+    return sum(missed) ** 2 / sum(each**2 for each in missed)
+
+
+def _most_missed(missed: Sequence[float], cluster: float, error: float) -> float:
+    """Upper bound of the expected misses of all runs, which come in clusters; with none, `-ln(error)` clusters."""
+    from scipy import special
+
+    size = max(1.0, cluster, *missed)
+    return size * float(special.gammaincinv(sum(missed) / size + 1, 1 - error))
 
 
 def _why(lines: Sequence[Line], tried: Tried) -> str:
@@ -234,7 +255,8 @@ def _why(lines: Sequence[Line], tried: Tried) -> str:
     worst = min(open_lines, key=lambda line: abs(line.margin))
     if all(line.close for line in open_lines):
         return f"within {worst.promise.tolerance:.2%} of what is promised, which is not worth deciding (tolerance)"
-    return f"{tried.runs} runs of {sum(tried.sent):,} requests leave it open: a larger --budget may decide it"
+    remedy = "a longer horizon" if tried.runs >= MOST_RUNS else "a larger --budget"
+    return f"{tried.runs} runs of {sum(tried.sent):,} requests in all leave it open: {remedy} may decide it"
 
 
 def _ends(interval: Interval) -> list[float]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from sim.autoscaling.fixed import Fixed
 from sim.config.errors import ConfigError, Problem
 from sim.scenario import Pool, Scenario
-from sim.scenario.changes import Changes, stale
+from sim.scenario.changes import Changes
 from sim.scenario.plan import MOST_REPLICAS, PlanSpec, PoolPlan, Replicas
 from sim.scenario.replica import Batching
 from sim.scenario.supply import Offer
@@ -176,19 +176,13 @@ def _designs(pool: Pool, asked: PoolPlan) -> Iterator[Design | Unfit]:
     sizes = asked.gpus_per_replica or (pool.gpus_per_replica,)
     for gpu, size, most_seqs, most_tokens in itertools.product(gpus or (None,), sizes, seqs, tokens):
         changes = Changes(gpu=gpu, gpus_per_replica=size)
-        found = pool._changed(changes)
-        problems = [told for _, told in stale(pool._values, changes)]
-        if isinstance(replica, Batching) and (most_seqs, most_tokens) != (
-            replica.max_num_seqs,
-            replica.max_batched_tokens,
-        ):
-            if most_seqs * replica.verified > most_tokens:
-                problems.append(f"max_num_seqs {most_seqs} is above max_batched_tokens {most_tokens}")
-            limits = {"max_num_seqs": most_seqs, "max_batched_tokens": most_tokens}
-            found = found._with({"replica": replica.model_copy(update=limits)})
-        problems = problems or [told for _, told in found._problems()]
+        limits = {"max_num_seqs": most_seqs, "max_batched_tokens": most_tokens}
+        wanted = replica.model_copy(update=limits) if isinstance(replica, Batching) else replica
+        found, problems = pool.varied(changes, wanted)
+        if isinstance(replica, Batching) and most_seqs * replica.verified > most_tokens:
+            problems = [((), f"max_num_seqs {most_seqs} is above max_batched_tokens {most_tokens}")]
         design = Design(found, *_bounds(pool, asked.replicas))
-        yield Unfit(design.told, problems[0]) if problems else design
+        yield Unfit(design.told, problems[0][1]) if problems else design
 
 
 def _bounds(pool: Pool, asked: Replicas | None) -> tuple[int, int]:
@@ -219,9 +213,8 @@ def mixed(first: Design, second: Design, replicas: int) -> Design:
             price=other.price,
         ),
     )
-    pool = one._with({"supply": offers})
     return Design(
-        pool,
+        one.mixed(offers),
         replicas + 1,
         first.most,
         mixed=(_named(other) or "GPU", replicas),

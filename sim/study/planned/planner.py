@@ -24,14 +24,16 @@ from sim.theory import least_servers
 
 BUDGET = 20_000_000
 """Requests, about: those of the search and of all certificates."""
-PROBE_REQUESTS, PROBE_RUNS = 100_000, (2, 10)
+PROBE_REQUESTS, PROBE_RUNS = 100_000, (1, 10)
 """A probe of the search is of about so many requests, in so many runs at least and at most."""
 LEAST_RUNS = 4
 """Of a certificate, however small the budget."""
 MIXES = 6
 """Mixes of two GPUs that are run, the cheapest by what each GPU alone needs."""
 NO_GAIN = 1e-4
-"""Attainment that much better, with so many more replicas, is no better."""
+"""Attainment that much better, with more replicas, is no better ..."""
+ALONE = 0.5
+"""... where a replica has fewer requests than this at a time on average: they have it for themselves already."""
 
 
 @dataclass
@@ -98,6 +100,8 @@ class Planner:
         for place in sorted(range(len(combinations)), key=estimated):
             each, around = combinations[place], brackets[place]
             best = min((one.usd_per_hour for one in found if one.met), default=math.inf)
+            if any(self.spec.of_pool(name).mix for name in around):
+                best = math.inf  # a mix is proposed by what each GPU takes alone, the dear ones as well
             floor = each.usd_per_hour({name: one.least for name, one in around.items()})
             if floor >= best:
                 self._consider(each, around, None, f"not run: to carry the load alone it costs {floor:,.2f} or more")
@@ -138,11 +142,13 @@ class Planner:
             return shares is not None and all(s >= p.share for s, p in zip(shares, self.promises, strict=True))
 
         load = exact.arrivals_per_s * exact.mean_service_s / exact.seats
-        least = least_servers(load, met) or design.most
-        fleet = {name: min(max(least, design.least), design.most)}
+        least = least_servers(load, met)
+        wanted = exact.plenty(load) if least is None else least
+        fleet = {name: min(max(wanted, design.least), design.most)}
         usd = each.usd_per_hour(fleet)
-        self._consider(each, around, fleet, f"an exact formula (M/M/c) says {least:,} replicas", usd)
-        return _Found(each, fleet, usd, least <= design.most)
+        told = "no number of replicas meets it" if least is None else f"{least:,} replicas"
+        self._consider(each, around, fleet, f"an exact formula (M/M/c) says: {told}", usd)
+        return _Found(each, fleet, usd, least is not None and least <= design.most)
 
     def _affordable(self, each: Fleets, below_usd: float) -> tuple[dict[str, int], bool]:
         """The most replicas of each pool, and whether the best price so far is what limits them."""
@@ -216,10 +222,10 @@ class Planner:
         """The fleet and its neighbours, tested on fresh seeds."""
         claims = 1 + len(found.fleets.designs)
         confidence = 1 - (1 - self.spec.confidence) / claims
-        test, exact = SequentialTest(self.promises, confidence), exact_of(found.fleets)
+        rule, exact = SequentialTest(self.promises, confidence), exact_of(found.fleets)
         seed = fresh_seed(self.scenario.seed)
 
-        def tested(fleet: Mapping[str, int]) -> Certificate:
+        def certificate(fleet: Mapping[str, int]) -> Certificate:
             scenario = found.fleets.scenario_with(fleet, seed)
             true = None
             if exact is not None:
@@ -228,14 +234,16 @@ class Planner:
             each = max(self.runs.of(scenario, 1).sent[0], 1)
             most = (self.budget - self.runs.spent) // (claims * each)
             runs = min(max(most, LEAST_RUNS), MOST_RUNS)
-            return test.tested(fleet, lambda count: self.runs.of(scenario, count), runs, seed, true)
+            before = self.runs.seen(found.fleets.scenario_with(fleet, self.scenario.seed))
+            clusters = () if before is None else before.most_missed()
+            return rule.certificate(fleet, lambda count: self.runs.of(scenario, count), runs, seed, true, clusters)
 
         designs = found.fleets.designs
         least = {name: design.least for name, design in designs.items()}
         most = {name: design.most for name, design in designs.items()}
         if not found.met:  # more of it were tried and did not help
             most = dict(found.fleet)
-        return Certifying(tested, least, most).around(found.fleet)
+        return Certifying(certificate, least, most).around(found.fleet)
 
     def _usd_per_hour(self, each: Fleets, fleet: Fleet) -> float:
         """What a fleet costs: by list price, or as simulated where an autoscaler decides how many there are."""
@@ -315,6 +323,8 @@ class _Climb:
         self.last: dict[str, int] = {}
         """The fleet that was tried last."""
         self._worst: list[float] = []
+        self._each = math.inf
+        """Requests that a replica had at a time on average, in the last runs."""
 
     def smallest(self, estimate: Mapping[str, int]) -> dict[str, int] | None:
         """None: not even the largest meets all."""
@@ -353,11 +363,13 @@ class _Climb:
         self.last = dict(fleet)
         shares = [promise.share for promise in self.planner.promises]
         self._worst.append(min(a - share for a, share in zip(tried.attained(), shares, strict=True)))
+        running, there = tried.summary["time_average"]["running"], tried.summary["replicas"]["mean"]
+        self._each = running / there if there else math.inf
         return self.planner.met(tried)
 
     def _hopeless(self) -> bool:
-        """Whether the last two probes, the second with more replicas, came to the same."""
-        return len(self._worst) > 1 and self._worst[-1] - self._worst[-2] < NO_GAIN
+        """Whether the last probe, with more replicas than the one before, is no better and never will be."""
+        return self._each < ALONE and len(self._worst) > 1 and self._worst[-1] - self._worst[-2] < NO_GAIN
 
     def _within(self, name: str, count: int) -> int:
         return min(max(count, self.least[name], 1), self.most[name])

@@ -42,16 +42,10 @@ class Tried:
         pairs = zip(self.within, self.arrived, strict=True)
         return tuple(sum(inside) / sum(came) if sum(came) else 1.0 for inside, came in pairs)
 
-    def first(self, runs: int) -> Tried:
-        """The first so many of them."""
-        return Tried(
-            tuple(line[:runs] for line in self.within),
-            tuple(line[:runs] for line in self.arrived),
-            self.sent[:runs],
-            self.usd_per_hour[:runs],
-            self.summary,
-            self.digest,
-        )
+    def most_missed(self) -> tuple[float, ...]:
+        """Of each objective, the most requests of one run that missed it."""
+        pairs = zip(self.within, self.arrived, strict=True)
+        return tuple(max(all_ - some for some, all_ in zip(*pair, strict=True)) for pair in pairs)
 
 
 @dataclass(frozen=True)
@@ -104,6 +98,14 @@ class Runs:
             self._summaries[digest],
             digest,
         )
+
+    def seen(self, scenario: Scenario) -> Tried | None:
+        """What was asked for of a scenario so far; None: nothing."""
+        digest = scenario.digest
+        runs = 0
+        while (digest, runs) in self.used:
+            runs += 1
+        return self.of(scenario, runs) if runs else None
 
     def _read(self, run: Kept) -> _Row:
         if run.failed:

@@ -12,11 +12,13 @@ from sim.scenario import Scenario
 from sim.scenario.queues import Central
 from sim.scenario.replica import Slots
 from sim.study.planned.designs import Fleets
-from sim.theory import MMc
+from sim.theory import MMc, erlang_c
 from sim.workload.arrivals import Poisson
 
 UNSURE = 0.8
 """Of what theory says is needed to carry the load, what surely is: its capacities of batches are approximations."""
+NEXT_TO_NOBODY = 1e-4
+"""Share of requests that wait."""
 TRANSIENT_FACTOR = 10.0
 """How often the error of a start that is not steady must fit between a true value and what is promised."""
 
@@ -80,6 +82,13 @@ class Exact:
             1 - (line.wait_exceeds(limit_s) if metric == "queue_wait" else line.sojourn_exceeds(limit_s))
             for metric, limit_s, _ in self.limits
         )
+
+    def plenty(self, load: float) -> int:
+        """Replicas with which next to nobody waits: more change nothing."""
+        replicas = math.floor(load) + 1
+        while erlang_c(replicas * self.seats, self.arrivals_per_s * self.mean_service_s) > NEXT_TO_NOBODY:
+            replicas += max(replicas // 8, 1)
+        return replicas
 
     def attained(self, replicas: int) -> tuple[float, ...] | None:
         """The same as far as it holds for the run as given; None where it starts too far from its steady state.

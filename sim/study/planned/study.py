@@ -16,7 +16,7 @@ from typing import Any
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.scenario import Scenario
 from sim.study.store import locks
-from sim.study.store.folder import _in_use, _put
+from sim.study.store.folder import in_use, put
 from sim.study.store.inputs import data_of, libraries
 from sim.study.store.journal import Journal, runs_in
 from sim.study.store.kept import Kept, Key
@@ -55,12 +55,12 @@ def kept_runs(folder: Path | None, scenario: Scenario) -> Iterator[KeptRuns]:
     folder.mkdir(parents=True, exist_ok=True)
     with locks.of(folder) as lock:
         if not lock.alone():
-            raise _in_use(folder)
+            raise in_use(folder)
         asked = _about(scenario)
         if (folder / FILE).exists():
             _check(_read(folder / FILE), asked, folder)
         else:
-            _put(folder / FILE, (json.dumps(asked, indent=1) + "\n").encode())
+            put(folder / FILE, (json.dumps(asked, indent=1) + "\n").encode())
         path = folder / JOURNAL
         known = {run.key: run for run in runs_in(path)} if path.exists() else {}
         journal = Journal(path)

@@ -8,17 +8,16 @@ a fleet may be too small.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
-from sim.config.errors import ConfigError, DataError, Problem
-from sim.scenario.plan_over_time import DemandScenario, FutureDemand, Launch, MonthlyFile, OverTime, months_between
+from sim.config.errors import ConfigError, Problem
+from sim.scenario.plan_over_time import DemandScenario, FutureDemand, Launch, OverTime, months_between
+from sim.study.purchased.monthly_file import QUANTILES, probabilities, read_monthly
 
 _LAW = NormalDist()
 _Z90 = _LAW.inv_cdf(0.9)
@@ -27,7 +26,7 @@ NAMED = ((0.1, "p10"), (0.5, "p50"), (0.9, "p90"))
 
 
 @dataclass(frozen=True)
-class Path_:
+class DemandPath:
     """One way that demand goes."""
 
     name: str
@@ -68,14 +67,14 @@ class Outlook:
     """All that is known of demand to come."""
 
     months: int
-    named: tuple[Path_, ...] = ()
+    named: tuple[DemandPath, ...] = ()
     """Scenarios that were given by name."""
     monthly: tuple[Quantiles, ...] = ()
     """Or the law of each month's factor."""
     events: tuple[Event, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def paths(self, short_at_most: float) -> tuple[Path_, ...]:
+    def paths(self, short_at_most: float) -> tuple[DemandPath, ...]:
         """The demand scenarios, probabilities summing to 1."""
         base = self.named or self._cut(short_at_most)
         found = []
@@ -83,7 +82,7 @@ class Outlook:
             for happens, probability, factors in self._combinations():
                 name = " + ".join([path.name, *happens])
                 each = tuple(one * two for one, two in zip(path.factors, factors, strict=True))
-                found.append(Path_(name, path.probability * probability, each))
+                found.append(DemandPath(name, path.probability * probability, each))
         if len(found) > MOST_PATHS:
             told = f"make {len(found)} demand scenarios, more than {MOST_PATHS}; leave unlikely or small events out"
             raise ConfigError(Problem(f"launches and migrations with a probability {told}", "plan.over_time.launches"))
@@ -95,7 +94,11 @@ class Outlook:
         for _, probability, factors in self._combinations():
             ahead = factor / _between(factors, month)
             if self.named:
-                above = [p for p, each in ((one.probability, one.factors) for one in self.named) if _between(each, month) > ahead]
+                above = [
+                    p
+                    for p, each in ((one.probability, one.factors) for one in self.named)
+                    if _between(each, month) > ahead
+                ]
                 total += probability * math.fsum(above)
             else:
                 total += probability * self._law(month).exceeds(ahead)
@@ -107,20 +110,20 @@ class Outlook:
         for _ in range(80):
             middle = math.sqrt(low * high)
             low, high = (low, middle) if self.exceeds(month, middle) <= 1 - share + 1e-12 else (middle, high)
-        return high
+        return round(high, 9)
 
     def _law(self, month: float) -> Quantiles:
-        low = min(max(int(math.floor(month)), 0), self.months - 1)
+        low = min(max(math.floor(month), 0), self.months - 1)
         high = min(low + 1, self.months - 1)
         part = min(max(month - low, 0.0), 1.0)
         one, two = self.monthly[low], self.monthly[high]
         logs = tuple((1 - part) * a + part * b for a, b in zip(one.log_factor, two.log_factor, strict=True))
         return Quantiles(one.z, logs)
 
-    def _cut(self, short_at_most: float) -> tuple[Path_, ...]:
+    def _cut(self, short_at_most: float) -> tuple[DemandPath, ...]:
         """Five scenarios, each the median of its share; one where nothing is uncertain."""
         if all(law.log_factor[0] == law.log_factor[-1] for law in self.monthly):
-            return (Path_("p50", 1.0, tuple(law.at(0.5) for law in self.monthly)),)
+            return (DemandPath("p50", 1.0, tuple(law.at(0.5) for law in self.monthly)),)
         end = min(max(2 * short_at_most, 0.02), 0.3)
         middle = 1 - 2 * end
         sizes = (end, 0.3125 * middle, 0.375 * middle, 0.3125 * middle, end)
@@ -128,7 +131,7 @@ class Outlook:
         for size in sizes:
             share = before + size / 2
             factors = tuple(law.at(share) for law in self.monthly)
-            found.append(Path_(f"p{100 * share:.3g}", size, factors))
+            found.append(DemandPath(f"p{100 * share:.3g}", size, factors))
             before += size
         return tuple(found)
 
@@ -172,18 +175,22 @@ def outlook(over_time: OverTime, starts: str | None) -> Outlook:
 
 def _base(
     future: FutureDemand, months: int, starts: str | None
-) -> tuple[tuple[Path_, ...], tuple[Quantiles, ...], tuple[str, ...]]:
+) -> tuple[tuple[DemandPath, ...], tuple[Quantiles, ...], tuple[str, ...]]:
     if future.scenarios is not None:
         return tuple(_named(name, each, months) for name, each in future.scenarios.items()), (), ()
     if future.forecast is not None:
-        named, monthly = read_monthly(future.forecast, months, starts)
-        return named, monthly, ()
+        columns = read_monthly(future.forecast, months, starts)
+        if set(columns) == set(QUANTILES):
+            months_of_file = zip(*(columns[name] for name in QUANTILES), strict=True)
+            return (), tuple(_of_quantiles(*row) for row in months_of_file), ()
+        chances = probabilities(columns, future.forecast)
+        return tuple(DemandPath(name, chances[name], tuple(each)) for name, each in columns.items()), (), ()
     if future.history is not None:
         from sim.forecast import forecast_monthly, read_history
 
         found = forecast_monthly(read_history(future.history.file), months)
-        columns = (found.p10, found.p50, found.p90)
-        return (), tuple(_of_quantiles(*row) for row in zip(*columns, strict=True)), (found.model, *found.notes)
+        rows = zip(found.p10, found.p50, found.p90, strict=True)
+        return (), tuple(_of_quantiles(*row) for row in rows), (found.model, *found.notes)
     growth = future.growth
     middle, high = (0.0, 0.0) if growth is None else (math.log1p(growth.p50), math.log1p(growth.p90))
     spread = high - middle
@@ -194,11 +201,11 @@ def _base(
     return (), laws, ()
 
 
-def _named(name: str, given: DemandScenario, months: int) -> Path_:
+def _named(name: str, given: DemandScenario, months: int) -> DemandPath:
     if given.factors is not None:
-        return Path_(name, given.probability, given.factors)
+        return DemandPath(name, given.probability, given.factors)
     assert given.growth is not None
-    return Path_(name, given.probability, tuple((1 + given.growth) ** month for month in range(months)))
+    return DemandPath(name, given.probability, tuple((1 + given.growth) ** month for month in range(months)))
 
 
 def _event(name: str, launch: Launch, months: int, starts: str | None, place: str) -> Event:
@@ -209,70 +216,6 @@ def _event(name: str, launch: Launch, months: int, starts: str | None, place: st
     last = months if launch.months is None else first + launch.months
     factors = tuple(launch.factor if first <= month < last else 1.0 for month in range(months))
     return Event(name, launch.probability, factors)
-
-
-def read_monthly(given: MonthlyFile, months: int, starts: str | None) -> tuple[tuple[Path_, ...], tuple[Quantiles, ...]]:
-    """A forecast made elsewhere: named scenarios, or the law of each month. Raises `DataError`, with file and line."""
-    rows = _rows(given.file)
-    header, body = rows[0], rows[1:]
-    if header[0] != "month" or len(header) < 2:
-        raise DataError(Problem("must begin with the columns month, p10, p50, p90 (or month and scenarios)", "", given.file, 1))
-    first = 0
-    if starts is not None and body:
-        labels = [row[0] for row in body]
-        if starts not in labels:
-            raise DataError(Problem(f"has no month {starts}, the plan's first; it begins with {labels[0]}", "month", given.file))
-        first = labels.index(starts)
-    wanted = body[first : first + months]
-    if len(wanted) < months:
-        told = f"holds {len(wanted)} months from the plan's first on; the plan has {months}"
-        raise DataError(Problem(told, "month", given.file))
-    columns: dict[str, list[float]] = {name: [] for name in header[1:]}
-    for line, row in enumerate(wanted, start=first + 2):
-        for name, text in zip(header[1:], row[1:], strict=True):
-            columns[name].append(_number(text, name, given, line))
-    if set(columns) == {"p10", "p50", "p90"}:
-        laws = []
-        for line, (p10, p50, p90) in enumerate(zip(columns["p10"], columns["p50"], columns["p90"], strict=True), first + 2):
-            if not p10 <= p50 <= p90:
-                raise DataError(Problem(f"p10 <= p50 <= p90 must hold; got {p10:g}, {p50:g}, {p90:g}", "p50", given.file, line))
-            laws.append(_of_quantiles(p10, p50, p90))
-        return (), tuple(laws)
-    return _scenarios(columns, given.probabilities, given.file), ()
-
-
-def _scenarios(columns: Mapping[str, Sequence[float]], given: Mapping[str, float] | None, file: str) -> tuple[Path_, ...]:
-    chance = dict.fromkeys(columns, 1 / len(columns)) if given is None else dict(given)
-    if set(chance) != set(columns):
-        told = f"has the scenarios {', '.join(columns)}, and probabilities are given for {', '.join(chance)}"
-        raise DataError(Problem(told, "", file, 1))
-    if abs(sum(chance.values()) - 1) > 1e-6:
-        raise ConfigError(Problem("must sum to 1", "plan.over_time.demand.forecast.probabilities"))
-    return tuple(Path_(name, chance[name], tuple(values)) for name, values in columns.items())
-
-
-def _rows(file: str) -> list[list[str]]:
-    try:
-        with Path(file).open(encoding="utf-8-sig", newline="") as text:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(text) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(Problem(f"cannot be read: {error}", "", file)) from None
-    if not rows:
-        raise DataError(Problem("is empty", "", file))
-    for line, row in enumerate(rows, start=1):
-        if len(row) != len(rows[0]):
-            raise DataError(Problem(f"has {len(row)} cells, and the header {len(rows[0])}", "", file, line))
-    return rows
-
-
-def _number(text: str, column: str, given: MonthlyFile, line: int) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise DataError(Problem(f"must be a number above 0; got '{text[:40]}'", column, given.file, line))
-    return value / given.unit
 
 
 def _of_quantiles(p10: float, p50: float, p90: float) -> Quantiles:
@@ -293,7 +236,7 @@ def _line(at: float, x: Sequence[float], y: Sequence[float]) -> float:
 
 def _between(factors: Sequence[float], month: float) -> float:
     """The factor at a time between the middles of two months, growing evenly."""
-    low = min(max(int(math.floor(month)), 0), len(factors) - 1)
+    low = min(max(math.floor(month), 0), len(factors) - 1)
     high = min(low + 1, len(factors) - 1)
     part = min(max(month - low, 0.0), 1.0)
     return math.exp((1 - part) * math.log(factors[low]) + part * math.log(factors[high]))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sim.autoscaling.fixed import Fixed
 from sim.hardware import GpuSheet
@@ -77,15 +77,22 @@ def fixed(pool: Pool, fleet: Mapping[Make, int]) -> Pool:
 def bounded(pool: Pool, most: int) -> Pool:
     """An autoscaled pool with no more replicas than there are."""
     policy = pool.autoscaler
+    if not isinstance(policy, BaseModel) or not hasattr(policy, "max_replicas"):
+        return pool
     changed = {"max_replicas": most}
-    if getattr(policy, "min_replicas", 0) is not None and getattr(policy, "min_replicas", 0) > most:
+    if (getattr(policy, "min_replicas", 0) or 0) > most:
         changed["min_replicas"] = most
-    return _with(pool, autoscaler=policy.model_copy(update=changed)) if hasattr(policy, "max_replicas") else pool
+    return _with(pool, autoscaler=policy.model_copy(update=changed))
 
 
-def grown(scenario: Scenario, factor: float, pools: Mapping[str, Pool] | None = None, seed: int | None = None) -> Scenario:
+def grown(
+    scenario: Scenario, factor: float, pools: Mapping[str, Pool] | None = None, seed: int | None = None
+) -> Scenario:
     """The scenario with so much of its demand, other pools in the place of its own, and another seed."""
-    update: dict[str, Any] = {"workload": scaled(scenario.workload, factor), "pools": {**scenario.pools, **(pools or {})}}
+    update: dict[str, Any] = {
+        "workload": scaled(scenario.workload, factor),
+        "pools": {**scenario.pools, **(pools or {})},
+    }
     if seed is not None:
         update["seed"] = seed
     return scenario.model_copy(update=update)

@@ -11,11 +11,11 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sim.pricing.arithmetic import spares, units_per_zone
 from sim.result.twin import twin
 from sim.result.twin.traffic import horizon_of, traffic_of
 from sim.scenario import Pool, Scenario
-from sim.study.purchased.fleets import Make, fixed, grown
+from sim.study.planned.survive import spares_of
+from sim.study.purchased.fleets import Make, fixed, grown, made_of
 from sim.study.purchased.purchases import Line
 
 if TYPE_CHECKING:
@@ -29,20 +29,8 @@ def survivors(survive: Survive | None, make: Make, pool: Pool) -> Spares:
     """How many replicas there are beside those needed, for a failure domain that is lost (N + k)."""
     if survive is None:
         return lambda need: 0
-    if survive.replicas is not None:
-        lost = survive.replicas
-        return lambda need: lost
-    if survive.nodes is not None:
-        on_a_node = max(survive.gpus_per_node // make.gpus_per_replica, 1)
-        nodes = survive.nodes
-        return lambda need: nodes * on_a_node
-    if survive.zones is not None:
-        lost, zones = survive.zones, survive.of or max(offer.zones for offer in pool.offers)
-        return lambda need: units_per_zone(need, zones, lost) * zones - need
-    unit, target = survive.unit_availability, survive.availability
-    assert unit is not None
-    assert target is not None
-    return lambda need: spares(need, unit, target) if need else 0
+    made = made_of(pool, make)
+    return lambda need: spares_of(need, made, survive).spare if need else 0
 
 
 def told_survive(survive: Survive | None) -> str:
@@ -74,7 +62,7 @@ def updating(pool: Pool) -> Spares:
 
 
 def reacting(scenario: Scenario, name: str, factor: float, per_replica_per_s: float | None) -> tuple[int, str]:
-    """Replicas' worth of requests that come while ordered replicas are not ready yet: rate's rise times time to ready."""
+    """Replicas' worth of the rise in rate until ordered replicas are ready; and why."""
     pool = scenario.pools[name]
     if pool.autoscaler.kind == "fixed":
         return 0, "the fleet is fixed: it waits for no replica"

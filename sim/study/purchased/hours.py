@@ -29,7 +29,8 @@ class Step:
     """Of the time."""
 
 
-FLAT = (Step(1.0, 1.0),)
+FULL = Step(1.0, 1.0)
+FLAT = (FULL,)
 
 
 def hours_of(scenario: Scenario, pool: str, follows: Literal["fleet", "demand"]) -> tuple[Step, ...]:

@@ -3,8 +3,9 @@
 Two stages: what is committed to is one decision for all demand scenarios; what runs on demand and on spot is one for
 each scenario, month and load level. Commitments are whole nodes, carried over from month to month until their term is
 over. Beyond the plan's last month contracts are renewed as it pays, or else buying late would look cheap: a contract
-that begins later covers more of the time that is looked at. With one scenario, one GPU and two prices it comes to the rule of the load-duration curve: a unit is worth
-reserving if it is used for the share of hours that its price is of the price on demand.
+that begins later covers more of the time that is looked at. With one scenario, one GPU and two prices it comes to the
+rule of the load-duration curve: a unit is worth reserving if it is used for the share of hours that its price is of the
+price on demand.
 """
 
 from __future__ import annotations
@@ -121,8 +122,9 @@ class _Builder:
         self._commit_spent(place)
 
     def _dearest_usd(self, gpu: str) -> float:
-        options = (*self.problem.commitments, *self.problem.hourly)
-        return max((each.usd_per_gpu_h for each in options if each.gpu == gpu), default=1.0)
+        prices = [each.usd_per_gpu_h for each in self.problem.commitments if each.gpu == gpu]
+        prices += [each.usd_per_gpu_h for each in self.problem.hourly if each.gpu == gpu]
+        return max(prices, default=1.0)
 
     def _served(
         self,

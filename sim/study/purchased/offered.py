@@ -68,9 +68,7 @@ def offered(
                     lead_s[name], first = lead, days.months_until(lead)
                     if isinstance(option, SavingsOption):
                         term = months_of(option.term_s)
-                        spending[name] = Spending(
-                            name, option.discount_share, term, first, option.gpu, option.region
-                        )
+                        spending[name] = Spending(name, option.discount_share, term, first, option.gpu, option.region)
                     else:
                         commitments[key] = _commitment(option, make, region, price, first, place, over_time)
     return Offered(tuple(commitments.values()), tuple(hourly.values()), tuple(spending.values()), lead_s)
@@ -106,9 +104,7 @@ def gpus_there(
     return found
 
 
-def _options(
-    over_time: OverTime, interruptible_share: float, price: Price | None
-) -> Iterator[tuple[int, AnyOption]]:
+def _options(over_time: OverTime, interruptible_share: float, price: Price | None) -> Iterator[tuple[int, AnyOption]]:
     if over_time.options is not None:
         yield from enumerate(over_time.options)
         return

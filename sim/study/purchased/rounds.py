@@ -14,6 +14,7 @@ from sim.scenario.plan import PoolPlan
 from sim.scenario.plan_over_time import OverTime
 from sim.study.executors import Executor, Here
 from sim.study.purchased import milp
+from sim.study.purchased.bench import Bench
 from sim.study.purchased.calendar import Calendar
 from sim.study.purchased.demand import outlook
 from sim.study.purchased.fleets import Make, fits, make_of
@@ -40,6 +41,7 @@ def plan_over_time(
     *,
     over_time: OverTime | None = None,
     makes: Mapping[str, Sequence[Make]] | None = None,
+    bench: Bench | None = None,
     runs: int = RUNS,
     watch: Watch | None = None,
 ) -> Purchases:
@@ -49,21 +51,23 @@ def plan_over_time(
     replicas of each pool may be made of; left out, what `plan.pools` names as candidates, else the pool's own.
     `over_time`: left out, the scenario's `plan.over_time`. `runs`: replications of each month that is verified.
 
+    `bench`: makes and keeps the runs, instead of the executor.
+
     Raises `NoPlanError` where no fleet keeps the promises, `ConfigError` for a mistake, `DataError` for a wrong file.
     """
     asked = over_time or (scenario.plan.over_time if scenario.plan is not None else None)
     if asked is None:
         raise ConfigError(Problem("is missing: what to plan over time, such as {months: 6, growth: 5%/month}", "plan"))
-    workers = Here() if executor is None else executor
+    runner = bench or Bench(Here() if executor is None else executor)
     told = watch or (lambda _: None)
     made = makes or candidates(scenario)
-    stage = _stage(scenario, asked, made, sizing or Probed(scenario, executor=workers, watch=told), told)
+    stage = _stage(scenario, asked, made, sizing or Probed(scenario, runner, watch=told), told)
     rounds: list[Round] = []
     while True:
         problem = stage.problem()
         told(f"round {len(rounds) + 1}: {len(problem.states)} load levels, {len(stage.paths)} demand scenarios")
         proposal = milp.propose(problem)
-        verifier = Verifier(stage, workers, len(rounds) + 1, runs)
+        verifier = Verifier(stage, runner, len(rounds) + 1, runs)
         verified = verifier.verified(problem, proposal)
         failed = sum(each.meets is False for each in verified)
         rounds.append(Round(proposal.usd, len(verified), failed))
@@ -98,12 +102,8 @@ def _stage(
     calendar = Calendar(starts)
     future = outlook(asked, starts)
     paths = future.paths(asked.risk.short_at_most)
-    regions = asked.regions or {"": None}
-    places = tuple(
-        Place(pool, region, 1.0 if given is None else given.share)
-        for region, given in regions.items()
-        for pool in scenario.pools
-    )
+    regions = {name: region.share for name, region in asked.regions.items()} or {"": 1.0}
+    places = tuple(Place(pool, region, share) for region, share in regions.items() for pool in scenario.pools)
     needs, usable = _needs(scenario, makes, sizing, places, [f for path in paths for f in path.factors])
     told("hours of the month")
     survive = scenario.plan.survive if scenario.plan is not None else None
@@ -149,4 +149,3 @@ def _needs(
             told = f"no number of replicas keeps its promises at {max(wanted):.3g} times the demand, on {names}"
             raise NoPlanError(Problem(told, f"pools.{pool}"))
     return needs, usable
-

@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from itertools import pairwise
+from typing import Protocol
 
+from sim.autoscaling.fixed import Fixed
 from sim.result.twin import twin
-from sim.scenario import Scenario
-from sim.study.executors import Executor, Here
+from sim.scenario import Pool, Scenario
+from sim.study.planned.search import Search
+from sim.study.purchased.bench import Bench
 from sim.study.purchased.fleets import Make, fixed, grown, made_of
-from sim.study.replicated.replications import replicate
 
 PROBE_RUNS = 3
 """Replications of each size that is tried; what is proposed is verified with more, on fresh seeds."""
@@ -22,6 +24,8 @@ MOST_REPLICAS = 100_000
 LEVELS = 5
 """Of demand at which sizes are searched for; between them they are interpolated."""
 _LEAST_FACTOR = 0.02
+_HOPELESS = 64
+"""Times what theory says: if not even so many replicas do, none will."""
 
 
 class Sizing(Protocol):
@@ -40,12 +44,8 @@ class Probed:
     """
 
     scenario: Scenario
+    bench: Bench = field(default_factory=Bench)
     runs: int = PROBE_RUNS
-    executor: Executor = field(default_factory=Here)
-    slack_share: float = 0.0
-    """Attainment this close to the promise counts as kept."""
-    requests: int = 0
-    """Simulated so far."""
     watch: Callable[[str], None] | None = None
 
     def replicas(self, pool: str, make: Make, factor: float) -> int | None:
@@ -54,30 +54,28 @@ class Probed:
             self.watch(f"{pool}: {make.name} at {factor:.3g} times the demand")
         if self.scenario.pools[pool].autoscaler.kind != "fixed":
             return self._as_scaled(pool, make, factor)
-        return least(lambda number: self.keeps(pool, make, factor, number), self._guess(pool, make, factor))
+        guess = self._guess(pool, make, factor)
+        most = min(MOST_REPLICAS, max(guess, 4) * _HOPELESS)
+        return Search(lambda number: self._keeps(pool, make, factor, number), 1, most).smallest(guess)
 
-    def keeps(self, pool: str, make: Make, factor: float, number: int) -> bool:
-        """Whether so many replicas keep what is promised, on average over the runs."""
+    def _keeps(self, pool: str, make: Make, factor: float, number: int) -> bool:
+        """Whether so many replicas keep what is promised, over the runs."""
         pools = self._others(pool, factor) | {pool: fixed(self.scenario.pools[pool], {make: number})}
-        summary = self._summary(grown(self.scenario, factor, pools))
-        return promises_kept(summary, pool, self.slack_share)
+        return self.bench.outcome(grown(self.scenario, factor, pools), self.runs).keeps(pool)
 
     def _as_scaled(self, pool: str, make: Make, factor: float) -> int | None:
         """The most replicas that the policy has, if its promises are kept with them."""
         pools = self._others(pool, factor) | {pool: made_of(self.scenario.pools[pool], make)}
-        summary = self._summary(grown(self.scenario, factor, pools))
-        kept = promises_kept(summary, pool, self.slack_share)
-        return math.ceil(block_of(summary, pool)["replicas"]["max"]) if kept else None
+        found = self.bench.outcome(grown(self.scenario, factor, pools), self.runs)
+        return found.most_replicas(pool) if found.keeps(pool) else None
 
-    def _others(self, pool: str, factor: float) -> dict[str, Any]:
+    def _others(self, pool: str, factor: float) -> dict[str, Pool]:
         """Other pools with fleets that keep up, half as large again as their share of the demand."""
         found = {}
         for name, other in self.scenario.pools.items():
             if name != pool and other.autoscaler.kind == "fixed":
                 enough = math.ceil(other.autoscaler.most_replicas * max(factor, 0.1) * 1.5)
-                found[name] = other.model_copy(
-                    update={"autoscaler": other.autoscaler.model_copy(update={"replicas": enough})}
-                )
+                found[name] = other.model_copy(update={"autoscaler": Fixed(replicas=enough)})
         return found
 
     def _guess(self, pool: str, make: Make, factor: float) -> int:
@@ -88,56 +86,6 @@ class Probed:
         if told.capacity_per_s and told.replicas:
             return max(math.ceil(told.peak_per_s / (told.capacity_per_s / told.replicas)), 1)
         return max(round(self.scenario.pools[pool].autoscaler.most_replicas * factor), 1)
-
-    def _summary(self, scenario: Scenario) -> dict[str, Any]:
-        found = replicate(scenario, self.runs, (), executor=self.executor)
-        self.requests += sum(int(record.summary["attempts"]["sent"]) for record in found.records)
-        return found.summary()
-
-
-def least(keeps: Callable[[int], bool], guess: int, most: int = MOST_REPLICAS) -> int | None:
-    """The smallest number for which something holds, taken as monotone: gallop from a guess, then bisect."""
-    low, high = 0, min(max(guess, 1), most)  # low fails, high is to hold
-    if keeps(high):
-        step = 1
-        while high - step > 0 and keeps(high - step):
-            high, step = high - step, step * 2
-        low = max(high - step, 0)
-    else:
-        step = 1
-        while True:
-            low = high
-            if high >= most or high > 64 * max(guess, 4):
-                return None
-            high = min(high + step, most)
-            step *= 2
-            if keeps(high):
-                break
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if keeps(middle) else (middle, high)
-    return high
-
-
-def block_of(summary: dict[str, Any], pool: str) -> dict[str, Any]:
-    """A pool's block of a summary."""
-    block: dict[str, Any] = summary["pools"][pool]
-    return block
-
-
-def missed(summary: dict[str, Any], pool: str) -> float:
-    """By how much the objective that is kept worst is missed, in share; below 0: all are kept."""
-    slo = block_of(summary, pool)["slo"]
-    return max((target["share"] - target["attained"] for target in slo if target["attained"] is not None), default=-1.0)
-
-
-def promises_kept(summary: dict[str, Any], pool: str, slack_share: float = 0.0) -> bool:
-    """Whether every objective is attained by a pool's requests; without objectives, whether all of them are served."""
-    block = block_of(summary, pool)
-    if block["slo"]:
-        return missed(summary, pool) <= slack_share
-    served, arrived = block["requests"]["completed"], block["requests"]["arrived"]
-    return bool(served >= arrived * (1 - max(slack_share, 1e-3)))
 
 
 @dataclass
@@ -157,7 +105,7 @@ class Need:
             return max(math.ceil(last[1] * factor / last[0] - 1e-9), 1)
         if factor <= first[0]:
             return max(math.ceil(first[1] * factor / first[0] - 1e-9), 1) if factor < first[0] / 4 else first[1]
-        for (low, few), (high, many) in zip(points, points[1:], strict=False):
+        for (low, few), (high, many) in pairwise(points):
             if factor <= high:
                 return max(math.ceil(few + (many - few) * (factor - low) / (high - low) - 1e-9), 1)
         raise AssertionError("levels are in order")

@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sim.scenario import Scenario
 from sim.scenario.plan_over_time import OverTime
 from sim.study.purchased.calendar import Calendar, breakpoints
-from sim.study.purchased.demand import Outlook, Path_
+from sim.study.purchased.demand import DemandPath, Outlook
 from sim.study.purchased.fleets import Make
 from sim.study.purchased.headroom import Spares
-from sim.study.purchased.hours import Step
+from sim.study.purchased.hours import FULL, Step
 from sim.study.purchased.offered import Offered, gpus_of_a_replica, gpus_there
 from sim.study.purchased.sizing import Need
 from sim.study.purchased.terms import Period, Problem, Site, State
@@ -45,7 +46,7 @@ class Stage:
     over_time: OverTime
     calendar: Calendar
     outlook: Outlook
-    paths: tuple[Path_, ...]
+    paths: tuple[DemandPath, ...]
     places: tuple[Place, ...]
     makes: Mapping[str, Sequence[Make]]
     """By pool."""
@@ -57,14 +58,14 @@ class Stage:
     """By pool and GPU: for a lost failure domain, for a rolling update."""
     options: Offered
 
-    def serving(self, place: Place, gpu: str, factor: float, step: Step = Step(1.0, 1.0)) -> int:
+    def serving(self, place: Place, gpu: str, factor: float, step: Step = FULL) -> int:
         """Replicas that requests take at a level of a demand scenario, without spares."""
         need = self.needs[place.pool, gpu]
         if self.over_time.hours == "demand":
             return need.at(factor * place.share * step.relative)
         return math.ceil(need.at(factor * place.share) * step.relative - 1e-9)
 
-    def fleet(self, place: Place, gpu: str, factor: float, step: Step = Step(1.0, 1.0)) -> int:
+    def fleet(self, place: Place, gpu: str, factor: float, step: Step = FULL) -> int:
         """The same with spares."""
         need = self.serving(place, gpu, factor, step)
         failure, update = self.beside[place.pool, gpu]
@@ -92,9 +93,9 @@ class Stage:
         """The months of the plan, and what comes after them while contracts go on."""
         months = self.over_time.months
         found = [Period(month, self.calendar.hours(month)) for month in range(months)]
-        terms = [each.term_months for each in (*self.options.commitments, *self.options.spending)]
-        edges = breakpoints(months, terms)
-        for begin, end in zip(edges, edges[1:], strict=False):
+        terms = [each.term_months for each in self.options.commitments]
+        terms += [each.term_months for each in self.options.spending]
+        for begin, end in pairwise(breakpoints(months, terms)):
             found.append(Period(begin, self.calendar.hours(begin, end - begin), end - begin, planned=False))
         return tuple(found)
 
@@ -119,7 +120,7 @@ class Stage:
 
     def quotas(self) -> dict[tuple[str, str], float]:
         """GPUs of the provider at once, by GPU and region; a region's own go first."""
-        found = {}
+        found: dict[tuple[str, str], float] = {}
         for region in self.regions:
             there = self.over_time.regions.get(region)
             every = {**self.over_time.quotas, **(there.quotas if there is not None else {})}

@@ -175,13 +175,9 @@ def _layers(stage: Stage, problem: Problem, proposal: Proposal) -> list[Layer]:
     return found
 
 
-def _hourly_layers(
-    problem: Problem, proposal: Proposal, place: int, label: str, gpu: str, region: str
-) -> list[Layer]:
+def _hourly_layers(problem: Problem, proposal: Proposal, place: int, label: str, gpu: str, region: str) -> list[Layer]:
     found = []
-    price = {
-        rate.kind: rate.usd_per_gpu_h for rate in problem.hourly if (rate.gpu, rate.region) == (gpu, region)
-    }
+    price = {rate.kind: rate.usd_per_gpu_h for rate in problem.hourly if (rate.gpu, rate.region) == (gpu, region)}
     for layer, key, kind in (
         ("on_demand", "on_demand", "on_demand"),
         ("spot", "spot", "spot"),
@@ -210,7 +206,12 @@ def _by_the_hour(stage: Stage, problem: Problem) -> float | None:
     """Expected USD of the plan's months with nothing committed to."""
     if not any(each.kind == "on_demand" for each in problem.hourly):
         return None
-    alone = replace(problem, commitments=(), spending=(), states=tuple(s for s in problem.states if problem.periods[s.period].planned))
+    alone = replace(
+        problem,
+        commitments=(),
+        spending=(),
+        states=tuple(s for s in problem.states if problem.periods[s.period].planned),
+    )
     proposal = milp.propose(alone)
     totals = _usd_by_path(stage, alone, proposal)
     return math.fsum(stage.paths[path].probability * math.fsum(months.values()) for path, months in totals.items())

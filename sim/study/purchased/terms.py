@@ -137,7 +137,7 @@ class Committed:
 
 @dataclass(frozen=True)
 class Use:
-    """What runs at one load level, in GPUs by GPU and region; and the share of a site's requests that nothing serves."""
+    """What runs at one load level, in GPUs by GPU and region; and the share of a site's requests left unserved."""
 
     on_demand: Mapping[tuple[str, str], float]
     spot: Mapping[tuple[str, str], float]

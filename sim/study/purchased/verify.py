@@ -11,14 +11,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sim.study.executors import Executor
+from sim.study.purchased.bench import Bench, Outcome
 from sim.study.purchased.fleets import Make, bounded, fixed, grown
 from sim.study.purchased.purchases import Verified
-from sim.study.purchased.sizing import block_of, missed, promises_kept
 from sim.study.purchased.stage import Place, Stage
 from sim.study.purchased.terms import Problem, Proposal
 from sim.study.replicated.fresh import fresh_seed
-from sim.study.replicated.replications import replicate
 
 RUNS = 5
 """Replications of each month that is verified."""
@@ -26,6 +24,7 @@ _TRIES = (1, 2, 4, 8, 16)
 """By how many replicas a fleet is raised that misses its promise, until it keeps it."""
 
 _Fleet = tuple[tuple[str, int], ...]
+_Run = tuple[str, tuple[tuple[str, _Fleet], ...], float]
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,10 @@ class Verifier:
     """The runs of one round."""
 
     stage: Stage
-    executor: Executor
+    bench: Bench
     nth: int
     runs: int = RUNS
-    found: dict[tuple[str, tuple[tuple[str, _Fleet], ...], float], tuple[Mapping[str, bool], Mapping[str, Verified]]] = (
-        field(default_factory=dict)
-    )
-    requests: int = 0
+    found: dict[_Run, Mapping[str, Verified]] = field(default_factory=dict)
 
     def verified(self, problem: Problem, proposal: Proposal) -> list[Verified]:
         """Every planned month of every demand scenario; raises the needs that turn out too small."""
@@ -73,14 +69,14 @@ class Verifier:
         key = (case.region, tuple(sorted(case.fleets.items())), factor)
         if key not in self.found:
             found = self._simulated(case, factor)
-            self.found[key] = ({pool: bool(each.meets) for pool, each in found.items()}, found)
+            self.found[key] = found
             for pool, each in found.items():
                 if not each.meets and pool not in case.short:
-                    self._raise(case, pool, factor, {**case.fleets})
-        return self.found[key][1]
+                    self._raise(case, pool, factor)
+        return self.found[key]
 
     def _simulated(self, case: Case, factor: float) -> dict[str, Verified]:
-        summary, seed = self._summary(factor, case.fleets)
+        outcome, seed = self._outcome(factor, case.fleets)
         slack = self.stage.over_time.tolerance
         return {
             pool: Verified(
@@ -91,14 +87,14 @@ class Verifier:
                 dict(fleet),
                 seed,
                 self.runs,
-                promises_kept(summary, pool, slack),
-                tuple(target["attained"] for target in block_of(summary, pool)["slo"]),
-                missed(summary, pool),
+                outcome.keeps(pool, slack),
+                outcome.attained(pool),
+                outcome.missed_share(pool),
             )
             for pool, fleet in case.fleets.items()
         }
 
-    def _summary(self, factor: float, fleets: Mapping[str, _Fleet]) -> tuple[dict[str, object], int]:
+    def _outcome(self, factor: float, fleets: Mapping[str, _Fleet]) -> tuple[Outcome, int]:
         scenario = self.stage.scenario
         seed = fresh_seed(scenario.seed, self.nth)
         pools = {}
@@ -109,30 +105,21 @@ class Verifier:
                 policy = {"autoscaler": scenario.pools[name].autoscaler}
                 pool = bounded(pool.model_copy(update=policy), sum(made.values()))
             pools[name] = pool
-        found = replicate(grown(scenario, factor, pools, seed), self.runs, (), executor=self.executor)
-        self.requests += sum(int(record.summary["attempts"]["sent"]) for record in found.records)
-        return found.summary(), seed
+        return self.bench.outcome(grown(scenario, factor, pools, seed), self.runs), seed
 
-    def _raise(self, case: Case, pool: str, factor: float, fleets: dict[str, _Fleet]) -> None:
+    def _raise(self, case: Case, pool: str, factor: float) -> None:
         """Remember how many replicas it takes after all, by the same runs: the next proposal has them."""
-        ((gpu, number), *others) = sorted(fleets[pool], key=lambda each: -each[1])
+        fleets = dict(case.fleets)
+        gpu, number = max(fleets[pool], key=lambda each: each[1])
         raised = number
         for more in _TRIES:
             raised = number + more
-            fleets[pool] = ((gpu, raised), *others)
-            summary, _ = self._summary(factor, fleets)
-            if promises_kept(summary, pool, self.stage.over_time.tolerance):
+            fleets[pool] = tuple((name, raised if name == gpu else few) for name, few in case.fleets[pool])
+            if self._outcome(factor, fleets)[0].keeps(pool, self.stage.over_time.tolerance):
                 break
-        scale = raised / number
-        for name, few in fleets[pool]:
+        for name, _ in fleets[pool]:  # of several, each is taken as too small by as much
             need = self.stage.needs[pool, name]
-            many = math.ceil(self._of_all(case, pool, name, few) * (1.0 if others == [] else scale))
-            need.raised(factor, max(many, need.at(factor) + 1))
-
-    def _of_all(self, case: Case, pool: str, gpu: str, few: int) -> int:
-        """Replicas for all requests, of a GPU that carries a part of them."""
-        alone = len(case.fleets[pool]) == 1
-        return few if alone else self.stage.needs[pool, gpu].at(case.factor)
+            need.raised(factor, max(math.ceil(need.at(factor) * raised / number - 1e-9), need.at(factor) + 1))
 
     def _told(self, case: Case, found: Mapping[str, Verified]) -> list[Verified]:
         told = []
@@ -163,16 +150,12 @@ def cases_of(stage: Stage, problem: Problem, proposal: Proposal) -> list[Case]:
             first.setdefault((state.period, state.path), place)  # levels come from the fullest hours on
     found = []
     for (period, path), at in sorted(first.items()):
-        use = proposal.uses[at]
+        use, month = proposal.uses[at], problem.periods[period].month
+        factor = stage.paths[path].factors[month]
         for region in stage.regions:
-            places = [place for place in stage.places if place.region == region]
-            month = problem.periods[period].month
-            factor = stage.paths[path].factors[month]
-            fleets, short = {}, set()
-            for place in places:
-                fleets[place.pool] = _fleet(stage, place, factor, use.carried)
-                if use.short[place.name] > 1e-6:
-                    short.add(place.pool)
+            places = [each for each in stage.places if each.region == region]
+            fleets = {each.pool: _fleet(stage, each, factor, use.carried) for each in places}
+            short = {each.pool for each in places if use.short[each.name] > 1e-6}
             found.append(Case(month, path, region, factor * places[0].share, fleets, frozenset(short)))
     return found
 
