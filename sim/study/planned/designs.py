@@ -177,10 +177,12 @@ def _designs(pool: Pool, asked: PoolPlan) -> Iterator[Design | Unfit]:
     for gpu, size, most_seqs, most_tokens in itertools.product(gpus or (None,), sizes, seqs, tokens):
         changes = Changes(gpu=gpu, gpus_per_replica=size)
         limits = {"max_num_seqs": most_seqs, "max_batched_tokens": most_tokens}
+        if isinstance(replica, Batching) and most_seqs * replica.verified > most_tokens:
+            told = f"{most_seqs} seqs, {most_tokens} tokens"
+            yield Unfit(told, "max_num_seqs is above max_batched_tokens: an iteration gives every sequence a token")
+            continue
         wanted = replica.model_copy(update=limits) if isinstance(replica, Batching) else replica
         found, problems = pool.varied(changes, wanted)
-        if isinstance(replica, Batching) and most_seqs * replica.verified > most_tokens:
-            problems = [((), f"max_num_seqs {most_seqs} is above max_batched_tokens {most_tokens}")]
         design = Design(found, *_bounds(pool, asked.replicas))
         yield Unfit(design.told, problems[0][1]) if problems else design
 
@@ -215,7 +217,7 @@ def mixed(first: Design, second: Design, replicas: int) -> Design:
     )
     return Design(
         one.mixed(offers),
-        replicas + 1,
+        replicas,
         first.most,
         mixed=(_named(other) or "GPU", replicas),
         later_usd_per_hour=second.usd_per_hour(1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sim.config.errors import ConfigError, Problem
@@ -12,7 +12,9 @@ from sim.scenario import Scenario, Target
 from sim.scenario.plan import PlanSpec
 from sim.study.planned.certificate import MOST_RUNS, Certificate, Promise, SequentialTest
 from sim.study.planned.certify import Certified, Certifying
-from sim.study.planned.designs import Design, Fleet, Fleets, Unfit, fleets, mixed
+from sim.study.planned.climb import Climb, met_in
+from sim.study.planned.designs import Fleet, Fleets, Unfit, fleets
+from sim.study.planned.mixes import Found, differ_in, proposals
 from sim.study.planned.result import Considered, Plan, PlannedPool
 from sim.study.planned.runs import FailedError, Runs, Tried
 from sim.study.planned.screen import Bracket, Exact, bracket, exact_of
@@ -30,20 +32,6 @@ LEAST_RUNS = 4
 """Of a certificate, however small the budget."""
 MIXES = 6
 """Mixes of two GPUs that are run, the cheapest by what each GPU alone needs."""
-NO_GAIN = 1e-4
-"""Attainment that much better, with more replicas, is no better ..."""
-ALONE = 0.5
-"""... where a replica has fewer requests than this at a time on average: they have it for themselves already."""
-
-
-@dataclass
-class _Found:
-    """The smallest fleet of some designs, by the search."""
-
-    fleets: Fleets
-    fleet: dict[str, int]
-    usd_per_hour: float
-    met: bool = True
 
 
 @dataclass
@@ -69,8 +57,8 @@ class Planner:
         combinations, unfit = fleets(self.scenario)
         found = self._searched(combinations)
         found += self._mixes(found)
-        best: tuple[_Found, Certified, float] | None = None
-        failed: tuple[_Found, Certified] | None = None
+        best: tuple[Found, Certified, float] | None = None
+        failed: tuple[Found, Certified] | None = None
         for one in sorted(found, key=lambda each: (not each.met, each.usd_per_hour)):
             if best is not None and (not one.met or one.usd_per_hour >= best[2]):
                 break
@@ -89,14 +77,14 @@ class Planner:
 
     # -- the search --------------------------------------------------------------------------------------------------
 
-    def _searched(self, combinations: list[Fleets]) -> list[_Found]:
+    def _searched(self, combinations: list[Fleets]) -> list[Found]:
         """The smallest fleet of each combination, cheapest first by theory; what cannot be cheaper is skipped."""
         brackets = [{name: bracket(each, name) for name in each.designs} for each in combinations]
 
         def estimated(place: int) -> float:
             return combinations[place].usd_per_hour({n: b.estimate for n, b in brackets[place].items()})
 
-        found: list[_Found] = []
+        found: list[Found] = []
         for place in sorted(range(len(combinations)), key=estimated):
             each, around = combinations[place], brackets[place]
             best = min((one.usd_per_hour for one in found if one.met), default=math.inf)
@@ -111,14 +99,14 @@ class Planner:
                 found.append(one)
         return found
 
-    def _smallest(self, each: Fleets, around: Mapping[str, Bracket], below_usd: float) -> _Found | None:
+    def _smallest(self, each: Fleets, around: Mapping[str, Bracket], below_usd: float) -> Found | None:
         """The smallest fleet of some designs that meets all; one that does not, where none does; None: dearer."""
         exact = exact_of(each)
         try:
             if exact is not None:
                 return self._by_theory(each, around, exact)
             most, capped = self._affordable(each, below_usd)
-            climb = _Climb(self, each, most)
+            climb = Climb(each, most, lambda fleet: self.probe(each, fleet), self.promises)
             fleet = climb.smallest({name: one.estimate for name, one in around.items()})
         except FailedError as error:
             self._consider(each, around, None, f"cannot be run: {error}")
@@ -131,9 +119,9 @@ class Planner:
         usd = self._usd_per_hour(each, shown)
         outcome = "meets the promises in the search" if fleet is not None else "does not meet the promises"
         self._consider(each, around, fleet, outcome, usd)
-        return _Found(each, dict(shown), usd, fleet is not None)
+        return Found(each, dict(shown), usd, fleet is not None)
 
-    def _by_theory(self, each: Fleets, around: Mapping[str, Bracket], exact: Exact) -> _Found:
+    def _by_theory(self, each: Fleets, around: Mapping[str, Bracket], exact: Exact) -> Found:
         """The fleet of a pool that has an exact formula: no probes."""
         ((name, design),) = each.designs.items()
 
@@ -148,7 +136,7 @@ class Planner:
         usd = each.usd_per_hour(fleet)
         told = "no number of replicas meets it" if least is None else f"{least:,} replicas"
         self._consider(each, around, fleet, f"an exact formula (M/M/c) says: {told}", usd)
-        return _Found(each, fleet, usd, least is not None and least <= design.most)
+        return Found(each, fleet, usd, least is not None and least <= design.most)
 
     def _affordable(self, each: Fleets, below_usd: float) -> tuple[dict[str, int], bool]:
         """The most replicas of each pool, and whether the best price so far is what limits them."""
@@ -173,23 +161,19 @@ class Planner:
             self._probe_runs = min(max(math.ceil(PROBE_REQUESTS / max(first.sent[0], 1)), least), most)
         return self.runs.of(scenario, self._probe_runs)
 
-    def met(self, tried: Tried) -> bool:
-        """Whether every objective is attained in these runs, taken together."""
-        return all(attained >= promise.share for attained, promise in zip(tried.attained(), self.promises, strict=True))
-
-    def _mixes(self, found: list[_Found]) -> list[_Found]:
+    def _mixes(self, found: list[Found]) -> list[Found]:
         """Fleets of two GPUs in one pool that may be cheaper than the best of one."""
         alone = [one for one in found if one.met]
         if not alone:
             return []
         best = min(alone, key=lambda one: one.usd_per_hour)
-        made: list[_Found] = []
+        made: list[Found] = []
         for name in self.scenario.pools:
             if not self.spec.of_pool(name).mix:
                 continue
-            beside = [one for one in alone if _differ_in(best, one, name)]
-            proposals = sorted(_proposals(best.usd_per_hour, beside, name), key=lambda one: one[0])
-            for _, one, design, total in proposals[:MIXES]:
+            beside = [one for one in alone if differ_in(best, one, name)]
+            possible = sorted(proposals(best.usd_per_hour, beside, name), key=lambda one: one[0])
+            for _, one, design, total in possible[:MIXES]:
                 each = Fleets(self.scenario, {**one.fleets.designs, name: design})
                 bar = min((mix.usd_per_hour for mix in made), default=best.usd_per_hour)
                 mix = self._mix(each, one, name, total, bar)
@@ -197,7 +181,7 @@ class Planner:
                     made.append(mix)
         return made
 
-    def _mix(self, each: Fleets, one: _Found, name: str, total: int, below_usd: float) -> _Found | None:
+    def _mix(self, each: Fleets, one: Found, name: str, total: int, below_usd: float) -> Found | None:
         """The smallest fleet of a mix that costs less than this; None: none."""
         most = one.fleet[name] + total
         while most > each.designs[name].least and each.usd_per_hour({**one.fleet, name: most}) >= below_usd:
@@ -206,7 +190,7 @@ class Planner:
             return None
 
         def met(replicas: int) -> bool:
-            return self.met(self.probe(each, {**one.fleet, name: replicas}))
+            return met_in(self.probe(each, {**one.fleet, name: replicas}), self.promises)
 
         search = Search(met, each.designs[name].least, most)
         number = search.smallest(total)
@@ -214,11 +198,11 @@ class Planner:
         usd = None if fleet is None else each.usd_per_hour(fleet)
         outcome = "meets the promises in the search" if fleet is not None else "dearer, or does not meet the promises"
         self._consider(each, {}, fleet, outcome, usd)
-        return None if fleet is None or usd is None else _Found(each, fleet, usd)
+        return None if fleet is None or usd is None else Found(each, fleet, usd)
 
     # -- the certificate ---------------------------------------------------------------------------------------------
 
-    def _certified(self, found: _Found) -> Certified:
+    def _certified(self, found: Found) -> Certified:
         """The fleet and its neighbours, tested on fresh seeds."""
         claims = 1 + len(found.fleets.designs)
         confidence = 1 - (1 - self.spec.confidence) / claims
@@ -254,7 +238,7 @@ class Planner:
 
     # -- the result --------------------------------------------------------------------------------------------------
 
-    def _feasible(self, found: _Found, certified: Certified, unfit: list[Unfit]) -> Plan:
+    def _feasible(self, found: Found, certified: Certified, unfit: list[Unfit]) -> Plan:
         pools = {}
         for name, design in found.fleets.designs.items():
             need = certified.fleet[name]
@@ -267,7 +251,7 @@ class Planner:
             usd = None if usd is None else paid.usd_per_hour[0]
         return self._told(True, pools, usd, certified, "", unfit)
 
-    def _infeasible(self, found: _Found, certified: Certified, unfit: list[Unfit]) -> Plan:
+    def _infeasible(self, found: Found, certified: Certified, unfit: list[Unfit]) -> Plan:
         first = certified.certificates[0]
         scenario = found.fleets.scenario_with(certified.fleet, first.seed)
         reason = why_not(found.fleets, certified.fleet, first, self.runs.of(scenario, 1).summary)
@@ -309,94 +293,6 @@ class Planner:
         usd_per_hour: float | None = None,
     ) -> None:
         self.considered.append(Considered(each.told, dict(around), fleet, usd_per_hour, outcome))
-
-
-class _Climb:
-    """Looks for the smallest fleet of some designs: up together until all is met, then down pool by pool."""
-
-    def __init__(self, planner: Planner, each: Fleets, most: Mapping[str, int]) -> None:
-        self.planner = planner
-        self.each = each
-        self.least = {name: design.least for name, design in each.designs.items()}
-        self.most = dict(most)
-        self.notes: list[str] = []
-        self.last: dict[str, int] = {}
-        """The fleet that was tried last."""
-        self._worst: list[float] = []
-        self._each = math.inf
-        """Requests that a replica had at a time on average, in the last runs."""
-
-    def smallest(self, estimate: Mapping[str, int]) -> dict[str, int] | None:
-        """None: not even the largest meets all."""
-        fleet = {name: self._within(name, count) for name, count in estimate.items()}
-        if len(fleet) == 1:
-            return self._one(fleet)
-        step = 1.25
-        while not self._met(fleet):
-            larger = {name: self._within(name, math.ceil(count * step)) for name, count in fleet.items()}
-            if larger == fleet or self._hopeless():
-                return None
-            fleet, step = larger, step * 1.25
-        names = sorted(fleet, key=lambda name: -self.each.designs[name].usd_per_hour(1))
-        changed = True
-        while changed:
-            changed = False
-            for name in names:
-                lower = self._search(fleet, name, fleet[name]).smallest(fleet[name])
-                assert lower is not None, "a fleet that met all has been tried before"
-                changed = changed or lower < fleet[name]
-                fleet = {**fleet, name: min(lower, fleet[name])}
-        return fleet
-
-    def _one(self, fleet: dict[str, int]) -> dict[str, int] | None:
-        (name,) = fleet
-        search = self._search(fleet, name, self.most[name])
-        number = search.smallest(fleet[name], self._hopeless)
-        self.notes += search.notes
-        return None if number is None else {name: number}
-
-    def _search(self, fleet: Mapping[str, int], name: str, most: int) -> Search:
-        return Search(lambda count: self._met({**fleet, name: count}), self.least[name], most)
-
-    def _met(self, fleet: Mapping[str, int]) -> bool:
-        tried = self.planner.probe(self.each, fleet)
-        self.last = dict(fleet)
-        shares = [promise.share for promise in self.planner.promises]
-        self._worst.append(min(a - share for a, share in zip(tried.attained(), shares, strict=True)))
-        running, there = tried.summary["time_average"]["running"], tried.summary["replicas"]["mean"]
-        self._each = running / there if there else math.inf
-        return self.planner.met(tried)
-
-    def _hopeless(self) -> bool:
-        """Whether the last probe, with more replicas than the one before, is no better and never will be."""
-        return self._each < ALONE and len(self._worst) > 1 and self._worst[-1] - self._worst[-2] < NO_GAIN
-
-    def _within(self, name: str, count: int) -> int:
-        return min(max(count, self.least[name], 1), self.most[name])
-
-
-def _differ_in(best: _Found, other: _Found, name: str) -> bool:
-    """Whether two fleets have the same designs but for this pool (and are both of one GPU there)."""
-    ours, theirs = best.fleets.designs, other.fleets.designs
-    return all(ours[each] is theirs[each] for each in ours if each != name)
-
-
-def _proposals(below_usd: float, alone: list[_Found], name: str) -> Iterator[tuple[float, _Found, Design, int]]:
-    """Mixes of two GPUs that would cost less, if each served its share as it does alone: price, design, replicas."""
-    for place, one in enumerate(alone):
-        for other in alone[place + 1 :]:
-            first, second = one.fleets.designs[name], other.fleets.designs[name]
-            if first.pool.gpu == second.pool.gpu:
-                continue
-            need, rest = one.fleet[name], other.fleet[name]
-            for count in range(1, need):
-                total = count + max(math.ceil(rest * (1 - count / need) - 1e-9), 1)
-                design = mixed(first, second, count)
-                usd = Fleets(one.fleets.scenario, {**one.fleets.designs, name: design}).usd_per_hour(
-                    {**one.fleet, name: total}
-                )
-                if usd < below_usd:
-                    yield usd, one, design, total
 
 
 def _margin(certified: Certified) -> float:
