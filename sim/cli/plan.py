@@ -10,10 +10,11 @@ import click
 from sim.cli.study_options import CLUSTER, check_who
 
 if TYPE_CHECKING:
-    from sim.study.planned.result import Plan
+    from sim.study.planned.dossier import Dossier
+    from sim.study.replanned.before import Before
+    from sim.study.replanned.diff import Diff
 
 NO_PLAN = 4
-FILES = ("plan.json",)
 
 
 @click.command(short_help="The cheapest fleet that keeps the promises.")
@@ -34,7 +35,26 @@ FILES = ("plan.json",)
     metavar="DIR",
     help="Keep every run in this folder: the same command goes on after any end.",
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write the plan into this folder.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write the plan's documents into this folder: plan.html, .md, .json, .csv, planned.yaml.",
+)
+@click.option(
+    "--drills/--no-drills", default=None, help="Run failure drills on the planned fleet (default: with --out)."
+)
+@click.option(
+    "--sensitivity/--no-sensitivity",
+    default=None,
+    help="See which assumption moves cost and p99 most (default: with --out).",
+)
+@click.option(
+    "--diff",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OLD.json",
+    help="Say what has changed since that plan.json, and why.",
+)
 @click.option("--force", is_flag=True, help="Replace it where it is.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -49,6 +69,9 @@ def command(
     cluster: str | None,
     study: Path | None,
     out: Path | None,
+    drills: bool | None,
+    sensitivity: bool | None,
+    diff: Path | None,
     force: bool,
     as_json: bool,
     quiet: bool,
@@ -60,7 +83,7 @@ def command(
     random numbers find the smallest fleet, and runs on fresh seeds certify that it is enough and that one replica fewer
     is not. Exit code 4: no fleet keeps the promises, and why.
     """
-    from sim.cli.files import check_folder, write_whole
+    from sim.cli import plan_files
     from sim.config.errors import ConfigError
     from sim.result.files import json_text
 
@@ -68,47 +91,58 @@ def command(
         raise ConfigError("which scenario? give a file, or the name of one that ships (fleetcast examples)")
     check_who(workers, cluster)
     if out is not None:
-        check_folder(out, FILES, force)
+        plan_files.check(out, force)
+    before = None if diff is None else plan_files.read(diff)
     sets = (*sets, *([f"seed={seed}"] if seed is not None else []))
-    found = _planned(scenario, sets, budget, (workers, cluster), study, quiet)
-    document: dict[str, Any] = found.as_document()
+    looked = (_chosen(drills, out), _chosen(sensitivity, out))
+    dossier, told = _made(scenario, sets, budget, (workers, cluster), study, quiet, looked, before)
+    document: dict[str, Any] = dossier.as_document()
+    if told is not None:
+        document["diff"] = told.as_document()
     if as_json:
         click.echo(json_text(document), nl=False)
     else:
-        _show(found)
+        plan_files.show(dossier, told)
     if out is not None:
-        out.mkdir(exist_ok=True)
-        write_whole(out / FILES[0], json_text(document))
+        again = plan_files.again(scenario, sets, budget, looked)
+        plan_files.write(dossier, document, out, force, again)
         if not as_json:
-            click.echo(f"written to {out}")
-    ctx.exit(0 if found.feasible else NO_PLAN)
+            click.echo(f"written to {out}: {', '.join(plan_files.names(out))}")
+    ctx.exit(0 if dossier.feasible else NO_PLAN)
 
 
-def _planned(
+def _chosen(asked: bool | None, out: Path | None) -> bool:
+    """Whether to make what belongs to the documents."""
+    return out is not None if asked is None else asked
+
+
+def _made(
     source: str,
     sets: tuple[str, ...],
     budget: int | None,
     hired: tuple[int | None, str | None],
     study: Path | None,
     quiet: bool,
-) -> Plan:
+    looked: tuple[bool, bool],
+    before: Before | None,
+) -> tuple[Dossier, Diff | None]:
     from sim.cli.progress import Counted
     from sim.scenario import load
     from sim.study.executors import executor
-    from sim.study.planned.planner import BUDGET, planned
+    from sim.study.planned.make import dossier_of
+    from sim.study.planned.planner import BUDGET
     from sim.study.planned.runs import Runs
     from sim.study.planned.study import kept_runs
+    from sim.study.replanned.diff import diff_of
 
     scenario = load(source, sets)
     shown = None if quiet else Counted("runs of the plan:")
+
+    def watch(part: str) -> Counted | None:
+        return None if quiet else Counted(f"runs of the {part}")
+
     with kept_runs(study, scenario) as kept, executor(*hired) as workers:
         told = None if shown is None else lambda runs, _: shown(runs)
-        return planned(scenario, Runs(workers, kept.known, kept.keep, told), budget or BUDGET)
-
-
-def _show(found: Plan) -> None:
-    from sim.cli.plan_words import sentences, verdict
-
-    click.echo(verdict(found))
-    for sentence in sentences(found):
-        click.echo(sentence)
+        runs = Runs(workers, kept.known, kept.keep, told)
+        dossier = dossier_of(scenario, runs, workers, budget or BUDGET, *looked, watch)
+        return dossier, None if before is None else diff_of(before, dossier, runs)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from sim.study.rehearsed.drill import Rehearsal
     from sim.study.sensitivity.tornado import Tornado
 
-FORMAT = "fleetcast-plan"
+FORMAT = "fleetcast-plan-document"
+"""Marks `plan.json` as ours: only a folder that has it is ever replaced."""
 SCHEMA_VERSION = 1
 _SUFFIX = "-planned"
 
@@ -30,6 +31,8 @@ class Dossier:
     plan: Plan
     purchases: Purchases | None = None
     """Of a plan over time."""
+    no_purchases: str = ""
+    """Why there is no plan over time, where one was asked for."""
     drills: tuple[Rehearsal, ...] | None = None
     """None: not made."""
     tornado: Tornado | None = None
@@ -45,11 +48,28 @@ class Dossier:
         """The fleet that was chosen, spares included, as a scenario; None where no fleet will do."""
         return planned_scenario(self.plan) if self.plan.feasible else None
 
+    @property
+    def feasible(self) -> bool:
+        """Whether what was asked for can be had: a fleet, and in all months of a plan over time."""
+        months = self.purchases is None or self.purchases.feasible
+        return self.plan.feasible and months and not self.no_purchases
+
+    @property
+    def reason(self) -> str:
+        """Why it cannot."""
+        if self.plan.feasible and self.no_purchases:
+            return self.no_purchases
+        if self.plan.feasible and not self.feasible:
+            return "a month of the plan does not keep what is promised, or is short more often than is allowed"
+        return self.plan.reason
+
     def as_document(self) -> dict[str, Any]:
         """JSON-ready: the plan's own keys first."""
-        told = self.plan.as_document()
+        told: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "format": FORMAT}
+        told |= self.plan.as_document()
         told |= {
-            "format": FORMAT,
+            "feasible": self.feasible,
+            "reason": self.reason or None,
             "version": version(),
             "software": deciding(),
             "config_sha256": self.scenario.digest,

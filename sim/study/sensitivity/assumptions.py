@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from pydantic import BaseModel
+
 from sim.autoscaling.fixed import Fixed
 from sim.config.errors import ConfigError
 from sim.scenario import Scenario
@@ -134,8 +136,8 @@ def _count(planned: Scenario, more: int) -> Otherwise:
         policy = pool.autoscaler
         key = "replicas" if isinstance(policy, Fixed) else "min_replicas"
         count = getattr(policy, key, None)
-        if count is None or count + more < 1:
+        if count is None or count + more < 1 or not isinstance(policy, BaseModel):
             return Otherwise("replicas that work", told, why_not="there is no number of replicas to take one from")
-        changed = policy.model_copy(update={key: count + more})  # type: ignore[attr-defined]
+        changed = policy.model_copy(update={key: count + more})
         pools[name] = pool.model_copy(update={"autoscaler": changed})
     return Otherwise("replicas that work", told, planned.model_copy(update={"pools": pools}))

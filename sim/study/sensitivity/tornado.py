@@ -191,8 +191,10 @@ def _list_usd(plan: Plan, scenario: Scenario, fleet: Mapping[str, int]) -> float
 
 def _design(plan: Plan, scenario: Scenario, name: str) -> Design:
     """The design of a pool as planned, in a scenario in which something is otherwise."""
-    planned = plan.pools[name].design
-    return Design(scenario.pools[name], 1, max(planned.most, plan.pools[name].replicas), planned.mixed)
+    planned, pool = plan.pools[name].design, scenario.pools[name]
+    dearer = pool.usd_per_replica_hour / planned.pool.usd_per_replica_hour if planned.pool.usd_per_replica_hour else 1.0
+    most = max(planned.most, plan.pools[name].replicas)
+    return Design(pool, 1, most, planned.mixed, planned.later_usd_per_hour * dearer)
 
 
 def _plain(found: Difference | None) -> dict[str, Any] | None:
