@@ -73,10 +73,10 @@ def _lines(section: Section) -> Iterator[str]:
     if section.items:
         yield from (f"- {_plain(item)}" for item in section.items)
         yield ""
-    for table in section.tables:
-        yield from _table(table)
     for picture in section.pictures:
         yield from (f"![{_plain(picture.caption)}]({picture.name}.svg)", "")
+    for table in section.tables:
+        yield from _table(table)
     if section.commands:
         yield from ("```sh", *section.commands, "```", "")
     for text in section.after:

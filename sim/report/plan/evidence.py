@@ -97,9 +97,10 @@ def drills(dossier: Dossier) -> Section:
     body = tuple(
         (
             each.drill.name,
+            f"{each.drill.what}.",
             each.verdict,
             words.duration(each.recovered_after_s) if each.state not in ("cannot", "kept") else "",
-            *(words.share(each.worst.without) if each.objectives else "",),
+            words.share(each.worst.without) if each.objectives else "",
         )
         for each in made
     )
@@ -109,6 +110,5 @@ def drills(dossier: Dossier) -> Section:
         f"Each was run on the fleet as planned, spares included, {words.plural(runs, 'run')} of seed {seed}, beside "
         "the same runs without it.",
     )
-    items = tuple(f"{each.drill.name[:1].upper()}{each.drill.name[1:]}: {each.drill.what}." for each in made)
-    heading = ("drill", "what came of it", "as usual after", "without it")
-    return Section("Failure drills", text, items, (Table("Drills", heading, body),))
+    heading = ("drill", "what happens", "what came of it", "as usual after", "without it")
+    return Section("Failure drills", text, tables=(Table("Drills", heading, body),))

@@ -29,13 +29,13 @@ def _risks(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
     peak = traffic.peak_per_s if traffic.parts else 0.0
     grown = _swing(dossier, "demand", "+20%")
     if peak:
-        if grown is None:
-            told = "demand above what was planned for"
-        else:
-            told = f"demand a fifth higher: {_attained(scenario, grown)} with this fleet"
+        kept = grown is not None and not _misses(scenario, grown)
+        told = "demand above what was planned for"
+        if grown is not None:
+            told = f"more demand; a fifth more: {_attained(scenario, grown)} with this fleet"
         yield (
             told,
-            f"more than {1.1 * peak:.3g} requests a second over an hour, twice in a week",
+            f"more than {(1.2 if kept else 1.1) * peak:.3g} requests a second over an hour, twice in a week",
             "plan again with that rate",
         )
     for each in dossier.drills or ():

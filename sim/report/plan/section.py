@@ -25,8 +25,8 @@ class Section:
     text: tuple[str, ...] = ()
     """Paragraphs."""
     items: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    tables: tuple[Table, ...] = ()
     commands: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     """Paragraphs below all that."""

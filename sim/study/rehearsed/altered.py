@@ -13,6 +13,8 @@ from sim.study.planned.dossier import plain
 from sim.workload.arrivals import Varying
 
 Document = dict[str, Any]
+LATEST = 3 / 5
+"""Of the measured time, where a fault is at the latest."""
 
 
 def altered(scenario: Scenario, edit: Callable[[Document], None]) -> Scenario:
@@ -41,7 +43,7 @@ def busy_s(scenario: Scenario) -> float:
     if not traffic.parts or traffic.steady:
         return scenario.warmup_s + span_s / 3
     middle_s = (traffic.at_s[:-1] + traffic.at_s[1:]) / 2
-    allowed = (middle_s >= scenario.warmup_s + span_s / 5) & (middle_s <= scenario.warmup_s + span_s * 3 / 5)
+    allowed = (middle_s >= scenario.warmup_s + span_s / 5) & (middle_s <= scenario.warmup_s + span_s * LATEST)
     return float(middle_s[allowed][int(np.argmax(traffic.rates_per_s[allowed]))])
 
 

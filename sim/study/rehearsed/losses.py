@@ -12,7 +12,7 @@ from sim.config.errors import ConfigError
 from sim.result import words
 from sim.result.twin.traffic import horizon_of
 from sim.scenario import Pool, Scenario
-from sim.study.rehearsed.altered import Document, altered, busy_s
+from sim.study.rehearsed.altered import LATEST, Document, altered, busy_s
 from sim.study.rehearsed.drill import Drill
 
 GPUS_PER_NODE = 8
@@ -99,6 +99,15 @@ def watched_s(scenario: Scenario, at_s: float) -> float:
     """How long from an event attainment is looked at: twice the boot, five minutes at least, to the end at most."""
     longest_s = max(boot_s(pool) for pool in scenario.pools.values())
     return min(max(2 * longest_s, LEAST_WATCHED_S), horizon_of(scenario) - at_s)
+
+
+def long_enough(scenario: Scenario) -> Scenario:
+    """The scenario, longer where a fault and what follows would not fit into it; a trace is as long as it is."""
+    if scenario.horizon_s is None or scenario.workload.is_finite:
+        return scenario
+    after_s = 2 * max(boot_s(pool) for pool in scenario.pools.values()) + LEAST_WATCHED_S
+    least_s = scenario.warmup_s + after_s / (1 - LATEST)
+    return scenario.model_copy(update={"horizon_s": max(scenario.horizon_s, least_s)})
 
 
 def _drill(scenario: Scenario, name: str, what: str, edit: object) -> Drill:

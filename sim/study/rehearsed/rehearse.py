@@ -18,7 +18,7 @@ from sim.result.recovery import Looks, back_at, look_edges, looks_of
 from sim.scenario import Scenario, Target
 from sim.study.executors import Executor
 from sim.study.rehearsed.drill import Drill, Objective, Rehearsal
-from sim.study.rehearsed.losses import cold_start, node_lost, spot_reclaimed, zone_lost
+from sim.study.rehearsed.losses import cold_start, long_enough, node_lost, spot_reclaimed, zone_lost
 from sim.study.rehearsed.storms import retry_storm
 from sim.study.replicated.fresh import fresh_seed
 
@@ -68,7 +68,7 @@ def rehearse(
     same, whoever makes the runs.
     """
     seed = fresh_seed(planned.seed, NTH)
-    base = planned.model_copy(update={"seed": seed})
+    base = long_enough(planned.model_copy(update={"seed": seed}))
     drills = drills_of(base)
     applied = [drill for drill in drills if drill.scenario is not None]
     spans = tuple((drill.at_s, drill.at_s + drill.watched_s) for drill in applied)

@@ -9,9 +9,10 @@ from pydantic import BaseModel
 
 from sim.autoscaling.fixed import Fixed
 from sim.config.errors import ConfigError
-from sim.scenario import Scenario
+from sim.scenario import Batching, Scenario
 from sim.study.rehearsed.altered import Document, altered, streams_of
 from sim.study.sensitivity.scaling import law_times, prices_times, slower, time_times
+from sim.workload import Generated
 from sim.workload.scaled import scaled
 
 Edit = Callable[[Document], str]
@@ -29,19 +30,26 @@ class Otherwise:
 
 
 def otherwise(planned: Scenario) -> tuple[tuple[Otherwise, ...], ...]:
-    """All that is tried, one or two ways for each assumption."""
-    return (
+    """All that is tried, one or two ways for each assumption that the scenario has."""
+    streams = [stream for stream in planned.workload.by_name().values() if isinstance(stream, Generated)]
+    every = (
         _two(_demand(planned, 0.8, "-20%"), _demand(planned, 1.2, "+20%")),
         _two(*(_edited(planned, "prompt lengths", told, _lengths("prompt_tokens", by)) for told, by in _FIFTH)),
         _two(*(_edited(planned, "output lengths", told, _lengths("output_tokens", by)) for told, by in _FIFTH)),
         _two(*(_edited(planned, "service times", told, _lengths("service", by)) for told, by in _FIFTH)),
         _two(*(_edited(planned, "GPU price", told, _prices(by)) for told, by in _FIFTH)),
-        _two(*(_edited(planned, "time of an iteration", told, _slower(by)) for told, by in _TENTH)),
+        _two(*(_edited(planned, ITERATION, told, _slower(by)) for told, by in _TENTH)),
         _two(_edited(planned, "boot time", "twice", _boots(planned, 2.0))),
         _two(_count(planned, -1), _count(planned, 1)),
     )
+    has = {key: any(getattr(stream, key) is not None for stream in streams) or not streams for key in _LAWS.values()}
+    batching = any(isinstance(pool.replica, Batching) for pool in planned.pools.values())
+    absent = {name for name, key in _LAWS.items() if not has[key]} | (set() if batching else {ITERATION})
+    return tuple(ways for ways in every if ways[0].assumption not in absent)
 
 
+_LAWS = {"prompt lengths": "prompt_tokens", "output lengths": "output_tokens", "service times": "service"}
+ITERATION = "time of an iteration"
 _FIFTH = (("-20%", 0.8), ("+20%", 1.2))
 _TENTH = (("-10%", 0.9), ("+10%", 1.1))
 
@@ -75,7 +83,7 @@ def _lengths(key: str, factor: float) -> Edit:
     def edit(document: Document) -> str:
         laws = [stream[key] for stream in _generated(document) if stream.get(key) is not None]
         if not laws:
-            return "no stream has a law of them"
+            return "requests are those of a trace"
         for law in laws:
             if law.get("kind") == "per_token":
                 for part in ("base", "prompt", "output"):
@@ -104,10 +112,9 @@ def _prices(factor: float) -> Edit:
 
 def _slower(factor: float) -> Edit:
     def edit(document: Document) -> str:
-        batching = [pool for pool in document["pools"].values() if pool["replica"]["kind"] == "batching"]
-        for pool in batching:
+        for pool in document["pools"].values():
             slower(pool, factor)
-        return "" if batching else "replicas of kind slots have no iterations"
+        return ""
 
     return edit
 
@@ -120,7 +127,7 @@ def _boots(planned: Scenario, factor: float) -> Edit:
 
     def edit(document: Document) -> str:
         if still:
-            return "a fixed fleet starts nobody while nothing fails (see the drills)"
+            return "a fixed fleet starts no replica while nothing fails: see the drills"
         for pool in document["pools"].values():
             pool["boot"] = time_times(pool.get("boot", 0.0), factor)
         return ""
