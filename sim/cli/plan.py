@@ -12,7 +12,6 @@ from sim.cli.study_options import CLUSTER, check_who
 if TYPE_CHECKING:
     from sim.study.planned.dossier import Dossier
     from sim.study.replanned.before import Before
-    from sim.study.replanned.diff import Diff
 
 NO_PLAN = 4
 
@@ -95,14 +94,12 @@ def command(
     before = None if diff is None else plan_files.read(diff)
     sets = (*sets, *([f"seed={seed}"] if seed is not None else []))
     looked = (_chosen(drills, out), _chosen(sensitivity, out))
-    dossier, told = _made(scenario, sets, budget, (workers, cluster), study, quiet, looked, before)
+    dossier = _made(scenario, sets, budget, (workers, cluster), study, quiet, looked, before)
     document: dict[str, Any] = dossier.as_document()
-    if told is not None:
-        document["diff"] = told.as_document()
     if as_json:
         click.echo(json_text(document), nl=False)
     else:
-        plan_files.show(dossier, told)
+        plan_files.show(dossier)
     if out is not None:
         again = plan_files.again(scenario, sets, budget, looked)
         plan_files.write(dossier, document, out, force, again)
@@ -125,7 +122,9 @@ def _made(
     quiet: bool,
     looked: tuple[bool, bool],
     before: Before | None,
-) -> tuple[Dossier, Diff | None]:
+) -> Dossier:
+    from dataclasses import replace
+
     from sim.cli.progress import Counted
     from sim.scenario import load
     from sim.study.executors import executor
@@ -145,4 +144,4 @@ def _made(
         told = None if shown is None else lambda runs, _: shown(runs)
         runs = Runs(workers, kept.known, kept.keep, told)
         dossier = dossier_of(scenario, runs, workers, budget or BUDGET, *looked, watch)
-        return dossier, None if before is None else diff_of(before, dossier, runs)
+        return dossier if before is None else replace(dossier, diff=diff_of(before, dossier, runs))

@@ -67,7 +67,7 @@ def again(scenario: str, sets: Sequence[str], budget: int | None, looked: tuple[
     return shlex.join([*words, "--out", "DIR"])
 
 
-def show(dossier: Dossier, diff: Diff | None) -> None:
+def show(dossier: Dossier) -> None:
     """The answer on the terminal: verdict, months, drills, what has changed."""
     from sim.report.plan_words import sentences, verdict
     from sim.result import words
@@ -87,8 +87,8 @@ def show(dossier: Dossier, diff: Diff | None) -> None:
         click.echo(f"no plan over time: {dossier.reason}")
     for each in dossier.drills or ():
         click.echo(f"drill, {each.drill.name}: {each.verdict}")
-    if diff is not None:
-        _show_diff(diff)
+    if dossier.diff is not None:
+        _show_diff(dossier.diff)
 
 
 def _show_diff(diff: Diff) -> None:

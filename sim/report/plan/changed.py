@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sim.report.plan.section import Section
@@ -32,7 +32,7 @@ def lines(diff: Diff) -> Iterator[str]:
             yield f"  {stride.told}: {_plan(stride)}"
 
 
-def section(diff: Diff) -> Section:
+def changed(diff: Diff) -> Section:
     """For the documents."""
     if not diff.numbers:
         return Section("What has changed", (f"Nothing: the plan is that of {diff.file}.",))
@@ -76,7 +76,9 @@ def _value(what: str, value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    told = "none" if value is None else str(value)
+    if isinstance(value, Mapping):
+        value = next((value[key] for key in ("name", "kind") if key in value), "...")
+    told = "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
     return told if len(told) <= 60 else f"{told[:57]}..."
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from sim.report.plan.asked import decision, demand, performance, scope, title
 from sim.report.plan.capacity import CSV_HEADING, capacity, rows, timeline
+from sim.report.plan.changed import changed
 from sim.report.plan.evidence import certificates, drills
 from sim.report.plan.fine import again, assumptions, risks
 from sim.report.plan.money import cost, sensitivity
@@ -22,6 +23,7 @@ def sections(dossier: Dossier, command: str) -> tuple[Section, ...]:
     """All of them. `command`: what makes the document again."""
     made = (
         decision(dossier),
+        None if dossier.diff is None else changed(dossier.diff),
         scope(dossier),
         demand(dossier),
         performance(dossier),

@@ -65,28 +65,25 @@ def _rows(found: Certificate) -> Iterator[tuple[str, ...]]:
 
 
 def _verified(bought: Purchases, objectives: int) -> Iterator[Table]:
-    heading = (
-        "month",
-        "demand",
-        "site",
-        "of today's",
-        "replicas",
-        *(f"attained {n + 1}" for n in range(objectives)),
-        "verdict",
-    )
-    body = tuple(
-        (
+    """The months that were run; demand scenarios that are run by the same runs stand in one line."""
+    names = tuple("attained" if objectives == 1 else f"attained, objective {place + 1}" for place in range(objectives))
+    heading = ("month", "site", "of today's demand", "replicas", *names, "verdict", "demand scenarios")
+    scenarios: dict[tuple[str, ...], list[str]] = {}
+    for each in bought.verified:
+        row = (
             each.month,
-            each.scenario,
             each.site,
             f"{each.demand_factor:.3g}",
             ", ".join(f"{count} {gpu}" for gpu, count in each.replicas.items()),
             *(words.share(share) for share in each.attained),
+            *("",) * (objectives - len(each.attained)),
             "known to be short, and allowed to" if each.meets is None else _MEETS[each.meets],
         )
-        for each in bought.verified
+        scenarios.setdefault(row, []).append(each.scenario)
+    body = tuple(
+        (*row, ", ".join(of) if len(of) < 3 else f"{len(of)}: {of[0]} to {of[-1]}") for row, of in scenarios.items()
     )
-    yield Table("Months that were simulated with what is to be there", heading, body)
+    yield Table("Months that were simulated with what is to be there, spares left out", heading, body)
 
 
 def drills(dossier: Dossier) -> Section:

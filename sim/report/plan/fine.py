@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sim.report.plan.money import ranked
+from sim.report.plan.said import METRICS
 from sim.report.plan.section import Section
 from sim.report.table import Table
 from sim.result import words
@@ -90,7 +91,7 @@ def _attained(scenario: Scenario, swing: Swing) -> str:
     if not pairs:
         return words.MISSING
     _, attained, target = min(pairs, key=lambda each: each[0])
-    name = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E", "queue_wait": "queue wait"}[target.metric]
+    name = METRICS[target.metric]
     told = words.share_beside(attained, target.share)
     return f"{told} of {name} under {words.duration(target.under_s)} ({words.percent(target.share)} promised)"
 

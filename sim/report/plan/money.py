@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sim.report.plan.said import MONTH_H
+from sim.report.plan.said import METRICS, MONTH_H
 from sim.report.plan.section import Picture, Section
 from sim.report.plan.tornado_picture import tornado_picture
 from sim.report.table import Table
@@ -162,4 +162,4 @@ def _moved(found: Difference | None) -> str:
 
 
 def _name(found: Tornado) -> str:
-    return {"ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E", "queue_wait": "queue wait"}[found.metric]
+    return METRICS[found.metric]

@@ -7,6 +7,7 @@ from sim.scenario import Scenario, Target
 from sim.study.planned.certificate import Certificate, Line
 from sim.study.planned.result import PlannedPool
 
+METRICS = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E", "queue_wait": "queue wait"}
 MONTH_H = 720.0
 """A month has 30 days, as everywhere."""
 _METRICS = {"ttft": "time to first token", "tpot": "time per output token", "e2e": "whole answer", "queue_wait": "wait"}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from sim.report.plan.said import METRICS
 from sim.report.svg import framed
 from sim.result import words
 from sim.study.sensitivity.tornado import Swing, Tornado
@@ -37,7 +38,7 @@ def tornado_picture(found: Tornado, swings: Sequence[Swing]) -> str:
     base = found.usd_per_hour_again
     panels = (
         _Panel(
-            f"p99 {found.metric.replace('_', ' ')}, the fleet kept",
+            f"p99 {METRICS[found.metric]}, the fleet kept",
             _EDGE + _LABEL,
             tuple(tuple(None if w.p99 is None else w.p99.more.estimate for w in row) for row in ways),
             words.duration,

@@ -16,6 +16,7 @@ from sim.study.planned.result import Plan
 if TYPE_CHECKING:
     from sim.study.purchased.purchases import Purchases
     from sim.study.rehearsed.drill import Rehearsal
+    from sim.study.replanned.diff import Diff
     from sim.study.sensitivity.tornado import Tornado
 
 FORMAT = "fleetcast-plan-document"
@@ -37,6 +38,8 @@ class Dossier:
     """None: not made."""
     tornado: Tornado | None = None
     """None: not made."""
+    diff: Diff | None = None
+    """What has changed since an earlier plan; None: none was given."""
 
     @property
     def scenario(self) -> Scenario:
@@ -76,6 +79,7 @@ class Dossier:
             "drills": None if self.drills is None else [each.as_document() for each in self.drills],
             "sensitivity": None if self.tornado is None else self.tornado.as_document(),
             "over_time": None if self.purchases is None else self.purchases.as_document(),
+            "diff": None if self.diff is None else self.diff.as_document(),
             "scenario": plain(self.scenario),
         }
         return told

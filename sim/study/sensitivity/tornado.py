@@ -26,7 +26,7 @@ from sim.study.sensitivity.assumptions import Otherwise, otherwise
 
 NTH = 3
 """Which fresh seed: certificates have the first, drills the second."""
-REQUESTS, LEAST_RUNS, MOST_RUNS = 40_000, 2, 5
+REQUESTS, LEAST_RUNS, MOST_RUNS = 40_000, 4, 8
 COST = "cost.usd_per_hour"
 
 
