@@ -108,6 +108,10 @@ def command(
     ctx.exit(0 if dossier.feasible else NO_PLAN)
 
 
+def _say(told: str) -> None:
+    click.echo(f"over time: {told}", err=True)
+
+
 def _chosen(asked: bool | None, out: Path | None) -> bool:
     """Whether to make what belongs to the documents."""
     return out is not None if asked is None else asked
@@ -143,5 +147,5 @@ def _made(
     with kept_runs(study, scenario) as kept, executor(*hired) as workers:
         told = None if shown is None else lambda runs, _: shown(runs)
         runs = Runs(workers, kept.known, kept.keep, told)
-        dossier = dossier_of(scenario, runs, workers, budget or BUDGET, *looked, watch)
+        dossier = dossier_of(scenario, runs, workers, budget or BUDGET, *looked, watch, None if quiet else _say)
         return dossier if before is None else replace(dossier, diff=diff_of(before, dossier, runs))

@@ -69,20 +69,14 @@ def again(scenario: str, sets: Sequence[str], budget: int | None, looked: tuple[
 
 def show(dossier: Dossier) -> None:
     """The answer on the terminal: verdict, months, drills, what has changed."""
+    from sim.cli.purchase_words import purchase_sentences
     from sim.report.plan_words import sentences, verdict
-    from sim.result import words
 
     click.echo(verdict(dossier.plan))
     for sentence in sentences(dossier.plan):
         click.echo(sentence)
-    bought = dossier.purchases
-    if bought is not None:
-        click.echo(
-            f"months: {words.usd(bought.usd_expected)} expected, {words.usd(bought.usd_p90)} at P90; "
-            f"{words.plural(len(bought.orders) + len(bought.pledges), 'order')}"
-        )
-        for order in sorted(bought.orders, key=lambda each: each.order_by):
-            click.echo(f"  order by {order.order_by}: {order.gpus:,} {order.gpu}, {order.option}")
+    for sentence in purchase_sentences(dossier.purchases) if dossier.purchases is not None else ():
+        click.echo(sentence)
     if dossier.plan.feasible and dossier.reason:
         click.echo(f"no plan over time: {dossier.reason}")
     for each in dossier.drills or ():

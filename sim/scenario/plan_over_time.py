@@ -11,11 +11,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sim.config.said import Problems, said, said_all
-from sim.config.units import AMOUNT, COUNT, SHARE, PositiveCount, PositiveDuration, PositiveShare, Share, shown
+from sim.config.units import AMOUNT, COUNT, SHARE, Duration, PositiveCount, PositiveShare, Share, shown
 from sim.pricing import Price
-from sim.pricing.contracts.base import Contract
 from sim.pricing.spans import DAY_S
 from sim.scenario.plan_options import AnyOption
+
+LEAD_S = {"owned": 90 * DAY_S, "reserved": 14 * DAY_S}
+"""Where nothing else is said: servers take a quarter to come, a reservation two weeks of procurement."""
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 MOST_MONTHS = 60
@@ -196,9 +198,9 @@ class OverTime(BaseModel):
         dict[str, PlannedRegion], AfterValidator(_shares), Field(description="Where demand is served; left out: once.")
     ] = {}
     lead_time: Annotated[
-        dict[Literal["owned", "reserved", "savings_plan"], PositiveDuration],
-        Field(description="From the order to the first use, by kind of contract, such as {owned: 90d}."),
-    ] = {"owned": 90 * DAY_S, "reserved": 14 * DAY_S}
+        dict[Literal["owned", "reserved", "savings_plan"], Duration],
+        Field(description="From the order to the first use, by kind; left out: owned 90d, reserved 14d, else none."),
+    ] = {}
     options: Annotated[
         tuple[AnyOption, ...] | None,
         Field(description="What can be bought; left out: on demand, and what prices are listed for."),
@@ -241,6 +243,10 @@ class OverTime(BaseModel):
             raise said_all(problems)
         return self
 
+    def lead_s(self, kind: str) -> float:
+        """From the order of a kind of contract to its first use."""
+        return next((each_s for name, each_s in self.lead_time.items() if name == kind), LEAD_S.get(kind, 0.0))
+
     @property
     def future(self) -> FutureDemand:
         """How demand goes on."""
@@ -252,8 +258,3 @@ class OverTime(BaseModel):
 def months_between(first: str, later: str) -> int:
     """Whole months from one to another; below 0 if the second is earlier."""
     return (int(later[:4]) - int(first[:4])) * 12 + int(later[5:]) - int(first[5:])
-
-
-def is_contract(option: object) -> bool:
-    """Whether an option is paid for used or not."""
-    return isinstance(option, Contract)

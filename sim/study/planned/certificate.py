@@ -147,7 +147,7 @@ class SequentialTest:
         """Look after 10, 20, 40, ... runs until it is decided, or the budget is spent.
 
         `runs_of`: so many runs of the fleet, those before included. `exact`: the true attainments, where theory knows
-        them: they decide what the runs cannot, and nothing else.
+        them: they decide where the runs cannot, or are wrong.
         """
         looks = [look for look in (*LOOKS, MOST_RUNS) if look <= most_runs]
         if len(looks) <= len(LOOKS) and most_runs >= 2 and most_runs not in looks:
@@ -172,11 +172,9 @@ class SequentialTest:
             decided_by="simulation",
             usd_per_hour=None if tried.summary["cost"]["usd_per_hour"] is None else _mean(tried.usd_per_hour),
         )
-        if found.meets is not None:
-            return found
         if exact is not None:
-            return replace(found, meets=verdict_of(_by_theory(lines)), lines=_by_theory(lines), decided_by="theory")
-        return replace(found, decided_by=None, why=_why(lines, tried))
+            return _with_theory(found)
+        return found if found.meets is not None else replace(found, decided_by=None, why=_why(lines, tried))
 
     def lines_of(self, tried: Tried, exact: Sequence[float] | None, clusters: Sequence[float] = ()) -> tuple[Line, ...]:
         """What these runs say of each objective, at one look of those that there may be."""
@@ -211,12 +209,16 @@ def all_close(lines: Iterable[Line]) -> bool:
     return all(line.meets is not None or line.close for line in lines)
 
 
-def _by_theory(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """The undecided ones, decided by their true values."""
-    return tuple(
-        replace(line, meets=line.exact >= line.promise.share) if line.meets is None and line.exact is not None else line
-        for line in lines
+def _with_theory(found: Certificate) -> Certificate:
+    """A certificate where every true value is known: the runs decide it only if they say the same."""
+    lines = tuple(
+        line if line.exact is None else replace(line, meets=line.exact >= line.promise.share) for line in found.lines
     )
+    true = verdict_of(lines)
+    if found.meets == true:
+        return found
+    why = "" if found.meets is None else "the runs say otherwise, by chance: a longer horizon makes that rarer"
+    return replace(found, meets=true, lines=lines, decided_by="theory", why=why)
 
 
 def _interval(tried: Tried, place: int, low_error: float, high_error: float, cluster: float) -> Interval:

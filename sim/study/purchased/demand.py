@@ -90,6 +90,8 @@ class Outlook:
 
     def exceeds(self, month: float, factor: float) -> float:
         """Probability that demand is above a factor at a time, in months from the middle of the first."""
+        if factor <= 0:
+            return 1.0
         total = 0.0
         for _, probability, factors in self._combinations():
             ahead = factor / _between(factors, month)

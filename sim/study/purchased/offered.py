@@ -166,7 +166,7 @@ def _busy_usd_per_h(option: OwnedOption) -> float:
 
 
 def _lead_s(option: ReservedOption | OwnedOption | SavingsOption, over_time: OverTime) -> float:
-    return over_time.lead_time.get(option.kind, 0.0) if option.lead_s is None else option.lead_s
+    return over_time.lead_s(option.kind) if option.lead_s is None else option.lead_s
 
 
 def _name(option: AnyOption) -> str:

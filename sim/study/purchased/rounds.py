@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from sim.autoscaling.fixed import Fixed
 from sim.config.errors import ConfigError, Problem
 from sim.scenario import Scenario
 from sim.scenario.plan import PoolPlan
@@ -19,7 +20,7 @@ from sim.study.purchased.calendar import Calendar
 from sim.study.purchased.demand import outlook
 from sim.study.purchased.fleets import Make, fits, make_of
 from sim.study.purchased.headroom import survivors, updating
-from sim.study.purchased.hours import hours_of
+from sim.study.purchased.hours import FULL, Step, hours_of
 from sim.study.purchased.offered import offered
 from sim.study.purchased.purchases import Purchases, Round
 from sim.study.purchased.sizing import Need, Probed, Sizing, need_of
@@ -60,6 +61,7 @@ def plan_over_time(
         raise ConfigError(Problem("is missing: what to plan over time, such as {months: 6, growth: 5%/month}", "plan"))
     runner = bench or Bench(Here() if executor is None else executor)
     told = watch or (lambda _: None)
+    scenario = as_planned(scenario)
     made = makes or candidates(scenario)
     stage = _stage(scenario, asked, made, sizing or Probed(scenario, runner, watch=told), told)
     rounds: list[Round] = []
@@ -74,6 +76,18 @@ def plan_over_time(
         if not failed or len(rounds) == asked.rounds:
             break
     return purchases_of(stage, problem, proposal, verified, rounds)
+
+
+def as_planned(scenario: Scenario) -> Scenario:
+    """The scenario with fixed fleets in the pools for which the plan asks for one."""
+    asked = {} if scenario.plan is None else scenario.plan.pools
+    pools = {
+        name: pool.model_copy(update={"autoscaler": Fixed(replicas=max(pool.autoscaler.initial_replicas, 1))})
+        if name in asked and asked[name].fixed
+        else pool
+        for name, pool in scenario.pools.items()
+    }
+    return scenario.model_copy(update={"pools": pools})
 
 
 def candidates(scenario: Scenario) -> dict[str, list[Make]]:
@@ -104,8 +118,10 @@ def _stage(
     paths = future.paths(asked.risk.short_at_most)
     regions = {name: region.share for name, region in asked.regions.items()} or {"": 1.0}
     places = tuple(Place(pool, region, share) for region, share in regions.items() for pool in scenario.pools)
-    needs, usable = _needs(scenario, makes, sizing, places, [f for path in paths for f in path.factors])
     told("hours of the month")
+    hours = {pool: hours_of(scenario, pool, asked.hours) for pool in scenario.pools}
+    wanted = {f * step.relative for path in paths for f in path.factors for step in _levels(asked, hours)}
+    needs, usable = _needs(scenario, makes, sizing, places, sorted(wanted))
     survive = scenario.plan.survive if scenario.plan is not None else None
     return Stage(
         scenario,
@@ -116,7 +132,7 @@ def _stage(
         places,
         usable,
         needs,
-        {pool: hours_of(scenario, pool, asked.hours) for pool in scenario.pools},
+        hours,
         {
             (pool, make.name): (survivors(survive, make, scenario.pools[pool]), updating(scenario.pools[pool]))
             for pool, several in usable.items()
@@ -124,6 +140,13 @@ def _stage(
         },
         offered(scenario, asked, usable, list(regions), calendar),
     )
+
+
+def _levels(asked: OverTime, hours: Mapping[str, Sequence[Step]]) -> list[Step]:
+    """The levels within a month at which a size is looked up."""
+    if asked.hours == "fleet":
+        return [FULL]
+    return [step for steps in hours.values() for step in steps if step.relative > 0]
 
 
 def _needs(
