@@ -8,6 +8,7 @@ import pytest
 
 from sim.config.errors import ConfigError
 from sim.scenario import Scenario, load
+from sim.scenario.faults import ZoneOutage
 from sim.study.executors import Here
 from sim.study.rehearsed.altered import busy_s
 from sim.study.rehearsed.drill import Drill, Objective, Rehearsal
@@ -46,7 +47,8 @@ def test_a_lost_node_takes_the_replicas_that_share_it() -> None:
     pool = drill.scenario.pools["main"]
     assert [offer.zones for offer in pool.offers] == [3]  # six replicas, two to a node
     (fault,) = pool.faults
-    assert (fault.kind, fault.at_s) == ("zone_outage", drill.at_s)
+    assert isinstance(fault, ZoneOutage)
+    assert fault.at_s == drill.at_s
     assert "2 replicas of main" in drill.what
     assert pool.boot == 40
 
@@ -152,4 +154,6 @@ def test_drills_that_are_run() -> None:
     assert cold.objectives[0].during is not None
     assert cold.objectives[0].during < 0.9 < (cold.objectives[0].without or 0)
     assert cold.seed == fresh_seed(3, 2)
-    assert [each.as_document() for each in found.values()] == [each.as_document() for each in rehearse(scenario, Here())]
+    assert [each.as_document() for each in found.values()] == [
+        each.as_document() for each in rehearse(scenario, Here())
+    ]

@@ -28,7 +28,7 @@ LAWS: list[dict[str, Any]] = [
     {"kind": "uniform", "low": 2, "high": 9, "max": 8},
     {"kind": "hyperexponential", "p": [0.9, 0.1], "means": [2, 20]},
     {"kind": "quantiles", "at": {"0": 1, "0.5": 20, "1": 100}},
-    {"kind": "histogram", "edges": [0, 10, 20], "counts": [3, 1]},
+    {"kind": "histogram", "values": [5, 10], "weights": [3, 1]},
 ]
 
 
@@ -57,8 +57,8 @@ def test_a_boot_time_of_any_kind() -> None:
 @pytest.mark.parametrize(
     ("sets", "source", "least"),
     [
-        ([], "roofline", 1.06),
-        (["pools.chat.gpu=a100-80gb", "pools.chat.gpus_per_replica=2"], "operators", 1.09),
+        (["pools.chat.latency_source=roofline"], "roofline", 1.06),
+        ([], "operators", 1.09),
     ],
 )
 def test_iterations_take_as_much_longer_as_sheets_go(sets: list[str], source: str, least: float) -> None:
@@ -71,7 +71,7 @@ def test_iterations_take_as_much_longer_as_sheets_go(sets: list[str], source: st
     assert before.source == after.source == source
     for tokens, seqs, context in ((0, 1, 500), (512, 30, 30_000)):
         ratio = after.iteration_s(tokens, seqs, context) / before.iteration_s(tokens, seqs, context)
-        assert least <= ratio <= 1.1 + 1e-9
+        assert least <= ratio <= 1.101
 
 
 def test_prices_of_all_sheets_and_offers() -> None:
@@ -103,20 +103,20 @@ def test_the_tornado_of_a_plan() -> None:
     found = tornado(plan, planned_scenario(plan), Here())
     swings = {(each.assumption, each.told): each for each in found.swings}
     more, less = swings["demand", "+20%"], swings["demand", "-20%"]
-    assert more.p99 is not None
-    assert less.p99 is not None
-    assert more.p99.other > less.p99.other
+    assert more.tail is not None
+    assert less.tail is not None
+    assert more.tail.other > less.tail.other
     assert more.replicas is not None
     assert less.replicas is not None
     assert more.replicas["main"] >= plan.pools["main"].replicas >= less.replicas["main"]
     dear = swings["GPU price", "+20%"]
-    assert dear.p99 is not None
-    assert dear.p99.more.estimate == 0  # the same requests on the same fleet
+    assert dear.tail is not None
+    assert dear.tail.more.estimate == 0  # the same requests on the same fleet
     assert dear.usd_per_hour is not None
     assert found.usd_per_hour is not None
     assert dear.usd_per_hour.other == pytest.approx(1.2 * found.usd_per_hour)
     assert math.isclose(dear.usd_per_hour_again or 0, 1.2 * (found.usd_per_hour_again or 0))
-    assert swings["boot time", "twice"].p99 is None
+    assert swings["boot time", "twice"].tail is None
     down = swings["replicas that work", "one down"]
     assert down.usd_per_hour is not None
     assert down.usd_per_hour.other < found.usd_per_hour

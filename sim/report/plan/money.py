@@ -91,8 +91,9 @@ def sensitivity(dossier: Dossier) -> Section:
     if found is None:
         return Section("Sensitivity", ("Not looked at.",))
     text = (
-        "One assumption at a time is otherwise, on the same random numbers: the fleet is kept, and its p99 "
-        f"{_name(found)} and attainment move. What it would take if it were planned again is a first look by theory, "
+        "One assumption at a time is otherwise, on the same random numbers: the fleet is kept, and its "
+        f"{found.quantile} {_name(found)} and attainment move. What it would take if it were planned again is a first "
+        "look by theory, "
         "at list prices; a plan of that scenario tells for sure.",
     )
     swings = ranked(found)
@@ -100,7 +101,7 @@ def sensitivity(dossier: Dossier) -> Section:
     heading = (
         "assumption",
         "change",
-        f"p99 {_name(found)}",
+        f"{found.quantile} {_name(found)}",
         "attained, worst",
         "USD an hour",
         "replicas again",
@@ -124,7 +125,7 @@ def ranked(found: Tornado) -> tuple[Swing, ...]:
 
 def _size(found: Tornado, swing: Swing) -> float:
     """How far it moves the tail or the cost, whichever is more, as a share."""
-    moved = [abs(swing.p99.more.estimate) / found.p99_s] if swing.p99 is not None and found.p99_s else []
+    moved = [abs(swing.tail.more.estimate) / found.tail_s] if swing.tail is not None and found.tail_s else []
     if swing.usd_per_hour is not None and found.usd_per_hour:
         moved.append(abs(swing.usd_per_hour.more.estimate) / found.usd_per_hour)
     if swing.usd_per_hour_again is not None and found.usd_per_hour_again:
@@ -145,7 +146,7 @@ def _row(found: Tornado, swing: Swing) -> tuple[str, ...]:
     return (
         swing.assumption,
         swing.told,
-        _moved(swing.p99),
+        _moved(swing.tail),
         words.share(worst),
         words.usd(usd),
         again,

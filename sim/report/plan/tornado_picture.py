@@ -38,9 +38,9 @@ def tornado_picture(found: Tornado, swings: Sequence[Swing]) -> str:
     base = found.usd_per_hour_again
     panels = (
         _Panel(
-            f"p99 {METRICS[found.metric]}, the fleet kept",
+            f"{found.quantile} {METRICS[found.metric]}, the fleet kept",
             _EDGE + _LABEL,
-            tuple(tuple(None if w.p99 is None else w.p99.more.estimate for w in row) for row in ways),
+            tuple(tuple(None if w.tail is None else w.tail.more.estimate for w in row) for row in ways),
             words.duration,
         ),
         _Panel(

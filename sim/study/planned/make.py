@@ -8,8 +8,8 @@ from sim.scenario import Scenario
 from sim.study.executors import Executor
 from sim.study.planned.dossier import Dossier, planned_scenario
 from sim.study.planned.planner import planned
-from sim.study.planned.runs import Runs
 from sim.study.planned.result import Plan
+from sim.study.planned.runs import Runs
 from sim.study.purchased.bench import Bench
 from sim.study.purchased.purchases import Purchases
 from sim.study.purchased.rounds import NoPlanError, plan_over_time

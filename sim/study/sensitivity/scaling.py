@@ -27,7 +27,7 @@ def law_times(law: Document, factor: float) -> str:
             law[key] *= factor
     if law.get("mu") is not None:
         law["mu"] += math.log(factor)
-    for key in ("means", "values", "edges"):
+    for key in ("means", "values"):
         if law.get(key) is not None:
             law[key] = [each * factor for each in law[key]]
     if isinstance(law.get("at"), Mapping):

@@ -28,6 +28,7 @@ NTH = 3
 """Which fresh seed: certificates have the first, drills the second."""
 REQUESTS, LEAST_RUNS, MOST_RUNS = 40_000, 4, 8
 COST = "cost.usd_per_hour"
+QUANTILES = ("p99", "p95", "p90")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Swing:
     told: str
     why_not: str = ""
     """Why it was not tried; then nothing below is known."""
-    p99: Difference | None = None
+    tail: Difference | None = None
+    """Of the quantile that the tornado is of."""
     usd_per_hour: Difference | None = None
     attained: tuple[Difference | None, ...] = ()
     """By objective."""
@@ -53,7 +55,7 @@ class Swing:
             "assumption": self.assumption,
             "change": self.told,
             "why_not": self.why_not or None,
-            "p99_s": _plain(self.p99),
+            "tail_s": _plain(self.tail),
             "usd_per_hour": _plain(self.usd_per_hour),
             "attained": [_plain(each) for each in self.attained],
             "planned_again": None
@@ -67,9 +69,11 @@ class Tornado:
     """The sensitivity of a plan."""
 
     metric: str
-    """Whose p99 it is: that of the first objective."""
+    """Whose tail it is: that of the first objective."""
+    quantile: str
+    """The highest of p99, p95 and p90 that the runs have requests enough for."""
     swings: tuple[Swing, ...]
-    p99_s: float | None
+    tail_s: float | None
     """Of the fleet as planned, in these runs."""
     usd_per_hour: float | None
     usd_per_hour_again: float | None
@@ -81,7 +85,8 @@ class Tornado:
         """JSON-ready."""
         return {
             "metric": self.metric,
-            "p99_s": self.p99_s,
+            "quantile": self.quantile,
+            "tail_s": self.tail_s,
             "usd_per_hour": self.usd_per_hour,
             "list_usd_per_hour": self.usd_per_hour_again,
             "seed": self.seed,
@@ -104,17 +109,24 @@ def tornado(
     ours = done[0]
     assert not isinstance(ours, str), f"the fleet as planned cannot be run: {ours}"
     metric = base.slo[0].metric
+    quantile = next((each for each in QUANTILES if _has(ours, f"latency.{metric}_s.{each}")), QUANTILES[-1])
+    tail = f"latency.{metric}_s.{quantile}"
     before, found, left = _estimates(plan, base), [], iter(done[1:])
     for way in ways:
         theirs = next(left) if way.scenario is not None else way.why_not
         if isinstance(theirs, str):
             found.append(Swing(way.assumption, way.told, theirs))
         else:
-            found.append(_swing(way, ours, theirs, plan, before, f"latency.{metric}_s.p99"))
-    values = {path: ours.estimates.of(path) for path in (f"latency.{metric}_s.p99", COST)}
-    p99, usd = (None if each is None else each.estimate for each in values.values())
+            found.append(_swing(way, ours, theirs, plan, before, tail))
+    values = {path: ours.estimates.of(path) for path in (tail, COST)}
+    tail_s, usd = (None if each is None else each.estimate for each in values.values())
     listed = _list_usd(plan, base, {name: pool.replicas for name, pool in plan.pools.items()})
-    return Tornado(metric, tuple(found), p99, usd, listed, seed, runs)
+    return Tornado(metric, quantile, tuple(found), tail_s, usd, listed, seed, runs)
+
+
+def _has(runs: Replicated, path: str) -> bool:
+    """Whether every run has enough requests for a number."""
+    return path not in runs.estimates.missing and all(path in each for each in runs.estimates.each)
 
 
 def _made(
@@ -143,7 +155,7 @@ def _made(
 
 
 def _swing(
-    way: Otherwise, ours: Replicated, theirs: Replicated, plan: Plan, before: Mapping[str, int | None], p99: str
+    way: Otherwise, ours: Replicated, theirs: Replicated, plan: Plan, before: Mapping[str, int | None], tail: str
 ) -> Swing:
     assert way.scenario is not None
     by_path = {each.path: each for each in differences(ours, theirs)}
@@ -151,7 +163,7 @@ def _swing(
     return Swing(
         way.assumption,
         way.told,
-        p99=by_path.get(p99),
+        tail=by_path.get(tail),
         usd_per_hour=by_path.get(COST),
         attained=tuple(by_path.get(f"slo.{place}.attained") for place in range(len(way.scenario.slo))),
         replicas=again,
