@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sim.report.plan.money import ranked
-from sim.report.plan.said import METRICS
+from sim.report.plan.said import attained
 from sim.report.plan.section import Section
 from sim.report.table import Table
 from sim.result import words
@@ -33,7 +33,7 @@ def _risks(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
         kept = grown is not None and not _misses(scenario, grown)
         told = "demand above what was planned for"
         if grown is not None:
-            told = f"more demand; a fifth more: {_attained(scenario, grown)} with this fleet"
+            told = f"demand grows: a fifth more gives {attained(scenario.slo, grown)} with this fleet"
         yield (
             told,
             f"more than {(1.2 if kept else 1.1) * peak:.3g} requests a second over an hour, twice in a week",
@@ -51,7 +51,7 @@ def _risks(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
         for swing in ranked(dossier.tornado):
             missed = swing.assumption not in ("demand", "GPU price") and _misses(scenario, swing)
             if missed:
-                what = f"{swing.assumption} {swing.told}: {_attained(scenario, swing)} with this fleet"
+                what = f"{swing.assumption} {swing.told}: {attained(scenario.slo, swing)} with this fleet"
                 yield (
                     what,
                     f"{swing.assumption} measured in production off by half of that",
@@ -80,20 +80,6 @@ def _swing(dossier: Dossier, assumption: str, told: str) -> Swing | None:
 def _misses(scenario: Scenario, swing: Swing) -> bool:
     pairs = zip(scenario.slo, swing.attained, strict=True)
     return any(each is not None and each.other < target.share for target, each in pairs)
-
-
-def _attained(scenario: Scenario, swing: Swing) -> str:
-    pairs = [
-        (each.other - target.share, each.other, target)
-        for target, each in zip(scenario.slo, swing.attained, strict=True)
-        if each is not None
-    ]
-    if not pairs:
-        return words.MISSING
-    _, attained, target = min(pairs, key=lambda each: each[0])
-    name = METRICS[target.metric]
-    told = words.share_beside(attained, target.share)
-    return f"{told} of {name} under {words.duration(target.under_s)} ({words.percent(target.share)} promised)"
 
 
 def assumptions(dossier: Dossier) -> Section:

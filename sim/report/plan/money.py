@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from sim.report.plan.said import METRICS, MONTH_H
+from sim.report.plan.said import METRICS, MONTH_H, nearest
 from sim.report.plan.section import Picture, Section
 from sim.report.plan.tornado_picture import tornado_picture
 from sim.report.table import Table
 from sim.result import words
 from sim.result.twin.traffic import horizon_of, traffic_of
-from sim.scenario import Scenario
+from sim.scenario import Scenario, Target
 from sim.study.compared.compare import Difference
 from sim.study.planned.dossier import Dossier
 from sim.study.purchased.purchases import Purchases
@@ -97,12 +97,12 @@ def sensitivity(dossier: Dossier) -> Section:
         "at list prices; a plan of that scenario tells for sure.",
     )
     swings = ranked(found)
-    body = tuple(_row(found, swing) for swing in swings)
+    body = tuple(_row(found, swing, dossier.scenario.slo) for swing in swings)
     heading = (
         "assumption",
         "change",
         f"{found.quantile} {_name(found)}",
-        "attained, worst",
+        "nearest to a miss",
         "USD an hour",
         "replicas again",
         "USD an hour again",
@@ -138,16 +138,19 @@ def _once(found: Tornado) -> list[Swing]:
     return list({each.assumption: each for each in reversed(found.swings) if each.why_not}.values())[::-1]
 
 
-def _row(found: Tornado, swing: Swing) -> tuple[str, ...]:
-    attained = [each for each in swing.attained if each is not None]
-    worst = min((each.other for each in attained), default=None)
+def _row(found: Tornado, swing: Swing, targets: Sequence[Target]) -> tuple[str, ...]:
+    found_at = nearest(targets, swing)
+    worst = words.MISSING
+    if found_at is not None:
+        target, share = found_at
+        worst = f"{words.share_beside(share, target.share)} {METRICS[target.metric]}"
     again = "" if swing.replicas is None else ", ".join(f"{count:,}" for count in swing.replicas.values())
     usd = None if swing.usd_per_hour is None else swing.usd_per_hour.other
     return (
         swing.assumption,
         swing.told,
         _moved(swing.tail),
-        words.share(worst),
+        worst,
         words.usd(usd),
         again,
         "" if swing.usd_per_hour_again is None else words.usd(swing.usd_per_hour_again),

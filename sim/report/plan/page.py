@@ -25,7 +25,7 @@ def render(dossier: Dossier, command: str) -> str:
         title=title(dossier.scenario),
         description=dossier.scenario.description,
         verdict=headline(dossier),
-        mood="good" if plan.feasible and all(each.meets is not None for each in plan.certificates[:2]) else "bad",
+        mood="bad" if not dossier.feasible else "good" if plan.certificates[0].meets else "plain",
         sections=sections(dossier, command),
         address=_address,
         slug=_slug,

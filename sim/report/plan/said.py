@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sim.result import words
 from sim.scenario import Scenario, Target
 from sim.study.planned.certificate import Certificate, Line
 from sim.study.planned.result import PlannedPool
+from sim.study.sensitivity.tornado import Swing
 
 METRICS = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E", "queue_wait": "queue wait"}
 MONTH_H = 720.0
@@ -53,3 +56,21 @@ def command(found: Certificate, scenario: Scenario, file: str = "planned.yaml") 
     }
     sets = "".join(f" --set pools.{name}.autoscaler.{keys[name]}={count}" for name, count in found.fleet.items())
     return f"fleetcast run {file} --set seed={found.seed}{sets} --replications {found.runs}"
+
+
+def nearest(targets: Sequence[Target], swing: Swing) -> tuple[Target, float] | None:
+    """The objective that is nearest to being missed, or furthest beyond, and what it attained; None: nobody came."""
+    pairs = [(target, each.other) for target, each in zip(targets, swing.attained, strict=True) if each is not None]
+    return min(pairs, key=lambda pair: pair[1] - pair[0].share, default=None)
+
+
+def attained(targets: Sequence[Target], swing: Swing) -> str:
+    """What that objective attained, beside its promise."""
+    found = nearest(targets, swing)
+    if found is None:
+        return words.MISSING
+    target, share = found
+    told = (
+        f"{words.share_beside(share, target.share)} of {METRICS[target.metric]} under {words.duration(target.under_s)}"
+    )
+    return f"{told} ({words.percent(target.share)} promised)"

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.config.errors import ConfigError
-from sim.scenario import Scenario
+from sim.result.twin import twin
+from sim.scenario import Scenario, Slots
 from sim.statistics.intervals import Interval
 from sim.study.compared.compare import Difference, differences
 from sim.study.executors import Executor
 from sim.study.planned.designs import Design, Fleets
 from sim.study.planned.result import Plan
-from sim.study.planned.screen import bracket
 from sim.study.replicated.fresh import fresh_seed
 from sim.study.replicated.record import Record, Task, measured
 from sim.study.replicated.replications import Replicated
@@ -111,7 +111,7 @@ def tornado(
     metric = base.slo[0].metric
     quantile = next((each for each in QUANTILES if _has(ours, f"latency.{metric}_s.{each}")), QUANTILES[-1])
     tail = f"latency.{metric}_s.{quantile}"
-    before, found, left = _estimates(plan, base), [], iter(done[1:])
+    before, found, left = _loads(plan, base), [], iter(done[1:])
     for way in ways:
         theirs = next(left) if way.scenario is not None else way.why_not
         if isinstance(theirs, str):
@@ -155,7 +155,7 @@ def _made(
 
 
 def _swing(
-    way: Otherwise, ours: Replicated, theirs: Replicated, plan: Plan, before: Mapping[str, int | None], tail: str
+    way: Otherwise, ours: Replicated, theirs: Replicated, plan: Plan, before: Mapping[str, float | None], tail: str
 ) -> Swing:
     assert way.scenario is not None
     by_path = {each.path: each for each in differences(ours, theirs)}
@@ -171,28 +171,32 @@ def _swing(
     )
 
 
-def _again(plan: Plan, way: Otherwise, before: Mapping[str, int | None]) -> dict[str, int] | None:
+def _again(plan: Plan, way: Otherwise, before: Mapping[str, float | None]) -> dict[str, int] | None:
     """The fleet if it were planned again: each pool's need in proportion to what theory says, and its spares."""
     assert way.scenario is not None
     if way.assumption == "replicas that work":
         return None
-    after, found = _estimates(plan, way.scenario), {}
+    after, found = _loads(plan, way.scenario), {}
     for name, pool in plan.pools.items():
         one, other = before[name], after[name]
-        if one is None or other is None:
+        if not one or other is None:
             return None
         found[name] = max(math.ceil(pool.need * other / one - 1e-9), 1) + pool.replicas - pool.need
     return found
 
 
-def _estimates(plan: Plan, scenario: Scenario) -> dict[str, int | None]:
-    """Replicas of each pool by theory, where it knows."""
-    fleets = Fleets(scenario, {name: _design(plan, scenario, name) for name in plan.pools})
-    found: dict[str, int | None] = {}
-    for name in plan.pools:
-        told = bracket(fleets, name)
-        found[name] = told.estimate if told.known else None
-    return found
+def _loads(plan: Plan, scenario: Scenario) -> dict[str, float | None]:
+    """What each pool takes by theory, in replicas: slots by a formula of waits where there is one, else the load alone.
+
+    Of batches a formula of waits is rough, and whole numbers of a rough number would hide small changes.
+    """
+    found: dict[str, float | None] = {}
+    for name, told in twin(scenario).pools.items():
+        if told.least_replicas is not None and isinstance(scenario.pools[name].replica, Slots):
+            found[name] = told.least_replicas
+        elif told.capacity_per_s and told.replicas and not told.closed:
+            found[name] = told.peak_per_s / (told.capacity_per_s / told.replicas)
+    return {name: found.get(name) for name in plan.pools}
 
 
 def _list_usd(plan: Plan, scenario: Scenario, fleet: Mapping[str, int]) -> float | None:
