@@ -10,11 +10,10 @@ import click
 from sim.cli.study_options import CLUSTER, check_who
 
 if TYPE_CHECKING:
-    from sim.study.planned.result import Plan
-    from sim.study.purchased.purchases import Purchases
+    from sim.study.planned.dossier import Dossier
+    from sim.study.replanned.before import Before
 
 NO_PLAN = 4
-FILES = ("plan.json",)
 
 
 @click.command(short_help="The cheapest fleet that keeps the promises.")
@@ -35,7 +34,26 @@ FILES = ("plan.json",)
     metavar="DIR",
     help="Keep every run in this folder: the same command goes on after any end.",
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write the plan into this folder.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write the plan's documents into this folder: plan.html, .md, .json, .csv, planned.yaml.",
+)
+@click.option(
+    "--drills/--no-drills", default=None, help="Run failure drills on the planned fleet (default: with --out)."
+)
+@click.option(
+    "--sensitivity/--no-sensitivity",
+    default=None,
+    help="See which assumption moves cost and p99 most (default: with --out).",
+)
+@click.option(
+    "--diff",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OLD.json",
+    help="Say what has changed since that plan.json, and why.",
+)
 @click.option("--force", is_flag=True, help="Replace it where it is.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -50,6 +68,9 @@ def command(
     cluster: str | None,
     study: Path | None,
     out: Path | None,
+    drills: bool | None,
+    sensitivity: bool | None,
+    diff: Path | None,
     force: bool,
     as_json: bool,
     quiet: bool,
@@ -61,7 +82,7 @@ def command(
     random numbers find the smallest fleet, and runs on fresh seeds certify that it is enough and that one replica fewer
     is not. Exit code 4: no fleet keeps the promises, and why.
     """
-    from sim.cli.files import check_folder, write_whole
+    from sim.cli import plan_files
     from sim.config.errors import ConfigError
     from sim.result.files import json_text
 
@@ -69,71 +90,62 @@ def command(
         raise ConfigError("which scenario? give a file, or the name of one that ships (fleetcast examples)")
     check_who(workers, cluster)
     if out is not None:
-        check_folder(out, FILES, force)
+        plan_files.check(out, force)
+    before = None if diff is None else plan_files.read(diff)
     sets = (*sets, *([f"seed={seed}"] if seed is not None else []))
-    found, bought = _planned(scenario, sets, budget, (workers, cluster), study, quiet)
-    document: dict[str, Any] = found.as_document()
-    if bought is not None:
-        document["over_time"] = bought.as_document()
+    looked = (_chosen(drills, out), _chosen(sensitivity, out))
+    dossier = _made(scenario, sets, budget, (workers, cluster), study, quiet, looked, before)
+    document: dict[str, Any] = dossier.as_document()
     if as_json:
         click.echo(json_text(document), nl=False)
     else:
-        _show(found, bought)
+        plan_files.show(dossier)
     if out is not None:
-        out.mkdir(exist_ok=True)
-        write_whole(out / FILES[0], json_text(document))
+        again = plan_files.again(scenario, sets, budget, looked)
+        plan_files.write(dossier, document, out, force, again)
         if not as_json:
-            click.echo(f"written to {out}")
-    ctx.exit(0 if found.feasible and (bought is None or bought.feasible) else NO_PLAN)
+            click.echo(f"written to {out}: {', '.join(plan_files.names(out))}")
+    ctx.exit(0 if dossier.feasible else NO_PLAN)
 
 
-def _planned(
+def _say(told: str) -> None:
+    click.echo(f"over time: {told}", err=True)
+
+
+def _chosen(asked: bool | None, out: Path | None) -> bool:
+    """Whether to make what belongs to the documents."""
+    return out is not None if asked is None else asked
+
+
+def _made(
     source: str,
     sets: tuple[str, ...],
     budget: int | None,
     hired: tuple[int | None, str | None],
     study: Path | None,
     quiet: bool,
-) -> tuple[Plan, Purchases | None]:
+    looked: tuple[bool, bool],
+    before: Before | None,
+) -> Dossier:
+    from dataclasses import replace
+
     from sim.cli.progress import Counted
     from sim.scenario import load
     from sim.study.executors import executor
-    from sim.study.planned.planner import BUDGET, planned
+    from sim.study.planned.make import dossier_of
+    from sim.study.planned.planner import BUDGET
     from sim.study.planned.runs import Runs
     from sim.study.planned.study import kept_runs
-    from sim.study.purchased.bench import Bench
-    from sim.study.purchased.rounds import plan_over_time
-    from sim.study.purchased.sizing import Probed
+    from sim.study.replanned.diff import diff_of
 
     scenario = load(source, sets)
     shown = None if quiet else Counted("runs of the plan:")
+
+    def watch(part: str) -> Counted | None:
+        return None if quiet else Counted(f"runs of the {part}")
+
     with kept_runs(study, scenario) as kept, executor(*hired) as workers:
         told = None if shown is None else lambda runs, _: shown(runs)
-        found = planned(scenario, Runs(workers, kept.known, kept.keep, told), budget or BUDGET)
-        if not found.feasible or scenario.plan is None or scenario.plan.over_time is None:
-            return found, None
-        # from the designs that were chosen on: their engine's limits, their GPUs to a replica
-        pools = {name: pool.design.pool for name, pool in found.pools.items() if pool.design.mixed is None}
-        scenario = scenario.model_copy(update={"pools": {**scenario.pools, **pools}})
-        bench = Bench(workers, kept.known, kept.keep)
-        certified = {
-            (name, pool.design.pool.gpu.name if pool.design.pool.gpu is not None else "gpu"): pool.need
-            for name, pool in found.pools.items()
-        }
-        sizing = Probed(scenario, bench, known={(*key, 1.0): need for key, need in certified.items()})
-        return found, plan_over_time(scenario, sizing, bench=bench, watch=None if quiet else _watch)
-
-
-def _watch(told: str) -> None:
-    click.echo(f"over time: {told}", err=True)
-
-
-def _show(found: Plan, bought: Purchases | None) -> None:
-    from sim.cli.plan_words import sentences, verdict
-    from sim.cli.purchase_words import purchase_sentences
-
-    click.echo(verdict(found))
-    for sentence in sentences(found):
-        click.echo(sentence)
-    for sentence in purchase_sentences(bought) if bought is not None else ():
-        click.echo(sentence)
+        runs = Runs(workers, kept.known, kept.keep, told)
+        dossier = dossier_of(scenario, runs, workers, budget or BUDGET, *looked, watch, None if quiet else _say)
+        return dossier if before is None else replace(dossier, diff=diff_of(before, dossier, runs))

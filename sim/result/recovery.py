@@ -86,7 +86,7 @@ def recovery_block(scenario: Scenario, log: RunLog) -> dict[str, Any] | None:
     this run); `state` (one of `recovered`, `slow`, `overloaded`, `unknown`, `metastable`); `metastable`.
     """
     edges_s = log.edges_s[log.edges_s >= min(scenario.warmup_s, log.edges_s[-1])]
-    edges_s = _look_edges(edges_s, _arrivals(log, edges_s))
+    edges_s = look_edges(edges_s, _arrivals(log, edges_s))
     if not bursts(_arrivals(log, edges_s).astype(np.float64), edges_s):
         return None
     return judged(looks_of(log, scenario.slo, edges_s))
@@ -166,14 +166,17 @@ def _episodes(looks: Looks, found: Sequence[Burst]) -> list[_Episode]:
             place += 1
             until = found[place].first if place < len(found) else len(looks.offered)
             burst_s += float(looks.edges_s[burst.last] - looks.edges_s[burst.first])
-            back = _back_at(looks, burst.last, until, normal)
+            back = back_at(looks, burst.last, until, normal)
         if trigger.first - since >= STAYS_LOOKS and normal > 0:
             episodes.append(_Episode(trigger, burst.last, burst_s, normal, back))
     return episodes
 
 
-def _back_at(looks: Looks, first: int, last: int, normal: float) -> int | None:
-    """The first look from which the share of requests answered in time is normal, and stays so."""
+def back_at(looks: Looks, first: int, last: int, normal: float) -> int | None:
+    """The first look of [first, last) from which the share of requests answered in time is normal, and stays so.
+
+    None: it does not, or there are fewer looks than it takes to see it.
+    """
     offered = np.maximum(looks.offered[first:last], 1.0)
     # a share of so many requests scatters by chance
     slack = 3 * np.sqrt(normal * (1 - normal) / offered)
@@ -244,7 +247,7 @@ def _load_share(looks: Looks, of: _Episode, tail: tuple[int, int]) -> float:
     return looks.total("offered", *tail) / float(edges_s[tail[1]] - edges_s[tail[0]]) / carried_per_s
 
 
-def _look_edges(edges_s: Floats, offered: NDArray[Any]) -> Floats:
+def look_edges(edges_s: Floats, offered: NDArray[Any]) -> Floats:
     """Edges of bins, as many of which make a look as it takes for enough requests to come."""
     usual = float(np.median(offered)) if len(offered) else 0.0
     bins = max(1, math.ceil(LEAST_PER_LOOK / max(usual, 1e-9))) if usual else max(1, len(offered))

@@ -40,12 +40,17 @@ def default_folder(scenario: Scenario) -> Path:
     return Path("outputs") / f"{slug}-{scenario.digest[:12]}"
 
 
-def check_folder(folder: Path, replace: bool) -> None:
+Marker = tuple[str, str]
+"""A file and what stands at its beginning: only a folder in which that is so is ever replaced."""
+OF_RUNS: Marker = (MANIFEST, f'"{FORMAT}"')
+
+
+def check_folder(folder: Path, replace: bool, marker: Marker = OF_RUNS) -> None:
     """Refuse a folder that cannot be written or would cost somebody their files. Raises ConfigError with the remedy."""
     if os.path.lexists(folder):
         if not replace:
             raise ConfigError(f"{folder}: exists already; choose another --out, or add --force to replace it")
-        if not _is_ours(folder):
+        if not _is_ours(folder, marker):
             raise ConfigError(
                 f"{folder}: exists and was not written by fleetcast, so it is not replaced; choose another --out"
             )
@@ -76,7 +81,7 @@ def save(
     if requests is True and result.log.tally is not None:
         raise ConfigError(ROWS_GONE)
     try:
-        with _whole_or_absent(target, replace) as draft:
+        with whole_or_absent(target, replace) as draft:
             _write_files(draft, result, requests, report)
             files.write_text(draft / MANIFEST, files.json_text(_manifest(draft, result, command)))
     except OSError as error:
@@ -129,18 +134,18 @@ def _fingerprint(path: Path) -> dict[str, Any]:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
-def _is_ours(folder: Path) -> bool:
+def _is_ours(folder: Path, marker: Marker) -> bool:
     """Whether this is a folder that fleetcast wrote (a link to one is not: it is somebody's arrangement)."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     try:
-        return f'"{FORMAT}"' in (folder / MANIFEST).read_text(encoding="utf-8", errors="replace")[:1000]
+        return marker[1] in (folder / marker[0]).read_text(encoding="utf-8", errors="replace")[:1000]
     except OSError:
         return False
 
 
 @contextmanager
-def _whole_or_absent(target: Path, replace: bool) -> Iterator[Path]:
+def whole_or_absent(target: Path, replace: bool, marker: Marker = OF_RUNS) -> Iterator[Path]:
     """A draft folder beside the target that becomes the target at the end, or vanishes if anything goes wrong."""
     target = target.absolute()
     made: list[Path] = []
@@ -151,7 +156,7 @@ def _whole_or_absent(target: Path, replace: bool) -> Iterator[Path]:
         draft.mkdir()
         yield draft
         with _no_interrupt():
-            _put_in_place(draft, target, replace)
+            _put_in_place(draft, target, replace, marker)
     except BaseException:
         with _no_interrupt():
             shutil.rmtree(draft, ignore_errors=True)
@@ -160,12 +165,12 @@ def _whole_or_absent(target: Path, replace: bool) -> Iterator[Path]:
         raise
 
 
-def _put_in_place(draft: Path, target: Path, replace: bool) -> None:
+def _put_in_place(draft: Path, target: Path, replace: bool, marker: Marker) -> None:
     """Rename the draft to the target. An older target steps aside first, and comes back if the renaming fails."""
     if not os.path.lexists(target):
         draft.rename(target)
         return
-    if not (replace and _is_ours(target)):  # somebody made it while we were running
+    if not (replace and _is_ours(target, marker)):  # somebody made it while we were running
         raise ConfigError(f"{target}: exists already; choose another --out, or add --force to replace it")
     aside = draft.with_suffix(".old")
     target.rename(aside)

@@ -19,6 +19,7 @@ from sim.study.planned.result import Considered, Plan, PlannedPool
 from sim.study.planned.runs import FailedError, Runs, Tried
 from sim.study.planned.screen import Bracket, Exact, bracket, exact_of
 from sim.study.planned.search import Search
+from sim.study.planned.split import can_be_split, split, told_of
 from sim.study.planned.survive import spares_of
 from sim.study.planned.why import why_not
 from sim.study.replicated.assertions import LOOKS
@@ -58,6 +59,7 @@ class Planner:
         combinations, unfit = fleets(self.scenario)
         found = self._searched(combinations)
         found += self._mixes(found)
+        found += self._splits(found)
         best: tuple[Found, Certified, float] | None = None
         failed: tuple[Found, Certified] | None = None
         for one in sorted(found, key=lambda each: (not each.met, each.usd_per_hour)):
@@ -182,6 +184,20 @@ class Planner:
                     made.append(mix)
         return made
 
+    def _splits(self, found: list[Found]) -> list[Found]:
+        """Fleets of several GPUs, each for prompts of some lengths."""
+        alone = sorted((one for one in found if one.met), key=lambda one: one.usd_per_hour)
+        made: list[Found] = []
+        for name in self.scenario.pools if alone else ():
+            if not self.spec.of_pool(name).mix or not can_be_split(self.scenario, name):
+                continue
+            parted = split(self.scenario, name, alone, self.runs)
+            if parted is not None:
+                one, mix = parted
+                self._consider(one.fleets, {}, one.fleet, told_of(mix), one.usd_per_hour)
+                made.append(one)
+        return made
+
     def _mix(self, each: Fleets, one: Found, name: str, total: int, below_usd: float) -> Found | None:
         """The smallest fleet of a mix that costs less than this; None: none."""
         most = one.fleet[name] + total
@@ -250,17 +266,18 @@ class Planner:
         if total != certified.fleet:
             paid = self.runs.of(found.fleets.scenario_with(total, fresh_seed(self.scenario.seed)), 1)
             usd = None if usd is None else paid.usd_per_hour[0]
-        return self._told(True, pools, usd, certified, "", unfit)
+        return self._told(True, found.fleets.scenario, pools, usd, certified, "", unfit)
 
     def _infeasible(self, found: Found, certified: Certified, unfit: list[Unfit]) -> Plan:
         first = certified.certificates[0]
         scenario = found.fleets.scenario_with(certified.fleet, first.seed)
         reason = why_not(found.fleets, certified.fleet, first, self.runs.of(scenario, 1).summary)
-        return self._told(False, {}, None, certified, reason, unfit)
+        return self._told(False, found.fleets.scenario, {}, None, certified, reason, unfit)
 
     def _told(
         self,
         feasible: bool,
+        base: Scenario,
         pools: dict[str, PlannedPool],
         usd: float | None,
         certified: Certified,
@@ -269,6 +286,7 @@ class Planner:
     ) -> Plan:
         return Plan(
             scenario=self.scenario,
+            base=base,
             feasible=feasible,
             pools=pools,
             usd_per_hour=usd,

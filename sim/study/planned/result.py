@@ -82,6 +82,9 @@ class Plan:
     """The cheapest fleet that keeps what is promised, and how that is known."""
 
     scenario: Scenario
+    """What was asked about."""
+    base: Scenario
+    """The same with the pools that were planned: others where one was split by the lengths of prompts."""
     feasible: bool
     pools: dict[str, PlannedPool]
     """Empty where no fleet does."""

@@ -1,0 +1,1 @@
+"""A plan made again: what has changed since an earlier one, and why."""
