@@ -29,7 +29,8 @@ def decision(dossier: Dossier) -> Section:
     if bought is None:
         when = "The scenario names no purchase that has to be ordered ahead (plan.over_time), so there is no last day."
         return Section("Decision requested", (run, when))
-    return Section("Decision requested", (f"Today's load: {run}", *_to_buy(bought)))
+    open_ = () if dossier.feasible else (f"Not to be decided as it stands: {dossier.reason}.",)
+    return Section("Decision requested", (*open_, f"For today's load: {run[:1].lower()}{run[1:]}", *_to_buy(bought)))
 
 
 def _to_buy(bought: Purchases) -> Iterator[str]:

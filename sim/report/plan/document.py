@@ -43,7 +43,10 @@ def sections(dossier: Dossier, command: str) -> tuple[Section, ...]:
 def headline(dossier: Dossier) -> str:
     """The answer, with a capital and a stop."""
     said = verdict(dossier.plan)
-    return f"{said[:1].upper()}{said[1:].rstrip('.')}."
+    told = f"{said[:1].upper()}{said[1:].rstrip('.')}."
+    if dossier.plan.feasible and dossier.reason:
+        told += f" The months ahead do not hold: {dossier.reason}."
+    return told
 
 
 def markdown(dossier: Dossier, command: str) -> str:
