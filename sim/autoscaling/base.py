@@ -12,6 +12,7 @@ from sim.autoscaling import observation
 from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
 from sim.config.catalogue import nearest
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import COUNT
 
 Replicas = Annotated[int, COUNT.between(0, 100_000)]
@@ -95,8 +96,12 @@ class Elastic(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, json_schema_extra=needs_kind)
 
-    min_replicas: Annotated[Replicas, Field(description="Never fewer.")] = 1
-    max_replicas: Annotated[Replicas, Field(description="Never more.")] = 10
+    min_replicas: Annotated[
+        Replicas, Field(description="Never fewer."), Tunable(0.25, 2, times=True, least=1, cheaper=-1)
+    ] = 1
+    max_replicas: Annotated[
+        Replicas, Field(description="Never more."), Tunable(0.5, 1, times=True, least=1, cheaper=-1)
+    ] = 10
     start_replicas: Annotated[
         Replicas | None, Field(description="Ready when the run begins. Left out: min_replicas.")
     ] = None

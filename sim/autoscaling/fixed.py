@@ -8,6 +8,7 @@ from pydantic import Field
 
 from sim.autoscaling.base import Blind
 from sim.autoscaling.observation import Decision, Observation
+from sim.config.tunable import Tunable
 from sim.config.units import COUNT
 
 
@@ -15,7 +16,12 @@ class Fixed(Blind):
     """The same number of replicas from the first second to the last."""
 
     kind: Literal["fixed"] = "fixed"
-    replicas: Annotated[int, COUNT.between(1, 100_000), Field(description="Replicas of the pool.")]
+    replicas: Annotated[
+        int,
+        COUNT.between(1, 100_000),
+        Field(description="Replicas of the pool."),
+        Tunable(0.4, 1.6, times=True, least=1, cheaper=-1),
+    ]
 
     @property
     def initial_replicas(self) -> int:

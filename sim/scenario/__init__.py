@@ -34,12 +34,14 @@ from sim.pricing.spans import YEAR_S
 from sim.scenario.assertions import SENTENCE, assertion_problems
 from sim.scenario.classes import DEFAULT, Quota, RequestClass, Tenant, carried, classes_of, tenants_of, unfitting
 from sim.scenario.contracts import contract_problems, stale_prices
+from sim.scenario.plan import PlanSpec, plan_problems
 from sim.scenario.pool import Pool
 from sim.scenario.queueing import misplaced
 from sim.scenario.queues import AnyQueue, Central, PerReplica
 from sim.scenario.replica import AnyReplica, Batching, Slots
 from sim.scenario.revenues import paid_twice
 from sim.scenario.routes import Labels, Route, route_problems, spill_problems
+from sim.scenario.tune import Tune
 from sim.workload import AnyWorkload
 from sim.workload.names import ClassName, TenantName
 
@@ -81,6 +83,7 @@ RULES = Rules(
         *_sheets("pools", "*"),
         *_sheets("pools", "*", "supply", "*"),
         *_sheets("pools", "*", "rollouts", "*", "to"),
+        Reference(("plan", "pools", "*", "gpu", "*"), catalogue.GPUS, "GPU"),
         Foreign(("pools", "*", "autoscaler"), "manifest", policy_node, ("kind",)),
     ),
     user_named=(("pools",), ("contracts",), ("classes",), ("tenants",), ("workload", "streams")),
@@ -182,12 +185,14 @@ class Scenario(BaseModel):
         dict[Annotated[str, AfterValidator(_contract_name)], AnyContract],
         Field(description="What is paid for capacity whether it is used or not, by name."),
     ] = {}
+    plan: Annotated[PlanSpec | None, Field(description="What `fleetcast plan` may choose; changes no run.")] = None
     starts: Annotated[
         FirstDay | None, Field(description="The day of the run's hour 0 (UTC), as in 2026-09-01; for prices and bills.")
     ] = None
     max_price_age_s: Annotated[
         Duration, Field(alias="max_price_age", description="How long before that day a price may have been read.")
     ] = YEAR_S
+    tune: Annotated[Tune | None, Field(description="What `fleetcast tune` may change, and towards what.")] = None
 
     @property
     def request_classes(self) -> dict[str, RequestClass]:
@@ -254,6 +259,7 @@ class Scenario(BaseModel):
         problems += misplaced(self)
         problems += [*contract_problems(self), *stale_prices(self)]
         problems += assertion_problems(self)
+        problems += plan_problems(self.plan, self.pools)
         if problems:
             raise said_all(problems)
         return self

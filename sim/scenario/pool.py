@@ -191,6 +191,16 @@ class Pool(BaseModel):
         paid = price if isinstance(price, Price) else None
         return found._with({"price": paid, "overhead_s": self.overhead_s + offer.overhead_s, "supply": ()})
 
+    def varied(self, changes: Changes, replica: AnyReplica) -> tuple[Pool, Problems]:
+        """This pool with other keys and limits of its engine, and what then does not fit together: if anything, none
+        of it is to be used."""
+        found = self._with({**changed(self._values, changes), "replica": replica})
+        return found, stale(self._values, changes) or found._problems()
+
+    def mixed(self, offers: tuple[Offer, ...]) -> Pool:
+        """This pool with its replicas from other offers, taken to be right."""
+        return self._with({"supply": offers})
+
     def _changed(self, changes: Changes) -> Pool:
         return self._with(changed(self._values, changes))
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
+from sim.config.tunable import Tunable
 from sim.config.units import Count
 from sim.scenario.replica import kind_or
 from sim.scenario.routers import AnyRouter, Router, as_router
@@ -16,7 +17,9 @@ _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 _MaxWaiting = Annotated[
-    Count | None, Field(description="Requests that may wait; one more is rejected. Left out: no limit.")
+    Count | None,
+    Field(description="Requests that may wait; one more is rejected. Left out: no limit."),
+    Tunable(0.1, 4, times=True, log=True, least=1),
 ]
 _Spill = Annotated[
     Spill | None, Field(description="Where new requests go when there are too many here. Left out: nowhere.")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import Amount, Count, Duration, PositiveDuration
 from sim.scenario.replica import kind_or
 from sim.workload.names import ClassName
@@ -15,7 +16,9 @@ __all__ = ["AnyShed", "ClassCap", "ShedByDelay", "ShedByLoad", "ShedByWait", "Wa
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 _MaxTokens = Annotated[
-    Count | None, Field(description="Prompt tokens that may wait; a request beyond is rejected. Left out: no limit.")
+    Count | None,
+    Field(description="Prompt tokens that may wait; a request beyond is rejected. Left out: no limit."),
+    Tunable(0.1, 4, times=True, log=True, least=1),
 ]
 
 
@@ -24,8 +27,16 @@ class ClassCap(BaseModel):
 
     model_config = _CLOSED
 
-    max_waiting: Annotated[Count | None, Field(description="Requests of the class. Left out: no limit.")] = None
-    max_waiting_tokens: Annotated[Count | None, Field(description="Their prompt tokens. Left out: no limit.")] = None
+    max_waiting: Annotated[
+        Count | None,
+        Field(description="Requests of the class. Left out: no limit."),
+        Tunable(0.1, 4, times=True, log=True, least=1),
+    ] = None
+    max_waiting_tokens: Annotated[
+        Count | None,
+        Field(description="Their prompt tokens. Left out: no limit."),
+        Tunable(0.1, 4, times=True, log=True, least=1),
+    ] = None
 
     @model_validator(mode="after")
     def _limits_something(self) -> Self:
@@ -46,6 +57,7 @@ class ShedByLoad(BaseModel):
             description="By class, the requests waiting for each ready replica (of all classes) from which on it is "
             "refused. A class that is not named is never refused."
         ),
+        Tunable(0.1, 4, times=True, log=True),
     ]
 
     @model_validator(mode="after")
@@ -68,6 +80,7 @@ class ShedByWait(BaseModel):
     limit: Annotated[
         dict[ClassName, PositiveDuration],
         Field(description="By class, the longest estimated wait. Left out: what its SLO on ttft or queue_wait says."),
+        Tunable(0.2, 3, times=True, log=True),
     ] = {}
 
 
@@ -82,7 +95,9 @@ class ShedByDelay(BaseModel):
 
     kind: Literal["codel"] = "codel"
     target_s: Annotated[
-        PositiveDuration, Field(alias="target", description="A wait that is not too long, for the one who waits least.")
+        PositiveDuration,
+        Field(alias="target", description="A wait that is not too long, for the one who waits least."),
+        Tunable(0.1, 5, times=True, log=True),
     ] = 0.5
     interval_s: Annotated[
         PositiveDuration, Field(alias="interval", description="Over which the least wait is looked for.")

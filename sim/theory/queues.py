@@ -61,7 +61,9 @@ class MMc(Line):
 
     def wait_quantile_s(self, share: float) -> float:
         """The wait that this share of requests does not exceed."""
-        return max(0.0, math.log(self.wait_share / (1 - share)) / self.drain_per_s)
+        if self.wait_share <= 1 - share:
+            return 0.0
+        return math.log(self.wait_share / (1 - share)) / self.drain_per_s
 
     def sojourn_exceeds(self, sojourn_s: float) -> float:
         """Share of requests that take longer than this from arrival to finish."""

@@ -15,13 +15,18 @@ from sim.autoscaling.clouds.aws_alarms import Alarm, AwsMemory, AwsPolicy, Point
 from sim.autoscaling.clouds.cloud_metric import CloudMetric, PositiveLevel, whole
 from sim.autoscaling.observation import Decision, Observation
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import PositiveShare
 
 
 class TrackedMetric(CloudMetric):
     """One target tracking configuration: a metric that falls as replicas are added, and where to keep it."""
 
-    target: Annotated[PositiveLevel, Field(description="Value to keep, such as 5, 70% or 600/min.")]
+    target: Annotated[
+        PositiveLevel,
+        Field(description="Value to keep, such as 5, 70% or 600/min."),
+        Tunable(0.4, 2.5, times=True, log=True, cheaper=1),
+    ]
     disable_scale_in: Annotated[bool, Field(description="Whether this metric may only add replicas.")] = False
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from sim.autoscaling.clouds.aws_alarms import Alarm, AwsMemory, AwsPolicy, Point
 from sim.autoscaling.clouds.cloud_metric import LEVEL, CloudMetric
 from sim.autoscaling.observation import Decision, Observation
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import COUNT
 
 Comparison = Literal[
@@ -48,7 +49,12 @@ class Step(BaseModel):
 class StepPolicy(CloudMetric):
     """One alarm and its steps."""
 
-    threshold: Annotated[float, LEVEL, Field(description="The alarm's threshold, such as 5, 70% or 600/min.")]
+    threshold: Annotated[
+        float,
+        LEVEL,
+        Field(description="The alarm's threshold, such as 5, 70% or 600/min."),
+        Tunable(0.4, 2.5, times=True, log=True, cheaper=1),
+    ]
     comparison: Annotated[Comparison, Field(description="CloudWatch's comparison operator.")]
     alarm: Annotated[Alarm, Field(description="Datapoints that breach until the policy acts.")] = Alarm(
         datapoints=1, periods=1

@@ -26,6 +26,7 @@ from sim.autoscaling.clouds.cloud_metric import (
 from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
 from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import Duration, PositiveDuration, PositiveShare
 
 Peaks = tuple[tuple[float, int], ...]
@@ -36,7 +37,11 @@ _LEAST_STABILIZATION_S = 600.0
 class Signal(CloudMetric):
     """A metric of every VM and where to keep its mean: the group's need is the sum over its VMs over the target."""
 
-    target: Annotated[PositiveLevel, Field(description="Target utilization of a VM, such as 60%, 5 or 10/s.")]
+    target: Annotated[
+        PositiveLevel,
+        Field(description="Target utilization of a VM, such as 60%, 5 or 10/s."),
+        Tunable(0.4, 2.5, times=True, log=True, cheaper=1),
+    ]
 
     @model_validator(mode="after")
     def _sums(self) -> Self:
@@ -95,7 +100,9 @@ class GcpMig(Elastic):
         Literal["ON", "ONLY_SCALE_OUT", "OFF"], Field(description="What the group does with the recommended size.")
     ] = "ON"
     initialization_period_s: Annotated[
-        Duration, Field(alias="initialization_period", description="From a VM's start until its data counts.")
+        Duration,
+        Field(alias="initialization_period", description="From a VM's start until its data counts."),
+        Tunable(0.5, 2, times=True),
     ] = 60.0
     stabilization_period_s: Annotated[
         Duration | None,
@@ -104,6 +111,7 @@ class GcpMig(Elastic):
             description="How long a peak keeps the group large. Left out: 10 minutes, or the initialization period "
             "where that is longer.",
         ),
+        Tunable(60, 1200, log=True, cheaper=-1),
     ] = None
     scale_in_control: Annotated[ScaleInControl | None, Field(description="Limits scale-in. Left out: none.")] = None
     look_every_s: Annotated[

@@ -19,6 +19,7 @@ from sim.autoscaling.knative.kpa_decider import Spec, State, Wish
 from sim.autoscaling.knative.kpa_window import Window
 from sim.autoscaling.observation import CONCURRENCY, REQUESTS, Decision, Observation, Pipeline, Query
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import AMOUNT, COUNT, DURATION, Count, Duration, PositiveDuration
 
 CEILING = 100
@@ -68,9 +69,15 @@ class Knative(Elastic):
     """Knative's KPA: concurrency (or requests per second) over a stable and a panic window."""
 
     kind: Literal["knative"] = "knative"
-    min_replicas: Annotated[Replicas, Field(description="Never fewer (min-scale); 0 allows scale to zero.")] = 0
+    min_replicas: Annotated[
+        Replicas,
+        Field(description="Never fewer (min-scale); 0 allows scale to zero."),
+        Tunable(0.25, 2, times=True, least=1, cheaper=-1),
+    ] = 0
     max_replicas: Annotated[
-        Replicas, Field(description="Never more (max-scale). Knative's own default is no limit; a fleet needs one.")
+        Replicas,
+        Field(description="Never more (max-scale). Knative's own default is no limit; a fleet needs one."),
+        Tunable(0.5, 1, times=True, least=1, cheaper=-1),
     ] = CEILING
     initial_scale: Annotated[
         Annotated[int, COUNT.between(0, 10_000)], Field(description="Replicas that a new revision starts with.")
@@ -87,16 +94,21 @@ class Knative(Elastic):
             description="What a replica can take, before utilization. Left out: container_concurrency, else 100 "
             "requests at once or 200 requests per second."
         ),
+        Tunable(0.4, 2.5, times=True, log=True, cheaper=1),
     ] = None
     target_utilization: Annotated[
-        Annotated[float, AMOUNT.between(1, 100)], Field(description="Percent of the target to aim at.")
+        Annotated[float, AMOUNT.between(1, 100)],
+        Field(description="Percent of the target to aim at."),
+        Tunable(40, 95, cheaper=1),
     ] = 70.0
     container_concurrency: Annotated[
         Count, Field(description="Most requests that a replica takes at once; caps the target. 0: no limit.")
     ] = 0
     tick_s: Annotated[PositiveDuration, Field(alias="tick", description="Between two decisions.")] = 2.0
     stable_window_s: Annotated[
-        _Window, Field(alias="stable_window", description="Window of the average in stable mode.")
+        _Window,
+        Field(alias="stable_window", description="Window of the average in stable mode."),
+        Tunable(10, 600, log=True, cheaper=-1),
     ] = 60.0
     panic_window_percentage: Annotated[
         Annotated[float, AMOUNT.between(1, 100)], Field(description="Panic window, in percent of the stable window.")
@@ -104,6 +116,7 @@ class Knative(Elastic):
     panic_threshold_percentage: Annotated[
         Annotated[float, AMOUNT.between(110, 1000)],
         Field(description="Panic when the panic window wants this many percent of the ready replicas."),
+        Tunable(110, 400, log=True, cheaper=1),
     ] = 200.0
     aggregation: Annotated[
         Literal["linear", "weighted_exponential"], Field(description="How a window's seconds make an average.")
@@ -112,11 +125,14 @@ class Knative(Elastic):
         1000.0
     )
     max_scale_down_rate: Annotated[
-        _Rate, Field(description="Ready over wanted replicas, at most, in one decision.")
+        _Rate,
+        Field(description="Ready over wanted replicas, at most, in one decision."),
+        Tunable(1.2, 10, log=True, cheaper=1),
     ] = 2.0
     scale_down_delay_s: Annotated[
         Annotated[float, DURATION.between(0, 3600)],
         Field(alias="scale_down_delay", description="How long fewer must be wanted before there are fewer."),
+        Tunable(0, 600, cheaper=-1),
     ] = 0.0
     target_burst_capacity: Annotated[
         _Burst,

@@ -15,20 +15,25 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from sim.autoscaling.base import Elastic, Some
-from sim.autoscaling.kubernetes.hpa_behavior import Behavior
+from sim.autoscaling.kubernetes.hpa_behavior import Behavior, instead_of_flags
 from sim.autoscaling.kubernetes.hpa_controller import Controller, HpaMemory, PodAge
 from sim.autoscaling.kubernetes.hpa_metrics import Metric
 from sim.autoscaling.kubernetes.quantity import QUANTITY
 from sim.autoscaling.observation import BUSY_SHARE, Decision, Observation, Pipeline, Query
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import Duration, PositiveDuration
 
 Tolerated = Annotated[
-    float, QUANTITY, Field(description="No change while every metric is this close to its target, as a share.")
+    float,
+    QUANTITY,
+    Field(description="No change while every metric is this close to its target, as a share."),
+    Tunable(0.02, 0.3),
 ]
 Stabilized = Annotated[
     Duration,
     Field(alias="downscale_stabilization", description="Window of scaling down where `behavior` gives none."),
+    Tunable(30, 900, log=True, cheaper=-1),
 ]
 
 
@@ -62,6 +67,11 @@ class Hpa(Elastic):
 
     fresh: ClassVar[Pipeline] = Pipeline(scrape_s=15.0, delay_s=30.0)
     """Prometheus scrapes every 15 s; until prometheus-adapter hands a sample on, 30 s and more pass."""
+
+    @property
+    def not_tuned(self) -> tuple[str, ...]:
+        """See `instead_of_flags`."""
+        return instead_of_flags(self.behavior)
 
     @property
     def period_s(self) -> float:

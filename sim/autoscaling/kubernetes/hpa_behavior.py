@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sim.autoscaling.base import Some
 from sim.autoscaling.kubernetes.quantity import QUANTITY
+from sim.config.tunable import Tunable
 from sim.config.units import COUNT, DURATION
 
 Event = tuple[int, float]
@@ -29,7 +30,12 @@ class RatePolicy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     type: Annotated[Literal["Pods", "Percent"], Field(description="What `value` counts.")]
-    value: Annotated[int, COUNT.between(1, 2**31 - 1), Field(description="The most in a period.")]
+    value: Annotated[
+        int,
+        COUNT.between(1, 2**31 - 1),
+        Field(description="The most in a period."),
+        Tunable(0.25, 4, times=True, log=True, least=1),
+    ]
     period_s: Annotated[float, DURATION.between(1, 1800), Field(alias="period", description="The period.")]
 
 
@@ -51,6 +57,7 @@ class Direction(BaseModel):
         float | None,
         QUANTITY,
         Field(description="How far from its target a metric may be, as a share. Left out: the HPA's."),
+        Tunable(0.02, 0.3, unset=0.1),
     ] = None
 
     @property
@@ -70,6 +77,7 @@ class ScaleUp(Direction):
         float,
         DURATION.between(0, 3600),
         Field(alias="stabilization_window", description="The smallest wish in this time counts."),
+        Tunable(0, 120, cheaper=1),
     ] = 0.0
     policies: Annotated[Policies, Field(description="Limits; `select_policy` says which counts.")] = (_FOUR, _DOUBLE)
 
@@ -88,6 +96,7 @@ class ScaleDown(Direction):
             alias="stabilization_window",
             description="The largest wish in this time counts. Left out: downscale_stabilization.",
         ),
+        Tunable(30, 900, log=True, cheaper=-1, unset=300.0),
     ] = None
     policies: Annotated[Policies, Field(description="Limits; `select_policy` says which counts.")] = (_DOUBLE,)
 
@@ -108,6 +117,14 @@ class Behavior(BaseModel):
     def longest_s(self) -> float:
         """How long a change is remembered."""
         return max(self.scale_up.longest_s, self.scale_down.longest_s)
+
+
+def instead_of_flags(behavior: Behavior | None) -> tuple[str, ...]:
+    """The flags of the controller that a search leaves alone beside a `behavior`, which can say the same of one HPA.
+
+    See `sim.config.tunable.tunables`.
+    """
+    return () if behavior is None else ("tolerance", "downscale_stabilization_s")
 
 
 def plain_stabilized(proposal: int, recommendations: Iterable[Event], window_s: float, now_s: float) -> int:

@@ -17,6 +17,7 @@ from sim.autoscaling.base import COUNTERS, HISTOGRAMS, MetricName
 from sim.autoscaling.kubernetes.quantity import QUANTITY, milli_down, milli_up
 from sim.autoscaling.observation import BUSY_SHARE, KV_USAGE, Across, How, Observation, Pod, Query
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import Duration
 
 SHARES = (BUSY_SHARE, KV_USAGE)
@@ -202,6 +203,7 @@ class Metric(Asked):
         float,
         QUANTITY.positive(),
         Field(description="The goal, such as 4 or 500m; of a utilization in percent, such as 80."),
+        Tunable(0.4, 2.5, times=True, log=True, cheaper=1),
     ]
     source: Annotated[
         Source | None,

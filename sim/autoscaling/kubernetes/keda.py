@@ -20,12 +20,13 @@ from pydantic import AfterValidator, Field, model_validator
 from sim.autoscaling.base import Elastic, Replicas, Some
 from sim.autoscaling.kubernetes.cron import Cron
 from sim.autoscaling.kubernetes.hpa import Stabilized, Tolerated
-from sim.autoscaling.kubernetes.hpa_behavior import Behavior
+from sim.autoscaling.kubernetes.hpa_behavior import Behavior, instead_of_flags
 from sim.autoscaling.kubernetes.hpa_controller import Controller, HpaMemory
 from sim.autoscaling.kubernetes.hpa_metrics import Proposal, by_average_value
 from sim.autoscaling.kubernetes.keda_triggers import CronTrigger, Fallback, MetricTrigger, Trigger
 from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import Duration, PositiveDuration, shown
 
 MONDAY = "2024-01-01T00:00:00+00:00"
@@ -92,8 +93,14 @@ class Keda(Elastic):
     """
 
     kind: Literal["keda"] = "keda"
-    min_replicas: Annotated[Replicas, Field(description="Never fewer, but for `idle_replicas`.")] = 0
-    max_replicas: Annotated[Replicas, Field(description="Never more.")] = 100
+    min_replicas: Annotated[
+        Replicas,
+        Field(description="Never fewer, but for `idle_replicas`."),
+        Tunable(0.25, 2, times=True, least=1, cheaper=-1),
+    ] = 0
+    max_replicas: Annotated[
+        Replicas, Field(description="Never more."), Tunable(0.5, 1, times=True, least=1, cheaper=-1)
+    ] = 100
     idle_replicas: Annotated[
         Replicas | None, Field(description="Replicas when no trigger is active; below min_replicas.")
     ] = None
@@ -104,7 +111,9 @@ class Keda(Elastic):
         PositiveDuration, Field(alias="polling_interval", description="Between two looks at the triggers.")
     ] = 30.0
     cooldown_period_s: Annotated[
-        Duration, Field(alias="cooldown_period", description="From the last active poll to 0 (or idle_replicas).")
+        Duration,
+        Field(alias="cooldown_period", description="From the last active poll to 0 (or idle_replicas)."),
+        Tunable(30, 1800, log=True, cheaper=-1),
     ] = 300.0
     initial_cooldown_period_s: Annotated[
         Duration,
@@ -123,6 +132,11 @@ class Keda(Elastic):
 
     fresh: ClassVar[Pipeline] = Pipeline(scrape_s=15.0)
     """KEDA asks Prometheus itself, so it sees the newest sample."""
+
+    @property
+    def not_tuned(self) -> tuple[str, ...]:
+        """See `instead_of_flags`."""
+        return instead_of_flags(self.behavior)
 
     @property
     def period_s(self) -> float:

@@ -14,13 +14,19 @@ from sim.autoscaling.kubernetes.hpa_metrics import Asked, Metric, usual_across
 from sim.autoscaling.kubernetes.quantity import QUANTITY
 from sim.autoscaling.observation import Across
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import Count
 
 
 class MetricTrigger(Asked):
     """A metric that keeps a pool awake, and that its HPA holds at a threshold."""
 
-    threshold: Annotated[float, QUANTITY.positive(), Field(description="The HPA's target, such as 5.")]
+    threshold: Annotated[
+        float,
+        QUANTITY.positive(),
+        Field(description="The HPA's target, such as 5."),
+        Tunable(0.4, 2.5, times=True, log=True, cheaper=1),
+    ]
     activation_threshold: Annotated[float, QUANTITY, Field(description="Active above this, not at it.")] = 0.0
     type: Annotated[
         Literal["AverageValue", "Value"], Field(description="AverageValue: a replica. Value: of the pool.")

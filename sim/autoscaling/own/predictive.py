@@ -14,6 +14,7 @@ from sim.autoscaling.observation import CONCURRENCY, REQUESTS, Decision, Observa
 from sim.autoscaling.own.forecast import Missed, Season, Smoothed
 from sim.autoscaling.own.hold import Held, hold_down
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import SHARE, Duration, PositiveDuration, PositiveRate, PositiveShare, Share
 
 _MOST_BINS = 4_032  # a week of 2.5 minutes: the memory is copied once a bin
@@ -24,9 +25,9 @@ class Gains(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    level: Annotated[PositiveShare, Field(description="Of the level.")] = 0.2
-    trend: Annotated[Share, Field(description="Of the trend, per bin.")] = 0.01
-    season: Annotated[Share, Field(description="Of the season's offsets.")] = 0.3
+    level: Annotated[PositiveShare, Field(description="Of the level."), Tunable(0.02, 0.8, log=True)] = 0.2
+    trend: Annotated[Share, Field(description="Of the trend, per bin."), Tunable(0.001, 0.2, log=True)] = 0.01
+    season: Annotated[Share, Field(description="Of the season's offsets."), Tunable(0.05, 0.9)] = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,20 @@ class Predictive(Elastic):
         Literal["request_rate", "concurrency"],
         Field(description="The load: requests per second, or requests waiting and running."),
     ] = "request_rate"
-    per_replica: Annotated[PositiveRate, Field(description="Load that one replica serves: a rate, or requests.")]
+    per_replica: Annotated[
+        PositiveRate,
+        Field(description="Load that one replica serves: a rate, or requests."),
+        Tunable(0.6, 2, times=True, log=True, cheaper=1),
+    ]
     method: Annotated[
         Literal["seasonal_naive", "holt_winters", "ewma", "last"],
         Field(description="The same bin a season ago, smoothed level and season, smoothed level, or newest sample."),
     ] = "seasonal_naive"
-    lead_s: Annotated[Duration, Field(alias="lead", description="How far to look ahead: the cold start.")] = 300.0
+    lead_s: Annotated[
+        Duration,
+        Field(alias="lead", description="How far to look ahead: the cold start."),
+        Tunable(0.5, 3, times=True, cheaper=-1),
+    ] = 300.0
     season_s: Annotated[
         PositiveDuration, Field(alias="season", description="After which the load is like itself: 24h, 7d.")
     ] = 86_400.0
@@ -73,24 +82,33 @@ class Predictive(Elastic):
     half_life_s: Annotated[
         PositiveDuration | None,
         Field(alias="half_life", description="Age at which a sample counts half, for ewma. Left out: 5m."),
+        Tunable(0.25, 4, times=True, log=True),
     ] = None
     gains: Annotated[Gains | None, Field(description="Of holt_winters. Left out: 0.2, 0.01, 0.3.")] = None
     headroom: Annotated[
         Annotated[float, SHARE.between(0, 10)],
         Field(description="Capacity over the load, as a share of it."),
+        Tunable(0, 0.6, cheaper=-1),
     ] = 0.2
     headroom_quantile: Annotated[
         PositiveShare | None,
         Field(description="Capacity over the load: this quantile of past errors, once there are 20; then no headroom."),
+        Tunable(0.5, 0.99, cheaper=-1),
     ] = None
     reactive: Annotated[bool, Field(description="Never less than the load of the moment needs.")] = True
     scale_in: Annotated[bool, Field(description="Whether replicas are ever removed.")] = True
     scale_down_delay_s: Annotated[
         Duration,
         Field(alias="scale_down_delay", description="Fewer must have been wanted this long; then the most of them."),
+        Tunable(30, 1800, log=True, cheaper=-1),
     ] = 300.0
     window_s: Annotated[PositiveDuration, Field(alias="window", description="The load is the mean over this.")] = 60.0
     check_s: Annotated[PositiveDuration, Field(alias="period", description="Between two decisions.")] = 60.0
+
+    @property
+    def not_tuned(self) -> tuple[str, ...]:
+        """Fields that change little as this stands, so that no search has to find that out."""
+        return () if self.headroom_quantile is None else ("headroom",)
 
     @property
     def period_s(self) -> float:

@@ -11,6 +11,7 @@ from pydantic import Field
 from sim.autoscaling.base import Elastic
 from sim.autoscaling.observation import RUNNING, WAITING, Decision, Observation, Query
 from sim.autoscaling.own.hold import Held, hold_down
+from sim.config.tunable import Tunable
 from sim.config.units import Duration, PositiveAmount, PositiveCount, PositiveDuration
 
 
@@ -22,21 +23,34 @@ class QueueLength(Elastic):
     """
 
     kind: Literal["queue_length"] = "queue_length"
-    target: Annotated[PositiveAmount, Field(description="Requests a replica is meant to have.")]
+    target: Annotated[
+        PositiveAmount,
+        Field(description="Requests a replica is meant to have."),
+        Tunable(0.4, 2.5, times=True, log=True, cheaper=1),
+    ]
     count: Annotated[
         Literal["in_system", "waiting"], Field(description="Which requests: waiting and running, or waiting.")
     ] = "in_system"
     window_s: Annotated[
-        Duration, Field(alias="window", description="Requests are averaged over this; 0: the newest sample.")
+        Duration,
+        Field(alias="window", description="Requests are averaged over this; 0: the newest sample."),
+        Tunable(0, 120),
     ] = 0.0
     check_s: Annotated[PositiveDuration, Field(alias="period", description="Between two decisions.")] = 15.0
-    step_up: Annotated[PositiveCount | None, Field(description="Most replicas added at once. Left out: any.")] = None
-    step_down: Annotated[PositiveCount | None, Field(description="Most replicas removed at once. Left out: any.")] = (
-        None
-    )
+    step_up: Annotated[
+        PositiveCount | None,
+        Field(description="Most replicas added at once. Left out: any."),
+        Tunable(0.25, 4, times=True, log=True, least=1),
+    ] = None
+    step_down: Annotated[
+        PositiveCount | None,
+        Field(description="Most replicas removed at once. Left out: any."),
+        Tunable(0.25, 4, times=True, log=True, least=1),
+    ] = None
     scale_down_delay_s: Annotated[
         Duration,
         Field(alias="scale_down_delay", description="Fewer must have been wanted this long; then the most of them."),
+        Tunable(30, 1800, log=True, cheaper=-1),
     ] = 300.0
 
     @property

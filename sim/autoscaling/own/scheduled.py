@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from sim.autoscaling.base import Blind, Replicas, needs_kind
 from sim.autoscaling.observation import Decision, Observation
 from sim.config.said import said
+from sim.config.tunable import Tunable
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_S = 86_400
@@ -70,7 +71,9 @@ class Row(BaseModel):
     end: Annotated[
         str, _checked(_clock_s), Field(alias="to", description="Time of day; not after `from`: of the next day.")
     ]
-    replicas: Annotated[Replicas, Field(description="In this time.")]
+    replicas: Annotated[
+        Replicas, Field(description="In this time."), Tunable(0.5, 1.5, times=True, least=1, cheaper=-1)
+    ]
 
     @property
     def spans_s(self) -> list[tuple[int, int]]:
@@ -86,7 +89,9 @@ class Scheduled(Blind):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, json_schema_extra=needs_kind)
 
     kind: Literal["scheduled"] = "scheduled"
-    replicas: Annotated[Replicas, Field(description="When no row holds.")]
+    replicas: Annotated[
+        Replicas, Field(description="When no row holds."), Tunable(0.5, 1.5, times=True, least=1, cheaper=-1)
+    ]
     rows: Annotated[tuple[Row, ...], Field(description="When other numbers hold.")]
     start_at: Annotated[
         str, _checked(_weekday_s), Field(description="Weekday and time at which the run begins, such as 'tue 06:00'.")

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from sim.autoscaling.base import Elastic
 from sim.autoscaling.observation import ITL, RUNNING, TTFT, WAITING, Decision, Observation, Query
+from sim.config.tunable import Tunable
 from sim.config.units import AMOUNT, SHARE, Amount, Duration, PositiveDuration, PositiveShare
 
 _METRICS = {"ttft": TTFT, "itl": ITL}
@@ -44,24 +45,43 @@ class SloFeedback(Elastic):
         Literal["p50", "p90", "p95", "p99", "mean"], Field(description="Of the requests in the window.")
     ] = "p99"
     target_s: Annotated[PositiveDuration, Field(alias="target", description="What users are promised.")]
-    aim: Annotated[PositiveShare, Field(description="Share of the target that the controller steers to.")] = 0.8
+    aim: Annotated[
+        PositiveShare,
+        Field(description="Share of the target that the controller steers to."),
+        Tunable(0.3, 1, cheaper=1),
+    ] = 0.8
     dead_band: Annotated[
         Annotated[float, SHARE.between(0, 0.99)],
         Field(description="Relative distance from the aim within which nothing changes."),
+        Tunable(0.05, 0.5),
     ] = 0.2
     window_s: Annotated[
-        PositiveDuration, Field(alias="window", description="The quantile is of the requests of this time.")
+        PositiveDuration,
+        Field(alias="window", description="The quantile is of the requests of this time."),
+        Tunable(30, 300, log=True),
     ] = 60.0
     check_s: Annotated[PositiveDuration, Field(alias="period", description="Between two decisions.")] = 15.0
-    proportional: Annotated[Amount, Field(description="Gain on the change of the error.")] = 0.2
-    integral: Annotated[Annotated[float, AMOUNT.positive()], Field(description="Gain on the error.")] = 0.3
+    proportional: Annotated[
+        Amount, Field(description="Gain on the change of the error."), Tunable(0.05, 1, log=True)
+    ] = 0.2
+    integral: Annotated[
+        Annotated[float, AMOUNT.positive()], Field(description="Gain on the error."), Tunable(0.05, 1, log=True)
+    ] = 0.3
     max_up: Annotated[PositiveShare, Field(description="Most added at once, over the fleet.")] = 1.0
-    max_down: Annotated[PositiveShare, Field(description="Most removed at once, over the fleet.")] = 0.2
+    max_down: Annotated[
+        PositiveShare,
+        Field(description="Most removed at once, over the fleet."),
+        Tunable(0.05, 0.5, log=True, cheaper=1),
+    ] = 0.2
     cooldown_up_s: Annotated[
-        Duration, Field(alias="cooldown_up", description="No addition this soon after a change.")
+        Duration,
+        Field(alias="cooldown_up", description="No addition this soon after a change."),
+        Tunable(15, 300, log=True),
     ] = 60.0
     cooldown_down_s: Annotated[
-        Duration, Field(alias="cooldown_down", description="No removal this soon after a change.")
+        Duration,
+        Field(alias="cooldown_down", description="No removal this soon after a change."),
+        Tunable(60, 1200, log=True, cheaper=-1),
     ] = 300.0
 
     @property

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from sim.autoscaling.base import Elastic, MetricName
 from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import AMOUNT, COUNT, Duration, PositiveAmount, PositiveDuration, Share
 
 Rate = Annotated[float, AMOUNT.between(1.0, 1e6)]
@@ -30,9 +31,14 @@ class Aibrix(Elastic):
     min_replicas: Annotated[
         Annotated[int, COUNT.between(1, 10_000)],
         Field(description="Never fewer. At least 1: without a pod there is no metric to come back on."),
+        Tunable(0.25, 2, times=True, least=1, cheaper=-1),
     ] = 1
     metric: Annotated[MetricName, Field(description="Metric of a pod.")]
-    target: Annotated[PositiveAmount, Field(description="What a pod should have of it.")]
+    target: Annotated[
+        PositiveAmount,
+        Field(description="What a pod should have of it."),
+        Tunable(0.4, 2.5, times=True, log=True, cheaper=1),
+    ]
     sync_period_s: Annotated[PositiveDuration, Field(alias="sync_period", description="Between two decisions.")] = 10.0
     stable_window_s: Annotated[
         PositiveDuration, Field(alias="stable_window", description="Window of the average of kpa in stable mode.")
@@ -43,15 +49,25 @@ class Aibrix(Elastic):
     panic_threshold: Annotated[
         PositiveAmount, Field(description="Panic when the panic window is more than so many times the stable one.")
     ] = 2.0
-    up_tolerance: Annotated[Share, Field(description="Share above the target that is let be.")] = 0.1
-    down_tolerance: Annotated[Share, Field(description="Share below the target that is let be.")] = 0.1
-    max_scale_up_rate: Annotated[Rate, Field(description="New over old replicas, at most, in one decision.")] = 2.0
-    max_scale_down_rate: Annotated[Rate, Field(description="Old over new replicas, at most, in one decision.")] = 2.0
+    up_tolerance: Annotated[
+        Share, Field(description="Share above the target that is let be."), Tunable(0.02, 0.4, cheaper=1)
+    ] = 0.1
+    down_tolerance: Annotated[
+        Share, Field(description="Share below the target that is let be."), Tunable(0.02, 0.4, cheaper=-1)
+    ] = 0.1
+    max_scale_up_rate: Annotated[
+        Rate, Field(description="New over old replicas, at most, in one decision."), Tunable(1.2, 10, log=True)
+    ] = 2.0
+    max_scale_down_rate: Annotated[
+        Rate, Field(description="Old over new replicas, at most, in one decision."), Tunable(1.2, 10, log=True)
+    ] = 2.0
     scale_up_cooldown_s: Annotated[
         Duration, Field(alias="scale_up_cooldown", description="A rise goes to the most that was wanted for so long.")
     ] = 0.0
     scale_down_cooldown_s: Annotated[
-        Duration, Field(alias="scale_down_cooldown", description="A fall goes to the most that was wanted for so long.")
+        Duration,
+        Field(alias="scale_down_cooldown", description="A fall goes to the most that was wanted for so long."),
+        Tunable(30, 900, log=True, cheaper=-1),
     ] = 300.0
 
     fresh: ClassVar[Pipeline] = Pipeline(scrape_s=10.0)

@@ -46,6 +46,7 @@ from sim.autoscaling.serving.dynamo_load import (
 )
 from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import COUNT, Duration, PositiveAmount, PositiveCount, PositiveDuration, PositiveRate, Share
 
 _MERGED_S = 0.5
@@ -87,7 +88,11 @@ class DynamoPlanner(Elastic):
     """
 
     kind: Literal["dynamo_planner"] = "dynamo_planner"
-    max_replicas: Annotated[Replicas, Field(description="The GPU budget over the GPUs of a replica.")] = 8
+    max_replicas: Annotated[
+        Replicas,
+        Field(description="The GPU budget over the GPUs of a replica."),
+        Tunable(0.5, 1, times=True, least=1, cheaper=-1),
+    ] = 8
     role: Annotated[Literal["agg", "prefill", "decode"], Field(description="What the pool's engines do.")] = "agg"
     optimization_target: Annotated[
         Literal["sla", "throughput", "latency"], Field(description="Latency targets, or fixed thresholds.")
@@ -105,7 +110,9 @@ class DynamoPlanner(Elastic):
         PositiveDuration, Field(alias="load_adjustment_interval", description="Between two small steps.")
     ] = 5.0
     requests_per_s_per_replica: Annotated[
-        PositiveRate | None, Field(description="Rate that a replica serves within the SLA, such as 2.5/s.")
+        PositiveRate | None,
+        Field(description="Rate that a replica serves within the SLA, such as 2.5/s."),
+        Tunable(0.6, 2, times=True, log=True, cheaper=1),
     ] = None
     max_throughput_scaling_replicas: Annotated[
         Annotated[int, COUNT.between(1, 10_000)], Field(description="Most replicas that one forecast changes.")
@@ -115,8 +122,16 @@ class DynamoPlanner(Elastic):
     kalman_q_level: Annotated[PositiveAmount, Field(description="Variance of a step of the level.")] = 1.0
     kalman_q_trend: Annotated[PositiveAmount, Field(description="Variance of a step of the trend.")] = 0.1
     kalman_r: Annotated[PositiveAmount, Field(description="Variance of what is measured.")] = 10.0
-    ttft_s: Annotated[PositiveDuration, Field(alias="ttft", description="SLA of the time to first token.")] = 0.5
-    itl_s: Annotated[PositiveDuration, Field(alias="itl", description="SLA of the time between tokens.")] = 0.05
+    ttft_s: Annotated[
+        PositiveDuration,
+        Field(alias="ttft", description="SLA of the time to first token."),
+        Tunable(0.4, 2.5, times=True, log=True, cheaper=1),
+    ] = 0.5
+    itl_s: Annotated[
+        PositiveDuration,
+        Field(alias="itl", description="SLA of the time between tokens."),
+        Tunable(0.4, 2.5, times=True, log=True, cheaper=1),
+    ] = 0.05
     load_scaling_down_sensitivity: Annotated[
         Share, Field(description="Share of the SLA below which one fewer replica is safe.")
     ] = 0.8
@@ -168,6 +183,11 @@ class DynamoPlanner(Elastic):
             if not used:
                 refuse_unused(self, keys, f"nothing uses it with these settings{hint if more else ''}")
         return self
+
+    @property
+    def not_tuned(self) -> tuple[str, ...]:
+        """Keys that nothing uses with these settings; see `sim.config.tunable.tunables`."""
+        return tuple(key for keys, used, _ in self._uses() if not used for key in keys)
 
     def _uses(self) -> Iterator[tuple[tuple[str, ...], bool, bool]]:
         """Keys that only some settings use, whether these do, and whether another key stands for them."""

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from sim.autoscaling.base import Elastic, Replicas
 from sim.autoscaling.observation import CONCURRENCY, Decision, Observation, Pipeline, Query
+from sim.config.tunable import Tunable
 from sim.config.units import Duration, PositiveAmount, PositiveDuration
 
 LOOP_S = 0.1
@@ -66,26 +67,39 @@ class RayServe(Elastic):
     max_replicas: Annotated[
         Replicas,
         Field(description="Never more. Ray's own default of 1 never scales (`num_replicas: auto`: 100)."),
+        Tunable(0.5, 1, times=True, least=1, cheaper=-1),
     ] = 1
     target_ongoing_requests: Annotated[
-        PositiveAmount, Field(description="Requests at once that a replica should have, running and queued.")
+        PositiveAmount,
+        Field(description="Requests at once that a replica should have, running and queued."),
+        Tunable(0.4, 2.5, times=True, log=True, cheaper=1),
     ] = 2.0
     upscale_delay_s: Annotated[
-        Duration, Field(alias="upscale_delay", description="How long more must be wanted before there are more.")
+        Duration,
+        Field(alias="upscale_delay", description="How long more must be wanted before there are more."),
+        Tunable(0, 60, cheaper=1),
     ] = 30.0
     downscale_delay_s: Annotated[
-        Duration, Field(alias="downscale_delay", description="How long fewer must be wanted before there are fewer.")
+        Duration,
+        Field(alias="downscale_delay", description="How long fewer must be wanted before there are fewer."),
+        Tunable(30, 1200, log=True, cheaper=-1),
     ] = 600.0
     downscale_to_zero_delay_s: Annotated[
         Duration | None,
         Field(alias="downscale_to_zero_delay", description="The same for the last replica. Left out: downscale_delay."),
     ] = None
-    upscaling_factor: Annotated[PositiveAmount, Field(description="Share of a wanted growth that is asked for.")] = 1.0
+    upscaling_factor: Annotated[
+        PositiveAmount, Field(description="Share of a wanted growth that is asked for."), Tunable(0.5, 2, log=True)
+    ] = 1.0
     downscaling_factor: Annotated[
-        PositiveAmount, Field(description="Share of a wanted shrinkage that is asked for.")
+        PositiveAmount,
+        Field(description="Share of a wanted shrinkage that is asked for."),
+        Tunable(0.3, 1, log=True, cheaper=1),
     ] = 1.0
     look_back_period_s: Annotated[
-        PositiveDuration, Field(alias="look_back_period", description="Window of the mean of ongoing requests.")
+        PositiveDuration,
+        Field(alias="look_back_period", description="Window of the mean of ongoing requests."),
+        Tunable(10, 120, log=True),
     ] = 30.0
     metrics_interval_s: Annotated[
         PositiveDuration,

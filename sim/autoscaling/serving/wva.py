@@ -39,6 +39,7 @@ from sim.autoscaling.serving.wva_saturation import (
 )
 from sim.autoscaling.unused import refuse_unused
 from sim.config.said import said
+from sim.config.tunable import Tunable
 from sim.config.units import Amount, Duration, PositiveAmount, PositiveCount, PositiveDuration, PositiveShare, Share
 
 _KV = Query(KV_USAGE, "max", 60.0, "each")
@@ -86,20 +87,28 @@ class Wva(Elastic):
     kind: Literal["wva"] = "wva"
     version: Annotated[Literal["v1", "v2"], Field(description="v1: by saturation of replicas; v2: by tokens.")] = "v1"
     interval_s: Annotated[PositiveDuration, Field(alias="interval", description="Between two analyses.")] = 60.0
-    kv_cache_threshold: Annotated[PositiveShare, Field(description="KV memory from which a replica is saturated.")] = (
-        0.8
-    )
+    kv_cache_threshold: Annotated[
+        PositiveShare, Field(description="KV memory from which a replica is saturated."), Tunable(0.5, 0.98, cheaper=1)
+    ] = 0.8
     queue_length_threshold: Annotated[
-        PositiveAmount, Field(description="Waiting requests from which a replica is saturated.")
+        PositiveAmount,
+        Field(description="Waiting requests from which a replica is saturated."),
+        Tunable(0.4, 4, times=True, log=True, cheaper=1),
     ] = 5.0
-    kv_spare_trigger: Annotated[Share, Field(description="Mean spare KV memory below which v1 adds a replica.")] = 0.1
+    kv_spare_trigger: Annotated[
+        Share, Field(description="Mean spare KV memory below which v1 adds a replica."), Tunable(0.02, 0.4, cheaper=-1)
+    ] = 0.1
     queue_spare_trigger: Annotated[
-        Amount, Field(description="Mean spare places in the queue below which v1 adds a replica.")
+        Amount,
+        Field(description="Mean spare places in the queue below which v1 adds a replica."),
+        Tunable(0.3, 3, times=True, log=True, cheaper=-1),
     ] = 3.0
-    scale_up_threshold: Annotated[PositiveShare, Field(description="v2: more than this of capacity is too much.")] = (
-        0.85
-    )
-    scale_down_boundary: Annotated[PositiveShare, Field(description="v2: less than this of capacity is waste.")] = 0.7
+    scale_up_threshold: Annotated[
+        PositiveShare, Field(description="v2: more than this of capacity is too much."), Tunable(0.5, 0.98, cheaper=1)
+    ] = 0.85
+    scale_down_boundary: Annotated[
+        PositiveShare, Field(description="v2: less than this of capacity is waste."), Tunable(0.3, 0.9, cheaper=1)
+    ] = 0.7
     kv_capacity_tokens: Annotated[
         PositiveCount | None, Field(description="v2: KV memory of a replica (blocks times their size).")
     ] = None
@@ -126,10 +135,15 @@ class Wva(Elastic):
             raise said("is missing: v2 counts in tokens", "kv_capacity_tokens")
         if (self.max_batched_tokens is None) != (self.max_num_seqs is None):
             raise said("must come with the other: max_batched_tokens, max_num_seqs", "max_num_seqs")
-        of_v2 = ("scale_up_threshold", "scale_down_boundary", "kv_capacity_tokens", "max_batched_tokens")
-        alien = of_v2 if self.version == "v1" else ("kv_spare_trigger", "queue_spare_trigger")
-        refuse_unused(self, alien, f"{self.version} does not use it")
+        refuse_unused(self, self.not_tuned, f"{self.version} does not use it")
         return self
+
+    @property
+    def not_tuned(self) -> tuple[str, ...]:
+        """The keys of the other version; see `sim.config.tunable.tunables`."""
+        if self.version == "v1":
+            return "scale_up_threshold", "scale_down_boundary", "kv_capacity_tokens", "max_batched_tokens"
+        return "kv_spare_trigger", "queue_spare_trigger"
 
     @property
     def period_s(self) -> float:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 STEADY = "steady state, though the run starts empty"
 BALANCED = "the router keeps replicas between one shared line and a draw by lot"
 _PIECES = 200
+_LONGEST = 100_000
+"""Requests in a line that is limited; of longer ones it takes too long to tell."""
 _MIDDLES = (np.arange(64) + 0.5) / 64
 
 
@@ -297,6 +299,8 @@ def _limited(case: SlotsCase) -> list[Told]:
         return []
     lines = 1 if case.one_line else case.replicas
     servers, rate = case.servers // lines, traffic.rate_per_s / lines
+    if servers + room > _LONGEST:
+        return []
     measured_s = traffic.horizon_s - case.scenario.warmup_s
     load = rate * traffic.work.mean_s
     if room == 0:

@@ -64,8 +64,8 @@ def written(folder: Path, design: Design, runs: Mapping[Key, Kept]) -> Design:
     rows = [(place, run) for place, of in enumerate(design.places) for run in by_digest.get(of.digest, ())]
     data = parquet.bytes_of(design.places, rows)
     found = replace(design, runs_sha256=hashlib.sha256(data).hexdigest())
-    _put(folder / parquet.FILE, data)
-    _put(folder / designs.FILE, found.text().encode())
+    put(folder / parquet.FILE, data)
+    put(folder / designs.FILE, found.text().encode())
     return found
 
 
@@ -99,14 +99,14 @@ def opened(folder: Path, asked: Design, has_rule: bool = True, shard: str = "") 
         if shard:
             own = held.enter_context(locks.of_file(folder / name))
             if not own.alone():
-                raise _in_use(folder / name)
+                raise in_use(folder / name)
             design = _shared(folder, lock, lambda: _designed(folder, asked, has_rule))
         else:
             if not lock.alone():
-                raise _in_use(folder)
+                raise in_use(folder)
             design, is_new = _designed(folder, asked, has_rule)
             if is_new:
-                _put(folder / designs.FILE, design.text().encode())
+                put(folder / designs.FILE, design.text().encode())
         digests = {place.digest for place in design.places}
         found = _runs(folder, design.runs_sha256)
         known = {key: run for key, run in found.items() if not run.failed and key[0] in digests}
@@ -127,10 +127,10 @@ def _shared(folder: Path, lock: locks.Lock, designed: Callable[[], tuple[Design,
             if lock.alone():
                 design, is_new = designed()
                 if is_new:
-                    _put(folder / designs.FILE, design.text().encode())
+                    put(folder / designs.FILE, design.text().encode())
                 continue  # to hold it together with the others again
         time.sleep(_WAIT_S)
-    raise _in_use(folder)
+    raise in_use(folder)
 
 
 def _designed(folder: Path, asked: Design, has_rule: bool) -> tuple[Design, bool]:
@@ -199,7 +199,7 @@ def _check(folder: Path) -> None:
         raise ConfigError(Problem("holds other things and no study; name another folder", file=str(folder)))
 
 
-def _put(path: Path, data: bytes) -> None:
+def put(path: Path, data: bytes) -> None:
     """The file with this content, or as it was."""
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
     try:
@@ -224,5 +224,5 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-def _in_use(path: Path) -> ConfigError:
+def in_use(path: Path) -> ConfigError:
     return ConfigError(Problem("is in use by another fleetcast; wait for it, or name another folder", file=str(path)))
