@@ -28,7 +28,7 @@ VERBS = {
     "check": "Say what queueing theory says of a scenario, without a run.",
     "compare": "Compare scenarios: what differs by more than chance?",
     "sweep": "Run a scenario over values of its keys, or find where it turns.",
-    "plan": "Find the cheapest fleet that keeps the promises, with a certificate.",
+    "plan": "Find the cheapest fleet that keeps the promises, certified.",
     "merge": "Put the parts of a study together that shards have made.",
     "tune": "Find better values for an autoscaler's parameters.",
     "validate": "Compare predictions with measured runs.",

@@ -87,7 +87,7 @@ RULES = Rules(
         Foreign(("pools", "*", "autoscaler"), "manifest", policy_node, ("kind",)),
     ),
     user_named=(("pools",), ("contracts",), ("classes",), ("tenants",), ("workload", "streams")),
-    data_paths_under=("workload", "pools"),
+    data_paths_under=("workload", "pools", "plan"),
     data_path_keys=frozenset({"trace", "file"}),
     as_it_is=external.is_own,
 )

@@ -15,6 +15,7 @@ from sim.config.catalogue import did_you_mean
 from sim.config.said import Problems, said
 from sim.config.units import COUNT, SHARE, PositiveCount, PositiveShare, Share
 from sim.hardware import GpuSheet
+from sim.scenario.plan_over_time import OverTime
 from sim.scenario.replica import Slots
 
 if TYPE_CHECKING:
@@ -116,6 +117,10 @@ class PlanSpec(BaseModel):
     pools: Annotated[dict[str, PoolPlan], Field(description="What may be chosen, by pool.")] = {}
     survive: Annotated[
         Survive | None, Field(description="What may be lost, while the rest still keeps the promises.")
+    ] = None
+
+    over_time: Annotated[
+        OverTime | None, Field(description="A plan over months: what to buy, when, by which contract.")
     ] = None
 
     def of_pool(self, name: str) -> PoolPlan:

@@ -73,12 +73,15 @@ def test_the_budget_ends_it() -> None:
     assert "--budget" in found.why
 
 
-def test_theory_decides_what_runs_cannot_and_nothing_else() -> None:
+def test_theory_decides_where_it_is_exact_and_runs_do_not_agree() -> None:
     assert judge(0.9502, exact=(0.9502,)).meets is True
     below = judge(0.9502, exact=(0.9499,))
     assert (below.meets, below.decided_by) == (False, "theory")
-    clear = judge(0.99, exact=(0.5,))  # such a formula is wrong, and the runs say so
-    assert (clear.meets, clear.decided_by) == (True, "simulation")
+    agreed = judge(0.99, exact=(0.989,))
+    assert (agreed.meets, agreed.decided_by, agreed.why) == (True, "simulation", "")
+    unlucky = judge(0.99, exact=(0.94,))
+    assert (unlucky.meets, unlucky.decided_by) == (False, "theory")
+    assert "the runs say otherwise" in unlucky.why
 
 
 def test_without_a_miss_it_takes_enough_requests() -> None:

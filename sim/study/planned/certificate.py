@@ -147,7 +147,7 @@ class SequentialTest:
         """Look after 10, 20, 40, ... runs until it is decided, or the budget is spent.
 
         `runs_of`: so many runs of the fleet, those before included. `exact`: the true attainments, where theory knows
-        them: they decide what the runs cannot, and nothing else.
+        them: they decide where the runs cannot, or are wrong.
         """
         looks = [look for look in (*LOOKS, MOST_RUNS) if look <= most_runs]
         if len(looks) <= len(LOOKS) and most_runs >= 2 and most_runs not in looks:
@@ -172,11 +172,9 @@ class SequentialTest:
             decided_by="simulation",
             usd_per_hour=None if tried.summary["cost"]["usd_per_hour"] is None else _mean(tried.usd_per_hour),
         )
-        if found.meets is not None:
-            return found
         if exact is not None:
-            return replace(found, meets=verdict_of(_by_theory(lines)), lines=_by_theory(lines), decided_by="theory")
-        return replace(found, decided_by=None, why=_why(lines, tried))
+            return _with_theory(found)
+        return found if found.meets is not None else replace(found, decided_by=None, why=_why(lines, tried))
 
     def lines_of(self, tried: Tried, exact: Sequence[float] | None, clusters: Sequence[float] = ()) -> tuple[Line, ...]:
         """What these runs say of each objective, at one look of those that there may be."""

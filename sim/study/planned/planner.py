@@ -21,6 +21,7 @@ from sim.study.planned.screen import Bracket, Exact, bracket, exact_of
 from sim.study.planned.search import Search
 from sim.study.planned.survive import spares_of
 from sim.study.planned.why import why_not
+from sim.study.replicated.assertions import LOOKS
 from sim.study.replicated.fresh import fresh_seed
 from sim.theory import least_servers
 
@@ -28,8 +29,8 @@ BUDGET = 20_000_000
 """Requests, about: those of the search and of all certificates."""
 PROBE_REQUESTS, PROBE_RUNS = 100_000, (1, 10)
 """A probe of the search is of about so many requests, in so many runs at least and at most."""
-LEAST_RUNS = 4
-"""Of a certificate, however small the budget."""
+LEAST_RUNS = LOOKS[0]
+"""Of a certificate, however small the budget: fewer say little of their own spread."""
 MIXES = 6
 """Mixes of two GPUs that are run, the cheapest by what each GPU alone needs."""
 

@@ -16,6 +16,9 @@ _NAMES = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "the time to the last token", "
 
 def why_not(fleets: Fleets, fleet: Fleet, found: Certificate, summary: dict[str, Any]) -> str:
     """The reason in a sentence: the best attainable, then what stands in the way."""
+    if found.meets is None:
+        told = f"it is not decided whether {_fleet_words(fleet)}, the most that may be had or that help, do"
+        return f"{told} (attained {words.percent(found.worst.attained)} of {found.worst.promise.told}): {found.why}"
     place = found.lines.index(found.worst)
     target = fleets.scenario.slo[place]
     many = _fleet_words(fleet)

@@ -1,0 +1,1 @@
+"""Fleets of several GPU types: which sizes of requests each type serves, and how many of it (Melange, Griggs 2024)."""
