@@ -209,12 +209,16 @@ def all_close(lines: Iterable[Line]) -> bool:
     return all(line.meets is not None or line.close for line in lines)
 
 
-def _by_theory(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """The undecided ones, decided by their true values."""
-    return tuple(
-        replace(line, meets=line.exact >= line.promise.share) if line.meets is None and line.exact is not None else line
-        for line in lines
+def _with_theory(found: Certificate) -> Certificate:
+    """A certificate where every true value is known: the runs decide it only if they say the same."""
+    lines = tuple(
+        line if line.exact is None else replace(line, meets=line.exact >= line.promise.share) for line in found.lines
     )
+    true = verdict_of(lines)
+    if found.meets == true:
+        return found
+    why = "" if found.meets is None else "the runs say otherwise, by chance: a longer horizon makes that rarer"
+    return replace(found, meets=true, lines=lines, decided_by="theory", why=why)
 
 
 def _interval(tried: Tried, place: int, low_error: float, high_error: float, cluster: float) -> Interval:
