@@ -11,6 +11,7 @@ from sim.cli.study_options import CLUSTER, check_who
 
 if TYPE_CHECKING:
     from sim.study.planned.result import Plan
+    from sim.study.purchased.purchases import Purchases
 
 NO_PLAN = 4
 FILES = ("plan.json",)
@@ -70,18 +71,20 @@ def command(
     if out is not None:
         check_folder(out, FILES, force)
     sets = (*sets, *([f"seed={seed}"] if seed is not None else []))
-    found = _planned(scenario, sets, budget, (workers, cluster), study, quiet)
+    found, bought = _planned(scenario, sets, budget, (workers, cluster), study, quiet)
     document: dict[str, Any] = found.as_document()
+    if bought is not None:
+        document["over_time"] = bought.as_document()
     if as_json:
         click.echo(json_text(document), nl=False)
     else:
-        _show(found)
+        _show(found, bought)
     if out is not None:
         out.mkdir(exist_ok=True)
         write_whole(out / FILES[0], json_text(document))
         if not as_json:
             click.echo(f"written to {out}")
-    ctx.exit(0 if found.feasible else NO_PLAN)
+    ctx.exit(0 if found.feasible and (bought is None or bought.feasible) else NO_PLAN)
 
 
 def _planned(
@@ -91,24 +94,46 @@ def _planned(
     hired: tuple[int | None, str | None],
     study: Path | None,
     quiet: bool,
-) -> Plan:
+) -> tuple[Plan, Purchases | None]:
     from sim.cli.progress import Counted
     from sim.scenario import load
     from sim.study.executors import executor
     from sim.study.planned.planner import BUDGET, planned
     from sim.study.planned.runs import Runs
     from sim.study.planned.study import kept_runs
+    from sim.study.purchased.bench import Bench
+    from sim.study.purchased.rounds import plan_over_time
+    from sim.study.purchased.sizing import Probed
 
     scenario = load(source, sets)
     shown = None if quiet else Counted("runs of the plan:")
     with kept_runs(study, scenario) as kept, executor(*hired) as workers:
         told = None if shown is None else lambda runs, _: shown(runs)
-        return planned(scenario, Runs(workers, kept.known, kept.keep, told), budget or BUDGET)
+        found = planned(scenario, Runs(workers, kept.known, kept.keep, told), budget or BUDGET)
+        if not found.feasible or scenario.plan is None or scenario.plan.over_time is None:
+            return found, None
+        # from the designs that were chosen on: their engine's limits, their GPUs to a replica
+        pools = {name: pool.design.pool for name, pool in found.pools.items() if pool.design.mixed is None}
+        scenario = scenario.model_copy(update={"pools": {**scenario.pools, **pools}})
+        bench = Bench(workers, kept.known, kept.keep)
+        certified = {
+            (name, pool.design.pool.gpu.name if pool.design.pool.gpu is not None else "gpu"): pool.need
+            for name, pool in found.pools.items()
+        }
+        sizing = Probed(scenario, bench, known={(*key, 1.0): need for key, need in certified.items()})
+        return found, plan_over_time(scenario, sizing, bench=bench, watch=None if quiet else _watch)
 
 
-def _show(found: Plan) -> None:
+def _watch(told: str) -> None:
+    click.echo(f"over time: {told}", err=True)
+
+
+def _show(found: Plan, bought: Purchases | None) -> None:
     from sim.cli.plan_words import sentences, verdict
+    from sim.cli.purchase_words import purchase_sentences
 
     click.echo(verdict(found))
     for sentence in sentences(found):
+        click.echo(sentence)
+    for sentence in purchase_sentences(bought) if bought is not None else ():
         click.echo(sentence)

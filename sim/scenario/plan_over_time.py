@@ -245,8 +245,7 @@ class OverTime(BaseModel):
 
     def lead_s(self, kind: str) -> float:
         """From the order of a kind of contract to its first use."""
-        given: dict[str, float] = {**LEAD_S, **self.lead_time}
-        return given.get(kind, 0.0)
+        return next((each_s for name, each_s in self.lead_time.items() if name == kind), LEAD_S.get(kind, 0.0))
 
     @property
     def future(self) -> FutureDemand:
@@ -259,4 +258,3 @@ class OverTime(BaseModel):
 def months_between(first: str, later: str) -> int:
     """Whole months from one to another; below 0 if the second is earlier."""
     return (int(later[:4]) - int(first[:4])) * 12 + int(later[5:]) - int(first[5:])
-

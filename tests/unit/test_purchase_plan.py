@@ -12,12 +12,15 @@ import pytest
 
 from sim.config.errors import ConfigError
 from sim.scenario import Scenario, load
+from sim.scenario.plan import Survive
 from sim.study.executors.base import Here, tried
-from sim.study.purchased.fleets import Make
+from sim.study.purchased.fleets import Make, make_of
+from sim.study.purchased.headroom import survivors
 from sim.study.purchased.purchases import Layer, Purchases
 from sim.study.purchased.rounds import NoPlanError, candidates, plan_over_time
 from sim.study.purchased.sizing import Need, levels
 
+REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "queue_vectors.json"
 POOL = {
     "gpu": "h100-sxm",
     "gpus_per_replica": 4,
@@ -181,7 +184,8 @@ def test_the_same_plan_whoever_makes_the_runs() -> None:
                 yield tried(work, tasks[place], place)
 
     asked = scenario({"months": 2, "growth": "40%"})
-    assert plan_over_time(asked, executor=Backwards(), runs=2) == plan_over_time(asked, runs=2)
+    found = plan_over_time(asked, Linear(2.0), executor=Backwards(), runs=2)
+    assert found == plan_over_time(asked, Linear(2.0), runs=2)
 
 
 def test_hours_follow_the_rate_of_the_workload() -> None:
@@ -266,3 +270,24 @@ def test_a_history_is_forecast(tmp_path: Path) -> None:
 
 def test_layers_are_told_in_months() -> None:
     assert all(isinstance(each, Layer) for each in planned({"months": 1}).layers)
+
+
+def test_the_planners_spares_are_those_of_the_vectors() -> None:
+    if not REFERENCE.is_file():
+        pytest.skip("needs ../shared/reference/queue_vectors.json")
+    cases = json.loads(REFERENCE.read_text(encoding="utf-8"))["planning_vectors"]
+    pool = scenario({"months": 1}).pools["chat"]
+    for case in cases:
+        if case["id"] == "n_plus_k":
+            survive = Survive(availability=case["target"], unit_availability=case["unit_availability"])
+            assert survivors(survive, make_of(pool), pool)(case["need"]) == case["k"]
+        if case["id"] == "zone_redundancy":
+            survive = Survive(zones=case["survive"], of=case["zones"])
+            assert survivors(survive, make_of(pool), pool)(case["load_units"]) == case["total"] - case["load_units"]
+
+
+def test_a_plan_for_a_fixed_fleet_takes_no_notice_of_the_autoscaler() -> None:
+    policy = {"kind": "clairvoyant", "min_replicas": 1, "max_replicas": 40}
+    asked = {"pools": {"chat": {"fixed": True}}}
+    found = planned({"months": 1}, pool={"autoscaler": policy}, plan=asked)
+    assert layers(found, "2026-12") == {"on_demand": 16}

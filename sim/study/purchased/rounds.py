@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from sim.autoscaling.fixed import Fixed
 from sim.config.errors import ConfigError, Problem
 from sim.scenario import Scenario
 from sim.scenario.plan import PoolPlan
@@ -60,6 +61,7 @@ def plan_over_time(
         raise ConfigError(Problem("is missing: what to plan over time, such as {months: 6, growth: 5%/month}", "plan"))
     runner = bench or Bench(Here() if executor is None else executor)
     told = watch or (lambda _: None)
+    scenario = as_planned(scenario)
     made = makes or candidates(scenario)
     stage = _stage(scenario, asked, made, sizing or Probed(scenario, runner, watch=told), told)
     rounds: list[Round] = []
@@ -74,6 +76,18 @@ def plan_over_time(
         if not failed or len(rounds) == asked.rounds:
             break
     return purchases_of(stage, problem, proposal, verified, rounds)
+
+
+def as_planned(scenario: Scenario) -> Scenario:
+    """The scenario with fixed fleets in the pools for which the plan asks for one."""
+    asked = {} if scenario.plan is None else scenario.plan.pools
+    pools = {
+        name: pool.model_copy(update={"autoscaler": Fixed(replicas=max(pool.autoscaler.initial_replicas, 1))})
+        if name in asked and asked[name].fixed
+        else pool
+        for name, pool in scenario.pools.items()
+    }
+    return scenario.model_copy(update={"pools": pools})
 
 
 def candidates(scenario: Scenario) -> dict[str, list[Make]]:

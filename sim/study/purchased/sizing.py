@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
@@ -16,7 +16,7 @@ from sim.result.twin import twin
 from sim.scenario import Pool, Scenario
 from sim.study.planned.search import Search
 from sim.study.purchased.bench import Bench
-from sim.study.purchased.fleets import Make, fixed, grown, made_of
+from sim.study.purchased.fleets import Make, fixed, grown, made_of, make_of
 
 PROBE_RUNS = 3
 """Replications of each size that is tried; what is proposed is verified with more, on fresh seeds."""
@@ -46,10 +46,14 @@ class Probed:
     scenario: Scenario
     bench: Bench = field(default_factory=Bench)
     runs: int = PROBE_RUNS
+    known: Mapping[tuple[str, str, float], int] = field(default_factory=dict)
+    """Sizes that are certain already, by pool, GPU and level of demand."""
     watch: Callable[[str], None] | None = None
 
     def replicas(self, pool: str, make: Make, factor: float) -> int | None:
         """See `Sizing`."""
+        if (pool, make.name, factor) in self.known and make == make_of(self.scenario.pools[pool]):
+            return self.known[pool, make.name, factor]
         if self.watch is not None:
             self.watch(f"{pool}: {make.name} at {factor:.3g} times the demand")
         if self.scenario.pools[pool].autoscaler.kind != "fixed":
