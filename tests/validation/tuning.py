@@ -9,11 +9,15 @@ In each the untouched policy is an ordinary one: a target that somebody might pi
 from __future__ import annotations
 
 import argparse
+import csv
+import gzip
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sim.scenario import Scenario, load
 from sim.scenario.tune import budget_of
@@ -39,14 +43,24 @@ def _hpa(**more: Any) -> dict[str, Any]:
     return {"kind": "hpa", "metrics": metrics, "behavior": {}, **more}
 
 
+def _quantiles(kind: str) -> dict[str, Any]:
+    """The lengths of the same week, in 21 quantiles; the longest one in a hundred are as long as the hundredth."""
+    with gzip.open(TRACES / f"servegen_m-large_{kind}_token_hist.csv.gz", "rt") as file:
+        rows = [(float(tokens), float(weight)) for tokens, weight in list(csv.reader(file))[1:]]
+    tokens, weights = (np.array(column) for column in zip(*rows, strict=True))
+    shares = np.linspace(0, 1, 21)
+    at = np.interp(np.minimum(shares, 0.99), np.cumsum(weights) / weights.sum(), tokens)
+    return {
+        "kind": "quantiles",
+        "at": {round(float(share), 2): round(float(value), 1) for share, value in zip(shares, at, strict=True)},
+    }
+
+
 def weekly_curve() -> Scenario:
     """A week of a language-model service: its measured rate, scaled, with a part that drifts at random."""
-    lengths = {
-        "prompt_tokens": {"kind": "lognormal", "mean": 914, "cv": 1.2},
-        "output_tokens": {"kind": "lognormal", "mean": 155, "cv": 1.0},
-    }
-    curve = {"kind": "curve", "file": str(CURVE), "columns": ["t", "total_rate_rps"], "mean": 1.6, "repeat": True}
-    drift = {"kind": "cox", "rate": 0.4, "cv": 1.0, "correlation": "20m"}
+    lengths = {"prompt_tokens": _quantiles("input"), "output_tokens": _quantiles("output")}
+    curve = {"kind": "curve", "file": str(CURVE), "columns": ["t", "total_rate_rps"], "mean": 0.8, "repeat": True}
+    drift = {"kind": "cox", "rate": 0.2, "cv": 1.0, "correlation": "20m"}
     return load(
         {
             "name": "tune-week",
@@ -60,20 +74,20 @@ def weekly_curve() -> Scenario:
             },
             "pools": {
                 "chat": {
-                    "model": "llama-3-70b",
-                    "gpu": "a100-80gb",
-                    "gpus_per_replica": 4,
-                    "replica": {"kind": "batching", "max_num_seqs": 16, "max_batched_tokens": 2048},
+                    "model": "llama-3-8b",
+                    "gpu": "l4",
+                    "gpus_per_replica": 1,
+                    "replica": {"kind": "batching", "max_num_seqs": 6, "max_batched_tokens": 2048},
                     "boot": "warm-node-nvme",
                     "drain": {"queued": "redirect", "grace": "5m", "lost": "retry"},
-                    "autoscaler": _hpa(running=6, waiting=1, min_replicas=2, max_replicas=12),
+                    "autoscaler": _hpa(running=3, waiting=1, min_replicas=1, max_replicas=12),
                 }
             },
             "slo": [
                 {"metric": "ttft", "under": "3s", "share": "99%"},
-                {"metric": "tpot", "under": "80ms", "share": "95%"},
+                {"metric": "tpot", "under": "150ms", "share": "95%"},
             ],
-            "tune": {"finalists": 8, "fresh_runs": 5},
+            "tune": {"search_runs": 5, "finalists": 6, "fresh_runs": 4},
         }
     )
 
@@ -86,10 +100,10 @@ def chat_with_bursts() -> Scenario:
     rows = [line.split(",")[0] for line in CHAT.read_text().splitlines()[1:]]
     times = [datetime.fromisoformat(row[:26]).timestamp() for row in rows]
     minutes = Counter(int((at - times[0]) // 60) for at in times)
-    points = [[360.0 * minute, 2.0 * minutes[minute] / 60] for minute in range(58)]
+    points = [[360.0 * minute, 0.8 * minutes[minute] / 60] for minute in range(58)]
     lengths = load("autoscale-hpa").workload.model_dump(mode="json", by_alias=True)
     tokens = {key: lengths[key] for key in ("prompt_tokens", "output_tokens")}
-    bursts = {"kind": "mmpp", "rates": [0.0, 12.0], "leave": [1 / (1.5 * HOUR_S), 1 / 300.0]}
+    bursts = {"kind": "mmpp", "rates": [0.0, 4.0], "leave": [1 / (1.5 * HOUR_S), 1 / 300.0]}
     return load(
         {
             "name": "tune-bursts",
@@ -103,27 +117,27 @@ def chat_with_bursts() -> Scenario:
             },
             "pools": {
                 "chat": {
-                    "model": "llama-3-70b",
-                    "gpu": "h100-sxm",
-                    "gpus_per_replica": 4,
-                    "replica": {"kind": "batching", "max_num_seqs": 64, "max_batched_tokens": 4096},
+                    "model": "llama-3-8b",
+                    "gpu": "l4",
+                    "gpus_per_replica": 1,
+                    "replica": {"kind": "batching", "max_num_seqs": 16, "max_batched_tokens": 4096},
                     "boot": "warm-node-nvme",
                     "drain": {"queued": "redirect", "grace": "5m", "lost": "retry"},
                     "autoscaler": {
                         "kind": "knative",
                         "min_replicas": 2,
-                        "max_replicas": 12,
+                        "max_replicas": 24,
                         "initial_scale": 2,
-                        "container_concurrency": 64,
-                        "target": 24,
+                        "container_concurrency": 16,
+                        "target": 8,
                     },
                 }
             },
             "slo": [
-                {"metric": "ttft", "under": "2s", "share": "97%"},
-                {"metric": "tpot", "under": "60ms", "share": "95%"},
+                {"metric": "ttft", "under": "3s", "share": "97%"},
+                {"metric": "tpot", "under": "150ms", "share": "95%"},
             ],
-            "tune": {"finalists": 8, "fresh_runs": 10},
+            "tune": {"search_runs": 5, "finalists": 6, "fresh_runs": 5},
         }
     )
 
@@ -134,14 +148,14 @@ def retry_storm() -> Scenario:
         "retry-storm",
         [
             "name=tune-retry-storm",
-            "horizon=90m",
+            "horizon=60m",
             "warmup=5m",
-            "workload.arrivals.rate=37/s",
-            "workload.arrivals.at=30m",
+            "workload.arrivals.rate=28/s",
+            "workload.arrivals.at=20m",
             "pools.chat.boot=60s",
-            "pools.chat.queue.max_waiting=200",
+            "pools.chat.queue.max_waiting=150",
             "pools.chat.autoscaler={kind: queue_length, target: 24, min_replicas: 4, max_replicas: 16}",
-            "tune={finalists: 8, fresh_runs: 10}",
+            "tune={search_runs: 5, finalists: 6, fresh_runs: 5}",
         ],
     )
 

@@ -34,7 +34,10 @@ class Goal:
         return tuple(min(share, one) for share, one in zip(self.shares, has, strict=True))
 
     def value(self, runs: Runs, base: Runs) -> float:
-        """What is to be small; 1 is what the untouched scenario has, on the same runs."""
+        """What is to be small; 1 is what the untouched scenario has, on the same runs.
+
+        Regret is ranked as cost is: the clairvoyant that keeps what is needed is the same one for all points.
+        """
         if self.objective == "p99":
             return _ratio([run.p99_s for run in runs], [run.p99_s for run in base])
         if self.objective == "attainment":
@@ -51,7 +54,10 @@ class Goal:
         found = [self.beside(runs, base)]
         for place, needed in enumerate(self.needed(self._attained(base))):
             attained = [run.attained[place] for run in runs]
-            spared = margin * error(attained, guess[place] if guess else 0.0)
+            unsure = attained
+            if needed < self.shares[place] or self.keep == "attained":  # as much as the base: compared run by run
+                unsure = [has - run.attained[place] for has, run in zip(attained, base, strict=True)]
+            spared = margin * error(unsure, guess[place] if guess and any(unsure) else 0.0)
             found.append(needed - (mean(attained) - spared))
         return max(found)
 
