@@ -38,8 +38,10 @@ class Score:
     """Share of steps between p10 and p90; None where no window had one before it."""
 
     def as_document(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {name: getattr(self, name) for name in ("model", "mase", "last_mase", "wape", "coverage")}
+        """Plain values for JSON; what could not be told is None."""
+        numbers = {name: getattr(self, name) for name in ("mase", "last_mase", "wape", "coverage")}
+        told = {name: x if x is not None and math.isfinite(x) else None for name, x in numbers.items()}
+        return {"model": self.model, **told}
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,13 +55,22 @@ class DemandHistory:
         """The first so many steps."""
         return replace(self, rate_per_s=self.rate_per_s[:steps])
 
+    def from_whole(self, step_s: float) -> DemandHistory:
+        """The same with holes before it, so that it begins at a whole multiple of a longer step, as clocks have it."""
+        lacks = round(self.start_s % step_s / self.step_s)
+        if lacks == 0 or abs(self.start_s % step_s - lacks * self.step_s) > 1e-3:
+            return self
+        rates = np.append(np.full(lacks, np.nan), self.rate_per_s)
+        return DemandHistory(self.start_s - lacks * self.step_s, self.step_s, rates)
+
     def coarser(self, step_s: float) -> DemandHistory:
-        """Means over longer steps, a whole multiple of these; of the whole ones, by what is known in each."""
+        """Means over longer steps, a whole multiple of these, by what is known in each; half of one must be."""
         many = round(step_s / self.step_s)
         if many <= 1:
             return self
-        steps = len(self.rate_per_s) // many
-        cut = self.rate_per_s[: steps * many].reshape(steps, many)
+        steps = round(len(self.rate_per_s) / many)
+        lacks = max(steps * many - len(self.rate_per_s), 0)
+        cut = np.append(self.rate_per_s, np.full(lacks, np.nan))[: steps * many].reshape(steps, many)
         known = np.isfinite(cut)
         counts = known.sum(axis=1)
         sums = np.where(known, cut, 0.0).sum(axis=1)

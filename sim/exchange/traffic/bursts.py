@@ -20,6 +20,7 @@ import numpy as np
 from sim.exchange.traffic.measured import Floats
 from sim.forecast import DemandHistory
 from sim.workload.arrivals import Renewal
+from sim.workload.drift import CELLS
 from sim.workload.randomness import rngs_of
 
 WINDOWS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
@@ -27,6 +28,10 @@ LEAST_WINDOWS = 20
 """Of one length: fewer tell no variance."""
 _CLEAR = 0.1
 """Error of the logarithm of the index that is not worth another law."""
+_EVEN = 0.01
+"""Index of arrivals as even as need be told."""
+_MOST_CELLS = 4_000_000
+"""Of a drift over the whole recording: a shorter memory would make a run of that length slow."""
 _SIMULATED = 200_000
 
 
@@ -79,12 +84,13 @@ def fitted_bursts(
     steps_s = counts.span_s if step_s is None else step_s
     windows = windows_of(counts, steps_s)
     index = np.array(dispersion(counts, expected, windows)) if windows else np.empty(0)
-    usable = np.isfinite(index) & (index > 0)
+    usable = np.isfinite(index)
     if usable.sum() < 2:
         return Bursts()
-    windows_s, index = np.array(windows)[usable] * counts.step_s, index[usable]
-    poisson = _off(np.maximum(1 - windows_s / steps_s / turns, 0.01), index)
-    drift, off = _drifting(windows_s, index, expected, steps_s, turns)
+    windows_s, index = np.array(windows)[usable] * counts.step_s, np.maximum(index[usable], _EVEN)
+    poisson = _off(np.maximum(1 - windows_s / steps_s / turns, _EVEN), index)
+    shortest_s = max(windows_s[0] / 5, counts.span_s * CELLS / _MOST_CELLS)
+    drift, off = _drifting(windows_s, index, expected, steps_s, turns, shortest_s)
     best, least = (drift, off) if off < poisson - _CLEAR else (Bursts(), poisson)
     if step_s is None and arrival_s is not None and len(arrival_s) > 100:
         renewal, off = _renewal(counts, arrival_s, windows, index, usable)
@@ -104,14 +110,16 @@ def _h(x: Floats) -> Floats:
     return np.where(small, 1 - x / 3, 2 * (safe - 1 + np.exp(-safe)) / safe**2)
 
 
-def _drifting(windows_s: Floats, index: Floats, expected: Floats, step_s: float, turns: float) -> tuple[Bursts, float]:
-    """The drift with the least error, by search: memories from a fifth of the shortest window to a third of a step."""
+def _drifting(
+    windows_s: Floats, index: Floats, expected: Floats, step_s: float, turns: float, shortest_s: float
+) -> tuple[Bursts, float]:
+    """The drift with the least error, by search: memories from the shortest to a third of a step."""
     power = float((expected**2).sum() / expected.sum())
     best, least = Bursts(), math.inf
-    for memory_s in np.geomspace(windows_s[0] / 5, max(step_s / 3, windows_s[0] / 4), 40).tolist():
+    for memory_s in np.geomspace(shortest_s, max(step_s / 3, 1.25 * shortest_s), 40).tolist():
         per_square = power * windows_s * (_h(windows_s / memory_s) - _h(np.array([step_s / memory_s])) / turns)
         for cv in np.geomspace(0.01, 5.0, 90).tolist():
-            model = np.maximum(1 - windows_s / step_s / turns + cv**2 * per_square, 0.01)
+            model = np.maximum(1 - windows_s / step_s / turns + cv**2 * per_square, _EVEN)
             off = _off(model, index)
             if off < least:
                 best, least = Bursts(float(f"{cv:.3g}"), float(f"{memory_s:.3g}")), off
@@ -132,8 +140,8 @@ def _renewal(
     seen = np.bincount(np.minimum((drawn / counts.step_s).astype(np.int64), steps), minlength=steps)[:steps]
     sample = DemandHistory(0.0, counts.step_s, seen / counts.step_s)
     model = np.array(dispersion(sample, np.full(steps, seen.mean() / counts.step_s), windows))[usable]
-    right = np.isfinite(model) & (model > 0)
-    return law, _off(model[right], index[right]) if right.any() else math.inf
+    right = np.isfinite(model)
+    return law, _off(np.maximum(model[right], _EVEN), index[right]) if right.any() else math.inf
 
 
 def gap_law(bursts: Bursts, rate_per_s: float) -> Renewal:

@@ -20,10 +20,12 @@ from sim.workload.arrivals import Curve
 Shape = Literal["auto", "history", "week", "day", "constant"]
 SHORT_S = 2 * 3600.0
 """A recording shorter than this has no curve that is worth repeating: its rate is constant, and drifts."""
-_STEPS_S = (60.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 21_600.0, 43_200.0, DAY_S)
+_STEPS_S = (600.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 21_600.0, 43_200.0, DAY_S)
 _MOST_POINTS = 2016
 _LEAST_COUNT = 100
 """Requests in a step of a curve: fewer, and the curve is mostly chance."""
+_NEARLY = 0.98
+"""Of a period that a recording must hold: its last step may be cut off."""
 _LEAST_INSIDE = 4
 """Base steps in a step of a curve."""
 _LEAST_ABORTS, _LEAST_ABORT_SHARE = 20, 0.001
@@ -41,6 +43,7 @@ class Fit:
     """Of the curve; None for a constant rate."""
     begins_s: float
     """What time 0 of the law is, in Unix seconds or in those of the recording."""
+    zone: tzinfo
     expected: Floats
     """The law's rate in each base step of the recording, per second; shape (steps,)."""
     bursts: Bursts
@@ -59,15 +62,13 @@ def fitted(traffic: Traffic, shape: Shape = "auto", step_s: float | None = None,
     if shape == "auto":
         chosen = "history" if counts.span_s >= SHORT_S else "constant"
     for period, name in ((WEEK_S, "week"), (DAY_S, "day")):
-        if chosen == name and counts.span_s < period:
+        if chosen == name and counts.span_s < _NEARLY * period:
             notes.append(f"less than a {name} was recorded: the rate follows the recording instead")
             chosen = "history"
-    begins_s, curve, used_s = _curve(counts, chosen, step_s, zone if traffic.dated else UTC)
-    if curve is None:
-        mean = float(np.nanmean(counts.rate_per_s))
-        expected = np.full(len(counts.rate_per_s), mean)
-    else:
-        mean, expected = math.nan, curve_rates(curve, counts, begins_s)
+    zone = zone if traffic.dated else UTC
+    begins_s, curve, used_s = _curve(counts, chosen, step_s, zone)
+    mean = float(np.nanmean(counts.rate_per_s))
+    expected = around(counts, chosen, used_s, zone)
     turns = {"week": counts.span_s / WEEK_S, "day": counts.span_s / DAY_S}.get(chosen, 1.0)
     bursts = fitted_bursts(counts, expected, used_s, traffic.arrival_s, max(turns, 1.0))
     holes = 1 - counts.known_share
@@ -86,7 +87,15 @@ def fitted(traffic: Traffic, shape: Shape = "auto", step_s: float | None = None,
     if clients:
         document["clients"] = clients
     notes += of_clients
-    return Fit(traffic, document, chosen, used_s, begins_s, expected, bursts, tuple(notes))
+    return Fit(traffic, document, chosen, used_s, begins_s, zone, expected, bursts, tuple(notes))
+
+
+def around(counts: DemandHistory, shape: Shape, step_s: float | None, zone: tzinfo) -> Floats:
+    """The rate that is fitted to some counts, in each of their steps, per second; shape (steps,)."""
+    begins_s, curve, _ = _curve(counts, shape, step_s, zone)
+    if curve is None:
+        return np.full(len(counts.rate_per_s), float(np.nanmean(counts.rate_per_s)))
+    return curve_rates(curve, counts, begins_s)
 
 
 def _curve(
@@ -125,9 +134,12 @@ def _step(counts: DemandHistory, period_s: float, turns: float, wanted_s: float 
     """Seconds of a step of the curve: the shortest with enough requests in each and not too many points."""
     base = counts.step_s
     if wanted_s is not None:
-        return max(round(wanted_s / base), 1) * base
+        return max(round(min(wanted_s, period_s / 2) / base), 1) * base
     rate = float(np.nanmean(counts.rate_per_s))
     fit = [step for step in _STEPS_S if step >= base and step % base == 0 and step <= period_s / 4] or [base]
+    # what a curve of one turn follows is repeated in every run, so what is chance is better left to the drift
+    least = 1800.0 if period_s >= DAY_S / 2 and turns < 3 else 600.0
+    fit = [step for step in fit if step >= least] or fit[-1:]
     usable = [step for step in fit if period_s / step <= _MOST_POINTS and rate * step * turns >= _LEAST_COUNT]
     seen = [step for step in usable if step >= _LEAST_INSIDE * base]  # shorter ones leave no bursts inside to look at
     return (seen or usable or fit[-1:])[0]

@@ -13,14 +13,15 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from sim.exchange.traffic.bursts import dispersion, windows_of
-from sim.exchange.traffic.fit import Fit
+from sim.exchange.traffic.fit import Fit, around
 from sim.exchange.traffic.lengths import distance
-from sim.exchange.traffic.measured import Bucketed, Floats, Lengths
+from sim.exchange.traffic.measured import Bucketed, Lengths
 from sim.forecast import BackTest, DemandHistory, back_test
 from sim.forecast.demand import hourly
 from sim.forecast.history import HOUR_S
 from sim.workload import AnyWorkload
 from sim.workload.distributions import Distribution
+from sim.workload.drift import CELLS
 from sim.workload.generated import Generated
 from sim.workload.randomness import rngs_of
 
@@ -64,7 +65,7 @@ class Goodness:
             "rate_per_s": self.rate_per_s,
             "rate_error": self.rate_error,
             "bursts": self.bursts_law,
-            "dispersion": [dict(zip(names, row, strict=True)) for row in self.bursts],
+            "dispersion": [dict(zip(names, row, strict=True)) for row in self.bursts if not math.isnan(row[1])],
             **{key: {name: None if math.isnan(x) else x for name, x in part.items()} for key, part in lengths.items()},
             "back_test": self.back_test.as_document(),
         }
@@ -112,7 +113,10 @@ def _rate_error(fit: Fit) -> dict[str, float]:
 
 
 def _bursts(fit: Fit, stream: Generated) -> tuple[tuple[float, float, float], ...]:
-    """The index of dispersion by window, of the data and of samples of the law; a curve is fitted to neither again."""
+    """The index of dispersion by window, of the data and of samples of the law.
+
+    Each around the curve that is fitted to it: what a curve takes away, it takes from both.
+    """
     counts = fit.traffic.counts
     windows = windows_of(counts, fit.step_s or counts.span_s)
     if len(windows) > _WINDOWS_TOLD:
@@ -125,19 +129,18 @@ def _bursts(fit: Fit, stream: Generated) -> tuple[tuple[float, float, float], ..
     steps = max(min(len(fit.expected), int(_DRAWN / mean / counts.step_s)), 1)
     until_s = offset_s + steps * counts.step_s
     drawn = []
-    for seed in range(max(min(_SEEDS, int(_DRAWN / (mean * steps * counts.step_s))), 1)):
+    cells = until_s * CELLS / (fit.bursts.correlation_s or math.inf)
+    seeds = int(_DRAWN / (mean * steps * counts.step_s + cells + steps))
+    for seed in range(max(min(_SEEDS, seeds), 1)):
         arrival_s = stream.arrivals.arrivals(rngs_of(seed, 0, "import"), until_s) - offset_s
         place = (arrival_s[arrival_s >= 0] / counts.step_s).astype(np.int64)
         seen = np.bincount(np.minimum(place, steps), minlength=steps + 1)[:steps] / counts.step_s
+        if not seen.any():
+            continue
         sample = DemandHistory(counts.start_s, counts.step_s, seen)
-        drawn.append(dispersion(sample, _around(fit, seen, steps), windows))
-    law = np.mean(drawn, axis=0).tolist()
+        drawn.append(dispersion(sample, around(sample, fit.shape, fit.step_s, fit.zone), windows))
+    law = np.mean(drawn, axis=0).tolist() if drawn else [math.nan] * len(windows)
     return tuple((window * counts.step_s, a, b) for window, a, b in zip(windows, measured, law, strict=True))
-
-
-def _around(fit: Fit, seen: Floats, steps: int) -> Floats:
-    """What the sample's counts are told around, as the data's: around their own mean where the rate is constant."""
-    return np.full(steps, seen.mean()) if fit.step_s is None else fit.expected[:steps]
 
 
 def _lengths(found: Lengths, law: Distribution[Any] | None) -> LengthFit:

@@ -15,6 +15,8 @@ from sim.exchange.traffic.measured import Bucketed, Floats, Lengths, OnlyMean, S
 
 CLOSE = 0.01
 """Kolmogorov-Smirnov distance at which a table is good enough."""
+MEAN_CLOSE = 0.003
+"""Of the mean, which is what load is made of."""
 MOST_POINTS = 80
 _GRID = 20_000
 _FIRST = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
@@ -49,15 +51,41 @@ def of_samples(found: Sampled) -> tuple[list[float], list[float]]:
         if off[worst] <= CLOSE:
             break
         before = len(points)
-        for share in (round(float(below[worst]), 5), round(float(upto[worst]), 5)):
-            if 0 < share < 1:
-                points.setdefault(share, float(distinct[worst]))
+        start, end, value = round(float(below[worst]), 5), round(float(upto[worst]), 5), float(distinct[worst])
+        if points.get(start, value) < value:  # the value before ends there: this one begins a hair later, as a jump
+            start = round(start + 1e-5, 5)
+        for share in (start, end):
+            if 0 < share < 1 and share <= end:
+                points.setdefault(share, value)
         if len(points) == before:
             break
+    _keep_mean(points, values)
     ordered = sorted(points)
     # a point that was rounded may stand a hair below the one before it
     rising = np.maximum.accumulate([points[share] for share in ordered])
     return ordered, rising.tolist()
+
+
+def _keep_mean(points: dict[float, float], values: Floats) -> None:
+    """Add points, where lines between them weigh most too much or too little, until the mean is that of the values."""
+    n, upto = len(values), np.append(0.0, np.cumsum(values))
+    while len(points) < MOST_POINTS + 20:
+        shares = np.array(sorted(points))
+        told = np.array([points[share] for share in shares.tolist()])
+        ends = np.rint(shares * n).astype(np.int64)
+        off = np.diff(shares) * (told[1:] + told[:-1]) / 2 - np.diff(upto[ends]) / n
+        if abs(off.sum()) <= MEAN_CLOSE * upto[-1] / n:
+            return
+        weight = np.where((np.diff(ends) > 2) & (off * off.sum() > 0), np.abs(off), -1.0)
+        worst = int(weight.argmax())
+        if weight[worst] < 0:
+            return
+        # in the tail the middle of the tokens, not of the requests, is what matters
+        middle = int(np.searchsorted(upto, (upto[ends[worst]] + upto[ends[worst + 1]]) / 2))
+        share = round(min(max(middle, ends[worst] + 1), ends[worst + 1] - 1) / n, 7)
+        if share in points:
+            return
+        points[share] = float(values[min(int(share * n), n - 1)])
 
 
 def of_buckets(found: Bucketed, least: float) -> tuple[list[float], list[float]]:

@@ -200,8 +200,15 @@ def _split(columns: dict[str, NDArray[Any]], path: str, dated: bool, names: Mapp
         raise DataError(Problem("all requests have the same time: no rate can be told", names["time"], path))
     notes = [f"{late:,} rows stood before a later one: sorted by time"] if late else []
     start_s = float(columns["time"][0])
+    if dated:  # whole seconds of the clock
+        start_s = math.floor(start_s)
+        span_s = float(columns["time"][-1]) - start_s
+    bin_s, coarse = _bin_s(columns["time"], span_s)
+    if coarse:
+        notes.append(f"times are told to {coarse:g} s only: bursts shorter than that are not seen")
+    span = _Span(start_s, span_s, bin_s, dated)
     if "stream" not in columns:
-        return [_traffic("", columns, start_s, span_s, dated, notes, path)]
+        return [_traffic("", columns, span, notes, path)]
     streams, counts = np.unique(columns["stream"].astype(str), return_counts=True)
     if len(streams) > _MOST_STREAMS:
         told = f"holds {len(streams):,} values; at most {_MOST_STREAMS} streams are made of a column"
@@ -210,14 +217,28 @@ def _split(columns: dict[str, NDArray[Any]], path: str, dated: bool, names: Mapp
     for name in streams[np.argsort(-counts, kind="stable")].tolist():
         mine = columns["stream"].astype(str) == name
         part = {key: column[mine] for key, column in columns.items()}
-        parts.append(_traffic(name, part, start_s, span_s, dated, notes, path))
+        parts.append(_traffic(name, part, span, notes, path))
     return parts
 
 
-def _traffic(
-    name: str, columns: dict[str, NDArray[Any]], start_s: float, span_s: float, dated: bool, notes: list[str], path: str
-) -> Traffic:
-    arrival_s = columns["time"] - start_s
+@dataclass(frozen=True)
+class _Span:
+    """The time of the whole log, the same for all of its streams."""
+
+    start_s: float
+    span_s: float
+    bin_s: float
+    dated: bool
+
+    @property
+    def bins(self) -> int:
+        """Steps in it; the last one, if it is cut off, would look like a lull."""
+        bins = max(math.ceil(self.span_s / self.bin_s), 1)
+        return bins - 1 if bins > 20 and bins * self.bin_s - self.span_s > 0.01 * self.bin_s else bins
+
+
+def _traffic(name: str, columns: dict[str, NDArray[Any]], span: _Span, notes: list[str], path: str) -> Traffic:
+    arrival_s, bin_s, bins = columns["time"] - span.start_s, span.bin_s, span.bins
     n, kind = len(arrival_s), columns["outcome"]
     prompt, output = columns["prompt_tokens"], columns["output_tokens"]
     whole = (kind == "completed") & (output >= 1) & np.isfinite(prompt)
@@ -226,12 +247,6 @@ def _traffic(
     found = list(notes)
     if n > int(whole.sum()):
         found.append(f"{n - int(whole.sum()):,} of {n:,} requests were not completed: they count, their lengths do not")
-    bin_s, coarse = _bin_s(arrival_s, span_s)
-    if coarse:
-        found.append(f"times are told to {coarse:g} s only: bursts shorter than that are not seen")
-    bins = max(math.ceil(span_s / bin_s), 1)
-    # the last, cut-off bin would look like a lull
-    bins = max(bins - (1 if bins > 20 and bins * bin_s - span_s > 0.01 * bin_s else 0), 1)
     counts = np.bincount(np.minimum((arrival_s / bin_s).astype(np.int64), bins), minlength=bins)[:bins]
     cached = columns.get("cached_tokens")
     share = None
@@ -239,8 +254,8 @@ def _traffic(
         share = float(np.nansum(np.minimum(cached, prompt)[whole]) / prompt[whole].sum())
     return Traffic(
         name,
-        DemandHistory(start_s if dated else 0.0, bin_s, counts / bin_s),
-        dated,
+        DemandHistory(span.start_s if span.dated else 0.0, bin_s, counts / bin_s),
+        span.dated,
         Sampled(np.sort(prompt[whole])),
         Sampled(np.sort(output[whole])),
         float(n),

@@ -6,6 +6,7 @@ wanted in short steps; lengths and sums only grow, so longer steps do.
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -71,10 +72,17 @@ class Server:
         found = parse.urlsplit(self.url)
         return f"{found.hostname or found.path}{f':{found.port}' if found.port else ''}"
 
+    def _base(self) -> tuple[str, dict[str, str]]:
+        """The address without a user's name and password, and the header that these become."""
+        found = parse.urlsplit(self.url.rstrip("/").removesuffix("/api/v1"))
+        user, at, host = found.netloc.rpartition("@")
+        secret = base64.b64encode(parse.unquote(user).encode()).decode()
+        return found._replace(netloc=host).geturl(), {"Authorization": f"Basic {secret}"} if at else {}
+
     def _answer(self, what: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        base = self.url.rstrip("/").removesuffix("/api/v1")
+        base, own = self._base()
         query = f"?{parse.urlencode(asked)}" if asked else ""
-        asking = request.Request(f"{base}/api/v1/{what}{query}", headers=dict(self.headers))
+        asking = request.Request(f"{base}/api/v1/{what}{query}", headers={**own, **self.headers})
         try:
             with request.urlopen(asking, timeout=self.timeout_s) as answer:
                 text = answer.read(_MOST_BYTES + 1)

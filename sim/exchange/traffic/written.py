@@ -13,6 +13,7 @@ from sim.exchange.traffic.fit import Fit, workload_of
 from sim.exchange.traffic.goodness import Goodness, LengthFit, goodness, in_even_steps
 from sim.exchange.traffic.measured import Traffic
 from sim.forecast import BackTest, DemandHistory
+from sim.forecast.history import HOUR_S
 
 _WIDTH = 118
 
@@ -38,7 +39,8 @@ class Imported:
             for fit, good in zip(self.fits, self.fitness, strict=True)
         ]
         told = {"source": self.source, "from": _when(first, 0.0), "span_s": first.counts.span_s}
-        return {"schema_version": 1, **told, "workload": _plain(self.workload), "streams": streams}
+        found: dict[str, Any] = _plain({"schema_version": 1, **told, "workload": self.workload, "streams": streams})
+        return found
 
     def text(self) -> str:
         """The workload file."""
@@ -58,7 +60,8 @@ class Imported:
         """The demand of all streams together, by the hour; by the minute, at least, if it is shorter than ten hours."""
         counts = [fit.traffic.counts for fit in self.fits]
         total = sum(each.rate_per_s for each in counts[1:]) + counts[0].rate_per_s
-        return in_even_steps(DemandHistory(counts[0].start_s, counts[0].step_s, total))
+        together = DemandHistory(counts[0].start_s, counts[0].step_s, total)
+        return in_even_steps(together.from_whole(HOUR_S) if together.span_s >= 10 * HOUR_S else together)
 
 
 def imported(source: str, fits: list[Fit]) -> Imported:
@@ -67,10 +70,12 @@ def imported(source: str, fits: list[Fit]) -> Imported:
 
 
 def _plain(value: Any) -> Any:
-    """Without keys that JSON has no words for."""
+    """Without keys and numbers that JSON has no words for: what could not be told is None."""
     if isinstance(value, dict):
         return {str(key): _plain(part) for key, part in value.items()}
-    return value
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _when(traffic: Traffic, after_s: float) -> str:
