@@ -24,7 +24,6 @@ def test_a_mix_beats_the_best_single_type_by_what_the_milp_said() -> None:
     """The saving, in points of the cost of the best single type: said by the first proposal and by the last."""
     told = found(2.0, probe_runs=2, fresh_runs=5)
     single = told.best_single
-    print(told.as_document())
     assert told.meets
     assert single.meets
     assert set(told.replicas) == {"a100-80gb", "b200"}
