@@ -3,7 +3,7 @@
     python docs/build.py            rewrite the pages and pictures in place
     python docs/build.py --check    rewrite nothing; fail where a page says something else than a run
     python docs/build.py --bench    measure the speed again too (the numbers of one machine, not checked)
-    python docs/build.py --part gallery                    the gallery alone, or `manual`: all the rest
+    python docs/build.py --part gallery                    the gallery alone, `tutorial`, or `manual`: all the rest
     python docs/build.py docs/gallery/chatgpt-2023.md      one page, and the pictures of a page of the gallery
 
 What a page may hold:
@@ -43,6 +43,7 @@ sys.path[:0] = [str(ROOT), str(DOCS)]
 
 PARTS = {
     "manual": ("README.md", "CONTRIBUTING.md", "docs/*.md"),
+    "tutorial": ("docs/tutorial.md",),
     "gallery": ("docs/gallery/*.md", "docs/gallery.md"),
 }
 """Which pages are built together, in this order: the table of the gallery reads the pages of its rows."""
@@ -245,7 +246,7 @@ def _named(said: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
 def pages(part: str) -> list[Path]:
     """Every page of a part, in a fixed order."""
     found = [path for pattern in PARTS[part] for path in sorted(ROOT.glob(pattern))]
-    return [path for path in found if part == "gallery" or path.name != "gallery.md"]
+    return [path for path in found if part != "manual" or path.stem not in PARTS]
 
 
 def _names(path: Path) -> Mapping[str, Any]:

@@ -122,10 +122,14 @@ def _plain(policy: Any) -> dict[str, Any]:
 
 
 def _name(scenario: Scenario, pool: str) -> str:
-    """A name that Kubernetes accepts (RFC 1123 label), from those of scenario and pool."""
+    """A name that Kubernetes accepts, from those of scenario and pool: a label of RFC 1035.
+
+    Such labels begin with a letter. HPAs may begin with a digit; services, and so those of Knative, may not.
+    """
     text = f"{scenario.name}-{pool}".lower()
     plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in text)
-    return "-".join(filter(None, plain.split("-")))[:63].strip("-") or "fleet"
+    found = "-".join(filter(None, plain.split("-"))) or "fleet"
+    return (found if found[0].isalpha() else f"fleet-{found}")[:63].strip("-")
 
 
 def _printable(line: str) -> str:

@@ -45,9 +45,9 @@ def builder() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize(("part", "not_run"), [("manual", NOT_RUN), ("gallery", [])])
+@pytest.mark.parametrize(("part", "not_run"), [("manual", NOT_RUN), ("tutorial", []), ("gallery", [])])
 def test_every_page_says_what_its_runs_give(part: str, not_run: list[str]) -> None:
-    """Each part takes minutes; apart, two workers share them."""
+    """Each part takes minutes; apart, workers share them."""
     done = subprocess.run(
         [sys.executable, "docs/build.py", "--check", "--part", part],
         cwd=ROOT,
@@ -67,6 +67,14 @@ def built(builder: ModuleType, folder: Path, text: str) -> str:
     scratch.mkdir(parents=True, exist_ok=True)
     result: str = builder.Page(page, {"answer": 42}, scratch).built()
     return result
+
+
+def test_the_tutorial_has_six_commands() -> None:
+    """What they print is compared with what the page says by the test above."""
+    text = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+    verbs = re.findall(r"^\$ fleetcast (\w+)", text, re.MULTILINE)
+    assert verbs == ["import", "run", "tune", "export", "plan", "plan"]
+    assert "not run" not in text
 
 
 def test_a_value_is_put_in_place_and_a_wrong_one_replaced(builder: ModuleType, tmp_path: Path) -> None:

@@ -300,9 +300,24 @@ def test_all_mistakes_are_told_at_once() -> None:
         Knative.from_manifest({**document, "spec": {"templat": {}}})
 
 
-def test_what_only_the_cluster_sets_is_in_no_service() -> None:
-    with pytest.raises(ManifestError, match="max_scale_up_rate: is set for the whole cluster"):
-        Knative(max_scale_up_rate=10).to_manifest("chat")
+def test_what_only_the_cluster_sets_is_noted_beside_the_service() -> None:
+    policy = Knative(max_scale_up_rate=10, start_replicas=3)
+    found = policy.to_manifest("chat")
+    assert found["metadata"]["annotations"] == {
+        "fleetcast/controller": '{"max_scale_up_rate": 10.0, "start_replicas": 3}'
+    }
+    assert Knative.from_manifest(found) == policy
+    assert not Knative().to_manifest("chat", like=found)["metadata"]["annotations"]
+    found["metadata"]["annotations"]["fleetcast/controller"] = '{"tick": "soon"}'
+    with pytest.raises(ManifestError, match=r"metadata.annotations.fleetcast/controller: .*duration"):
+        Knative.from_manifest(found)
+
+
+def test_what_knative_would_refuse_is_in_no_service() -> None:
+    policy = Knative(container_concurrency=1001, scale_down_delay=1.5)
+    with pytest.raises(ManifestError) as caught:
+        policy.to_manifest("chat")
+    assert [at for at, _ in caught.value.problems] == [("scale_down_delay",), ("container_concurrency",)]
 
 
 def test_a_service_of_kubernetes_is_not_knatives() -> None:

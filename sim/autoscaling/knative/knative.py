@@ -172,7 +172,7 @@ class Knative(Elastic):
     def to_manifest(self, name: str, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """A Knative Service with this policy, or `like` with its annotations changed.
 
-        Raises ManifestError for what Knative sets for the whole cluster and no Service can say.
+        Raises ManifestError for values that Knative would refuse.
         """
         from sim.autoscaling.knative.knative_manifest import written
 

@@ -1,7 +1,7 @@
 """Knative Services and PodAutoscalers: their autoscaling annotations in and out.
 
 Source: pkg/apis/autoscaling (register.go, annotation_validation.go), knative/serving@98e5ef90. What is set for a whole
-cluster (ConfigMap config-autoscaler) is no part of these documents: such keys keep their defaults.
+cluster (ConfigMap config-autoscaler) is no part of these documents: our annotation `fleetcast/controller` keeps it.
 """
 
 from __future__ import annotations
@@ -10,24 +10,23 @@ import copy
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from sim.autoscaling.knative.knative import CEILING, Knative
+from sim.autoscaling.kubernetes.documents import CONTROLLER, flags, flags_of, note
 from sim.autoscaling.manifest import ManifestError, Where, refused, validated
 from sim.config.catalogue import nearest
 from sim.config.units import DURATION
 
 PREFIX = "autoscaling.knative.dev/"
 CLASS = "kpa.autoscaling.knative.dev"
-CLUSTER_WIDE = {
-    "tick_s": "tick",
-    "max_scale_up_rate": "max_scale_up_rate",
-    "max_scale_down_rate": "max_scale_down_rate",
-    "scale_to_zero_grace_period_s": "scale_to_zero_grace_period",
-}
-"""Fields of the policy that the cluster's configuration sets, and their keys."""
+FLAGS = ("tick", "max_scale_up_rate", "max_scale_down_rate", "scale_to_zero_grace_period", "start_replicas")
+"""Keys of the policy that no Service can say: the cluster's configuration sets them, and a run its first size."""
+MOST_CONCURRENCY = 1000
+"""Of a revision: `container-concurrency-max-limit` of ConfigMap config-defaults, unless a cluster changes it."""
 _GO_DURATION = re.compile(r"0|([0-9]*\.?[0-9]+(ns|us|ms|s|m|h))+")
 _AGGREGATIONS = {"linear": "linear", "weighted-exponential": "weighted_exponential"}
 _AGGREGATIONS["weightedExponential"] = "weighted_exponential"
@@ -44,7 +43,7 @@ class _Revision(BaseModel):
     """A pod template: only its concurrency limit is about scaling."""
 
     model_config = _OPEN
-    containerConcurrency: StrictInt = Field(default=0, ge=0, le=1000)  # noqa: N815
+    containerConcurrency: StrictInt = Field(default=0, ge=0, le=MOST_CONCURRENCY)  # noqa: N815
 
 
 class _Template(BaseModel):
@@ -70,7 +69,7 @@ class _Service(BaseModel):
 
 class _AutoscalerSpec(BaseModel):
     model_config = _CLOSED
-    containerConcurrency: StrictInt = Field(default=0, ge=0, le=1000)  # noqa: N815
+    containerConcurrency: StrictInt = Field(default=0, ge=0, le=MOST_CONCURRENCY)  # noqa: N815
     scaleTargetRef: Any = None  # noqa: N815
     reachability: str = ""
     protocolType: Any = None  # noqa: N815
@@ -86,7 +85,7 @@ class _PodAutoscaler(BaseModel):
 
 
 def _number(text: str) -> float:
-    if re.fullmatch(r"-?[0-9]*\.?[0-9]+(e[0-9]{1,2})?", text) is None:
+    if re.fullmatch(r"-?[0-9]*\.?[0-9]+(e[+-]?[0-9]{1,3})?", text) is None:
         raise ValueError(f"must be a number, got '{text}'")
     return float(text)
 
@@ -114,7 +113,7 @@ def _said_number(value: float) -> str:
 
 
 def _said_duration(value: float) -> str:
-    return f"{_said_number(value)}s"
+    return f"{Decimal(_said_number(value)):f}s"  # durations know no exponents
 
 
 @dataclass(frozen=True)
@@ -180,12 +179,18 @@ def read(document: Mapping[str, Any]) -> Knative:
         ]
         annotations, concurrency = template.metadata.annotations, template.spec.containerConcurrency
         at = ("spec", "template", *at)
-    return _policy(annotations, at, concurrency, problems)
+    return _policy(annotations, at, concurrency, flags(document, FLAGS), problems)
 
 
-def _policy(annotations: Mapping[str, Any], at: Where, concurrency: int, problems: list[tuple[Where, str]]) -> Knative:
-    """The policy that annotations and a concurrency limit say. `problems` are those found before."""
-    values: dict[str, Any] = {"container_concurrency": concurrency} if concurrency else {}
+def _policy(
+    annotations: Mapping[str, Any],
+    at: Where,
+    concurrency: int,
+    noted: Mapping[str, Any],
+    problems: list[tuple[Where, str]],
+) -> Knative:
+    """The policy that annotations, a concurrency limit and our note say. `problems` are those found before."""
+    values: dict[str, Any] = ({"container_concurrency": concurrency} if concurrency else {}) | dict(noted)
     places: dict[str, str] = {}
     for full, text in annotations.items():
         if not full.startswith(PREFIX):
@@ -206,8 +211,9 @@ def _policy(annotations: Mapping[str, Any], at: Where, concurrency: int, problem
         policy = Knative.model_validate(values)
     except ValidationError as error:
         for where, message in refused(error, values, Knative).problems:
-            place = places.get(str(where[0]) if where else "")
-            problems.append(((*at, place) if place else at, message))
+            key = str(where[0]) if where else ""
+            place = (*at, places[key]) if key in places else at
+            problems.append((("metadata", "annotations", CONTROLLER) if key in noted else place, message))
         raise ManifestError(problems) from None
     if problems:
         raise ManifestError(problems)
@@ -232,11 +238,13 @@ def _one(full: str, text: Any) -> tuple[str, Any] | None:
 
 
 def written(policy: Knative, name: str, like: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A Service with this policy; or `like`, whose annotations that say the same are left as they are written."""
-    for field, key in CLUSTER_WIDE.items():
-        if getattr(policy, field) != Knative.model_fields[field].default:
-            text = "is set for the whole cluster, in the ConfigMap config-autoscaler: no Service can say it"
-            raise ManifestError([((key,), text)])
+    """A Service with this policy; or `like`, whose annotations that say the same are left as they are written.
+
+    Raises ManifestError for values that Knative would refuse.
+    """
+    problems = _refused(policy)
+    if problems:
+        raise ManifestError(problems)
     document = copy.deepcopy(dict(like)) if like is not None else _skeleton(name)
     scaler = document.get("kind") == "PodAutoscaler"
     owner = document if scaler else document["spec"].setdefault("template", {})
@@ -244,11 +252,24 @@ def written(policy: Knative, name: str, like: Mapping[str, Any] | None) -> dict[
     metadata["annotations"] = _annotated(policy, dict(metadata.get("annotations") or {}))
     if policy.container_concurrency or "containerConcurrency" in spec:
         spec["containerConcurrency"] = policy.container_concurrency
+    note(document, CONTROLLER, flags_of(policy, FLAGS))
     return document
 
 
+def _refused(policy: Knative) -> list[tuple[Where, str]]:
+    """What of a policy Knative's own validation would not let pass."""
+    problems: list[tuple[Where, str]] = []
+    if policy.scale_down_delay_s != int(policy.scale_down_delay_s):
+        problems.append((("scale_down_delay",), f"Knative counts whole seconds, got {policy.scale_down_delay_s:g}s"))
+    if policy.container_concurrency > MOST_CONCURRENCY:
+        told = f"Knative allows at most {MOST_CONCURRENCY}, got {policy.container_concurrency}"
+        problems.append((("container_concurrency",), told))
+    return problems
+
+
 def _skeleton(name: str) -> dict[str, Any]:
-    template = {"metadata": {"annotations": {}}, "spec": {"containers": [{"image": name}]}}
+    # Knative would fill in the container's name; the schema of its resource wants one
+    template = {"metadata": {"annotations": {}}, "spec": {"containers": [{"name": "user-container", "image": name}]}}
     return {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",

@@ -245,7 +245,9 @@ def _name(metric: Metric, queries: dict[str, Any]) -> str:
     asked = metric.model_dump(include={"metric", "how", "over_s", "across"}, by_alias=True, exclude_defaults=True)
     if len(asked) == 1:
         return name
-    name = "_".join([name, metric.how, *([f"{metric.over_s:g}s"] if metric.over_s else []), metric.across or ""])
+    # to the last digit: two windows must not share a name
+    window = f"{metric.over_s!r}s".replace(".0s", "s").replace(".", "_")
+    name = "_".join([name, metric.how, *([window] if metric.over_s else []), metric.across or ""])
     name = name.rstrip("_")
     queries[name] = asked
     return name

@@ -273,7 +273,7 @@ def _trigger_part(trigger: MetricTrigger | CronTrigger, at: int, problems: Probl
     try:
         query = written(trigger)
     except UnknownQueryError as error:
-        problems.append((("triggers", at, "across"), str(error)))
+        problems.append((("triggers", at, error.key), str(error)))
         query = ""
     metadata = {
         "serverAddress": "http://prometheus.monitoring:9090",

@@ -1,6 +1,6 @@
 """Queries of Prometheus that the simulator can answer: the usual shapes over the metrics it knows, both ways.
 
-`sum(m{...})`, `avg`, `max`; `avg_over_time(m[1m])` and its like inside them; `sum(rate(counter[1m]))`;
+`sum(m{...})`, `avg`, `max`; `avg_over_time(m[1m])`, `max_`, `min_`, `last_` inside them; `sum(rate(counter[1m]))`;
 `histogram_quantile(0.95, sum(rate(h_bucket[5m])) by (le))`; `sum(rate(h_sum[5m])) / sum(rate(h_count[5m]))`; each of
 them with `or vector(0)` behind it. A metric may be written with `_` for `:`, as prometheus-adapter needs it.
 """
@@ -34,7 +34,12 @@ _KNOWN |= {name.replace(":", "_"): full for name, full in _KNOWN.items()}
 _KNOWN |= {full.removeprefix("vllm:"): full for full in METRICS}
 
 _ACROSS: dict[str, Across] = {"sum": "sum", "avg": "mean", "max": "max"}
-_OVER_TIME: dict[str, How] = {"avg_over_time": "mean", "max_over_time": "max", "min_over_time": "min"}
+_OVER_TIME: dict[str, How] = {
+    "avg_over_time": "mean",
+    "max_over_time": "max",
+    "min_over_time": "min",
+    "last_over_time": "last",
+}
 _QUANTILES: dict[float, How] = {0.5: "p50", 0.9: "p90", 0.95: "p95", 0.99: "p99"}
 
 _GROUP = r"(?P<how>by|without)\s*\((?P<labels>[^)]*)\)"
@@ -48,6 +53,9 @@ _OR_ZERO = re.compile(r"(?P<query>.*)\s+or\s+(?:on\s*\(\s*\)\s+)?vector\s*\(\s*0
 
 class UnknownQueryError(ValueError):
     """A query that is not one of the shapes above, or asks for what is not simulated."""
+
+    key = "query"
+    """What is to blame where a query cannot be written: the key of `Asked`."""
 
 
 @dataclass(frozen=True)
@@ -246,16 +254,32 @@ def no_metric(name: str) -> str:
 def written(asked: Asked) -> str:
     """The query that asks for the same. Raises `UnknownQueryError` where none of the shapes does."""
     query, name = asked.query, asked.metric
-    window = f"[{query.over_s:g}s]" if query.over_s >= 1 else f"[{query.over_s * 1000:g}ms]"
+    window = f"[{_span(query.over_s)}]"
     if name in HISTOGRAMS:
         if query.across != "sum":
-            raise UnknownQueryError("a latency of all pods together can be asked for, with across: sum; no other")
+            raise _unwritten("across", "a latency of all pods together can be asked for, with across: sum; no other")
         if query.how == "mean":
             return f"sum(rate({name}_sum{window})) / sum(rate({name}_count{window}))"
         level = next(level for level, how in _QUANTILES.items() if how == query.how)
         return f"histogram_quantile({level:g}, sum(rate({name}_bucket{window})) by (le))"
     operator = next(operator for operator, across in _ACROSS.items() if across == query.across)
-    if query.how == "last":
+    if query.how == "last" and not query.over_s:
         return f"{operator}({name})"
-    function = {"rate": "rate", "mean": "avg_over_time", "max": "max_over_time", "min": "min_over_time"}[query.how]
+    function = next((each for each, how in _OVER_TIME.items() if how == query.how), "rate")
     return f"{operator}({function}({name}{window}))"
+
+
+def _span(over_s: float) -> str:
+    """A window as Prometheus reads it: whole numbers of a unit. Raises `UnknownQueryError`."""
+    if over_s == int(over_s):
+        return f"{int(over_s)}s"
+    milliseconds = round(over_s * 1000)
+    if milliseconds / 1000 != over_s:
+        raise _unwritten("over", f"Prometheus counts whole milliseconds, got {over_s!r}s")
+    return f"{milliseconds}ms"
+
+
+def _unwritten(key: str, text: str) -> UnknownQueryError:
+    error = UnknownQueryError(text)
+    error.key = key
+    return error

@@ -224,14 +224,28 @@ def _policy(at: Where, deployment: _Deployment) -> RayServe:
         raise ManifestError(
             [((*inside, names[str(where[0])]) if where else inside, text) for where, text in found]
         ) from None
-    start = policy.start_replicas
-    if start is not None and not policy.min_replicas <= start <= policy.max_replicas:
-        raise ManifestError([((*inside, "initial_replicas"), f"must be between min and max_replicas, got {start}")])
+    wrong = _unbounded_start(policy)
+    if wrong:
+        raise ManifestError([((*inside, "initial_replicas"), wrong)])
     return policy
 
 
+def _unbounded_start(policy: RayServe) -> str:
+    """What is wrong with a first size that Ray would refuse; empty when nothing is."""
+    start = policy.start_replicas
+    if start is None or policy.min_replicas <= start <= policy.max_replicas:
+        return ""
+    return f"must be between min and max_replicas, got {start}"
+
+
 def written(policy: RayServe, name: str, like: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A Serve config with this policy; or `like`, in which only its `autoscaling_config` is another."""
+    """A Serve config with this policy; or `like`, in which only its `autoscaling_config` is another.
+
+    Raises ManifestError for a first size that Ray would refuse.
+    """
+    wrong = _unbounded_start(policy)
+    if wrong:
+        raise ManifestError([(("start_replicas",), wrong)])
     if like is None:
         deployment = {"name": name, "autoscaling_config": _said(policy, {})}
         application = {"name": name, "import_path": f"{name}:app", "deployments": [deployment]}
