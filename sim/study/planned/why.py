@@ -18,11 +18,11 @@ def why_not(fleets: Fleets, fleet: Fleet, found: Certificate, summary: dict[str,
     """The reason in a sentence: the best attainable, then what stands in the way."""
     if found.meets is None:
         told = f"it is not decided whether {_fleet_words(fleet)}, the most that may be had or that help, do"
-        return f"{told} (attained {words.percent(found.worst.attained)} of {found.worst.promise.told}): {found.why}"
+        return f"{told} (attained {words.share(found.worst.attained)} of {found.worst.promise.told}): {found.why}"
     place = found.lines.index(found.worst)
     target = fleets.scenario.slo[place]
     many = _fleet_words(fleet)
-    attained = f"even {many} attain {words.percent(found.worst.attained)} of {found.worst.promise.told}"
+    attained = f"even {many} attain {words.share(found.worst.attained)} of {found.worst.promise.told}"
     return f"{attained} (promised: {words.percent(target.share)}): {_cause(fleets, fleet, target, summary)}"
 
 
@@ -37,7 +37,7 @@ def _cause(fleets: Fleets, fleet: Fleet, target: Target, summary: dict[str, Any]
     name, count = max(lost.items(), key=lambda item: item[1], default=("", 0))
     if count / arrived > 1 - target.share:
         told = {"rejected": "turned away", "abandoned": "given up", "timed_out": "timed out", "failed": "failed"}[name]
-        return f"{words.percent(count / arrived)} of the requests are {told}, and no number of replicas changes that"
+        return f"{words.share(count / arrived)} of the requests are {told}, and no number of replicas changes that"
     of = latency[f"{target.metric}_s"]
     slow = of["p99"] if of["p99"] is not None else of["max"]
     alone = f"nobody waits in line (p99 {words.duration(waits_s)})" if waits_s else "nobody waits in line"
