@@ -95,7 +95,7 @@ def _value(about: dict[str, Any]) -> str:
     if "enum" in about:
         return ", ".join(f"`{item}`" for item in about["enum"])
     first = next(iter(about.get("examples", ())), None)
-    if first in QUANTITIES:
+    if isinstance(first, str) and first in QUANTITIES:
         return QUANTITIES[first]
     if "const" in about:
         return f"`{about['const']}`"
