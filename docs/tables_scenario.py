@@ -105,6 +105,8 @@ def _value(about: dict[str, Any]) -> str:
             refs = [item["$ref"].rpartition("/")[2] for item in options if "$ref" in item]
             if refs and len(refs) == len(options):
                 return " or ".join(f"`{_tag(ref)}`" for ref in refs) if len(refs) < 4 else "a law"
+            if {item.get("type") for item in options} == {"integer", "number", "string"}:
+                return "number or quantity"
             if options[0].get("description") == "A name or a path.":
                 return "name, path or mapping"
             if options[0].get("description") == "A duration, a name or a path.":
