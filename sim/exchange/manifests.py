@@ -101,12 +101,15 @@ def _predicted(scenario: Scenario, pool: str, summary: Mapping[str, Any] | None)
 
 
 def _elsewhere(document: Mapping[str, Any], scenario: Scenario, pool: str) -> Iterator[str]:
-    """What the simulated policy has and its manifest does not say: flags of a controller, a first size."""
+    """What the manifest takes for granted: flags of a controller and a first size, which it does not say; a gate."""
     wanted = _plain(scenario.pools[pool].autoscaler)
     told = _plain(policy_from(_without_notes(document)))
     for key, value in wanted.items():
         if told.get(key) != value:
             yield f"Simulated, but to be set elsewhere in the cluster, if at all: {key}: {value}"
+    behavior = wanted.get("behavior") or {}
+    if any("tolerance" in direction for direction in behavior.values()):
+        yield "A tolerance in behavior needs Kubernetes 1.33 and the feature gate HPAConfigurableTolerance."
 
 
 def _without_notes(document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -100,6 +100,12 @@ def test_the_schema_of_kubernetes_finds_what_is_wrong() -> None:
         validate.validate(wrong, validate.latest_version(), strict=True)
 
 
+def test_what_a_cluster_may_not_have_yet_is_told() -> None:
+    plain: dict[str, Any] = {"kind": "hpa", "metrics": [{"metric": "num_requests_waiting", "target": 2}]}
+    assert "HPAConfigurableTolerance" not in exported({**plain, "behavior": {}})[1]
+    assert "HPAConfigurableTolerance" in exported({**plain, "behavior": {"scale_up": {"tolerance": 0.2}}})[1]
+
+
 @cache
 def schema(name: str, kind: str) -> Any:
     """The schema of a custom resource, from its definition where there is one; skips otherwise."""
