@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from sim.result import words
@@ -38,10 +38,11 @@ def sentences(plan: Plan) -> Iterator[str]:
     if len(plan.considered) > 1:
         yield "considered:"
         for one in plan.considered:
-            numbers = (
-                "" if one.fleet is None else f" {', '.join(f'{count:,}' for count in one.fleet.values())} replicas"
-            )
-            paid = "" if one.usd_per_hour is None else f" for {one.usd_per_hour:,.2f} an hour"
+            numbers = "" if one.fleet is None else f" {_counts(one.fleet)}"
+            paid = ""
+            if one.usd_per_hour is not None:
+                priced = all(pool.priced for pool in plan.scenario.pools.values())
+                paid = f" for {words.usd(one.usd_per_hour)} an hour" if priced else f" on {one.usd_per_hour:,.0f} GPUs"
             yield f"  {one.told}:{numbers}{paid}{'; ' if numbers else ' '}{one.outcome}"
     for unfit in plan.unfit:
         yield f"cannot be built: {unfit.told}: {unfit.why}"
@@ -49,6 +50,12 @@ def sentences(plan: Plan) -> Iterator[str]:
         f"{plan.runs:,} runs of {plan.requests:,} requests; the certificates are of seed {plan.fresh_seed} "
         f"(`fleetcast run FILE --set seed={plan.fresh_seed} --replications N` makes the same runs)"
     )
+
+
+def _counts(fleet: Mapping[str, int]) -> str:
+    """`8 and 1 replicas`, in the order of the pools."""
+    counts = " and ".join(f"{count:,}" for count in fleet.values())
+    return f"{counts} replica{'' if list(fleet.values()) == [1] else 's'}"
 
 
 def _of_pool(pool: PlannedPool) -> Iterator[str]:

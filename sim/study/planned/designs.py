@@ -96,7 +96,7 @@ class Design:
         words = f"{pool.gpus_per_replica} x {_named(pool) or 'GPU'}"
         if isinstance(replica, Batching):
             words += f", {replica.max_num_seqs} seqs, {replica.max_batched_tokens} tokens"
-        return f"{self.mixed[1]} replicas of {words}, the rest on {self.mixed[0]}" if self.mixed is not None else words
+        return f"the first {self.mixed[1]} on {words}, the rest on {self.mixed[0]}" if self.mixed is not None else words
 
 
 @dataclass(frozen=True)

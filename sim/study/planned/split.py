@@ -13,6 +13,7 @@ from sim.study.planned.mixes import Found
 from sim.study.planned.runs import Runs
 from sim.study.purchased.bench import Bench
 from sim.study.purchased.fleets import Make
+from sim.study.purchased.mixed.buckets import merged_rules
 from sim.study.purchased.mixed.mix import Mix, mix
 
 
@@ -49,12 +50,20 @@ def split(scenario: Scenario, name: str, alone: list[Found], runs: Runs) -> tupl
 
 def told_of(found: Mix) -> str:
     """What became of it, in words."""
-    served = ", ".join(f"{bucket.name}: {gpu}" for bucket, gpu in zip(found.buckets, found.choice, strict=True))
+    ranges = merged_rules(found.choice, found.buckets)
+    served = ", ".join(f"{_tokens(over, at_most)} to {gpu}" for over, at_most, gpu in ranges)
     verdict = "meets the promises" if found.meets else "does not meet the promises"
     return (
         f"split by the length of prompts ({served}): {verdict}; the MILP said "
         f"${found.proposed_usd_per_hour:,.2f} an hour, simulated it takes ${found.usd_per_hour:,.2f}"
     )
+
+
+def _tokens(over: int | None, at_most: int | None) -> str:
+    """A range of prompt tokens in words."""
+    if at_most is None:
+        return f"more than {over or 0:,} tokens"
+    return f"{(over or 0) + 1:,}-{at_most:,} tokens"
 
 
 def _replicas(scenario: Scenario, pool: str) -> int:

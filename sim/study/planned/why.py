@@ -37,7 +37,8 @@ def _cause(fleets: Fleets, fleet: Fleet, target: Target, summary: dict[str, Any]
     name, count = max(lost.items(), key=lambda item: item[1], default=("", 0))
     if count / arrived > 1 - target.share:
         told = {"rejected": "turned away", "abandoned": "given up", "timed_out": "timed out", "failed": "failed"}[name]
-        return f"{words.share(count / arrived)} of the requests are {told}, and no number of replicas changes that"
+        rest = _no_more(fleets, fleet) or "and no number of replicas changes that"
+        return f"{words.share(count / arrived)} of the requests are {told}, {rest}"
     of = latency[f"{target.metric}_s"]
     slow = of["p99"] if of["p99"] is not None else of["max"]
     alone = f"nobody waits in line (p99 {words.duration(waits_s)})" if waits_s else "nobody waits in line"
@@ -57,12 +58,17 @@ def _remedy(target: Target) -> str:
 
 def _too_few(fleets: Fleets, fleet: Fleet, waits_s: float) -> str:
     """More replicas would help, and may not be had."""
+    rest = _no_more(fleets, fleet) or "and more replicas do not help"
+    return f"requests wait {words.duration(waits_s)} at p99, {rest}"
+
+
+def _no_more(fleets: Fleets, fleet: Fleet) -> str:
+    """The pools that have all that they may have; empty: none has."""
     full = [name for name, design in fleets.designs.items() if fleet[name] >= design.most]
-    told = f"requests wait {words.duration(waits_s)} at p99"
-    if not full:
-        return f"{told}, and more replicas do not help"
     limits = ", ".join(f"{fleets.designs[name].most} in pool '{name}'" for name in full)
-    return f"{told}, and no more replicas may be had ({limits}: plan.pools, max_replicas, or the quota of offers)"
+    return (
+        f"and no more replicas may be had ({limits}: plan.pools, max_replicas, or the quota of offers)" if full else ""
+    )
 
 
 def _fleet_words(fleet: Fleet) -> str:

@@ -88,7 +88,7 @@ class Fresh:
             "p99_s": None if tail is None else tail.estimate,
             "intervals": {
                 "usd_per_hour": ends(cost),
-                "attained": [ends(one) for one in slo],
+                "attained": [None if one is None else [max(one.low, 0.0), min(one.high, 1.0)] for one in slo],
                 "p99_s": ends(tail),
             },
             "replications": len(self.records),
