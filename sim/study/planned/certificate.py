@@ -102,7 +102,7 @@ class Certificate:
 
     @property
     def worst(self) -> Line:
-        """The objective that is nearest to being missed, or furthest beyond; one that is open before those that are met."""
+        """The objective that is nearest to being missed, or furthest beyond; an open one before those that are met."""
         return min(self.lines, key=lambda line: (_ORDER[line.meets], line.margin))
 
     def as_document(self) -> dict[str, Any]:
