@@ -6,11 +6,12 @@ import math
 from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from sim.autoscaling import observation
 from sim.autoscaling.observation import Decision, Observation, Pipeline, Query
 from sim.config.catalogue import nearest
+from sim.config.frozen import Frozen
 from sim.config.said import said
 from sim.config.tunable import Tunable
 from sim.config.units import COUNT
@@ -69,7 +70,7 @@ def needs_kind(schema: dict[str, Any]) -> None:
     schema["required"] = ["kind", *schema.get("required", ())]
 
 
-class Blind(BaseModel):
+class Blind(Frozen):
     """A policy that looks at nothing, and is asked at no time but those that it names itself."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -91,7 +92,7 @@ class Blind(BaseModel):
         return "nothing"
 
 
-class Elastic(BaseModel):
+class Elastic(Frozen):
     """A policy with bounds. Subclasses are frozen values: all that changes is in the memory they return."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, json_schema_extra=needs_kind)

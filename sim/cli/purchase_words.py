@@ -69,6 +69,8 @@ def _verified(plan: Purchases) -> str:
     told = f"{len(plan.verified)} months of demand scenarios simulated on fresh seeds in {len(plan.rounds)} rounds"
     if failed:
         told += f": {failed} miss a promise"
+        late = sum(each.by_policy for each in plan.verified)
+        told += f", {late} of them by what the autoscaler does, not for lack of replicas" if late else ""
     elif not short:
         told += ": all keep the promises"
     if short:

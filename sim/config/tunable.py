@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
@@ -49,6 +49,8 @@ class Found:
     whole: bool
     unit: str
     cheaper: int
+    left_out: bool = False
+    """Whether it is not set, and `own` what it stands for then."""
 
 
 def tunables(part: object, path: tuple[str, ...] = ()) -> Iterator[Found]:
@@ -71,6 +73,7 @@ def _of_model(model: BaseModel, path: tuple[str, ...]) -> Iterator[Found]:
     for name, field in type(model).model_fields.items():
         mark = next((each for each in field.metadata if isinstance(each, Tunable)), None)
         value = getattr(model, name)
+        left_out = value is None and mark is not None
         if value is None and mark is not None:
             value = mark.unset
         if value is None or name in skipped:
@@ -84,7 +87,7 @@ def _of_model(model: BaseModel, path: tuple[str, ...]) -> Iterator[Found]:
         for key, own in items:
             found = _ranged(mark, own, at if key is None else (*at, str(key)), "s" if timed else "")
             if found is not None:
-                yield found
+                yield replace(found, left_out=left_out)
 
 
 def _ranged(mark: Tunable, own: float, path: tuple[str, ...], unit: str) -> Found | None:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sim.autoscaling.knative.knative_manifest import limits
 from sim.autoscaling.manifest import ManifestError, families, policy_from
 from sim.config.dump import to_yaml
 from sim.config.errors import ConfigError, Problem
@@ -107,6 +108,9 @@ def _elsewhere(document: Mapping[str, Any], scenario: Scenario, pool: str) -> It
     for key, value in wanted.items():
         if told.get(key) != value:
             yield f"Simulated, but to be set elsewhere in the cluster, if at all: {key}: {value}"
+    if wanted["kind"] == "knative" and not limits(document):
+        most = wanted["max_replicas"]
+        yield f"No max-scale is written, and so the cluster has no limit: simulated were at most {most:,} replicas."
     behavior = wanted.get("behavior") or {}
     if any("tolerance" in direction for direction in behavior.values()):
         yield "A tolerance in behavior needs Kubernetes 1.33 and the feature gate HPAConfigurableTolerance."

@@ -19,7 +19,11 @@ def verdict(plan: Plan) -> str:
     first, *others = plan.certificates
     meets = f"{_fleet(plan, first)} {_meet(first)} {_promised(first)} with {words.percent(plan.confidence)} confidence"
     said = [f"{meets} on fresh seeds ({_found(first.worst)})"]
-    said += [_fewer(plan, found) for found in others if found.lowered is not None]
+    lowered = [found for found in others if found.lowered is not None]
+    said += [_fewer(plan, found) for found in lowered]
+    if len(plan.pools) == 1 and any(found.meets is None for found in lowered):
+        missing = [found for found in others if found.meets is False and found.replicas < first.replicas]
+        said += [_fewer(plan, found) for found in sorted(missing, key=lambda found: -found.replicas)[:1]]
     return "; ".join(said)
 
 

@@ -11,11 +11,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from sim.autoscaling import AnyPolicy
 from sim.autoscaling.history import unanswerable
 from sim.autoscaling.observation import Pipeline
+from sim.config.frozen import Frozen
 from sim.config.said import Problems, said_all
 from sim.config.units import Duration, PositiveCount, PositiveShare, Share
 from sim.hardware import (
@@ -58,7 +59,7 @@ SHORTEST_PERIOD_S = 0.01
 """Between two decisions of an autoscaler, and between two samples of its metrics."""
 
 
-class Pool(BaseModel):
+class Pool(Frozen):
     """Replicas of one kind, behind one queue."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

@@ -128,3 +128,15 @@ def test_a_policy_without_a_manifest(scenario: Path) -> None:
     assert done.exit_code == 2
     assert done.stdout == ""
     assert "pools.servers.autoscaler.kind: kind 'fixed' has no manifest" in done.stderr
+
+
+def test_a_service_without_a_limit_says_so(scenario: Path) -> None:
+    """Our ceiling is Knative's own default, which is none: nothing is written, and a cluster would have no limit."""
+    from sim.exchange.manifests import manifest_of, manifest_text
+
+    for most, told in ((100, True), (40, False)):
+        changes = [f"pools.servers.autoscaler={{kind: knative, target: 2, max_replicas: {most}}}"]
+        wanted = load(scenario, changes)
+        document = manifest_of(wanted, "servers")
+        assert ("the cluster has no limit" in manifest_text(document, wanted, "servers")) is told
+        assert ("max-scale" in yaml.safe_dump(document)) is not told

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from sim.study.planned.certificate import Certificate, Promise, SequentialTest
+from sim.statistics.intervals import Interval
+from sim.study.planned.certificate import Certificate, Line, Promise, SequentialTest
 from sim.study.planned.certify import Certifying
 from sim.study.planned.runs import Tried
 from sim.study.replicated.assertions import LOOKS
@@ -135,6 +136,16 @@ def test_clusters_do_not_keep_a_good_fleet_from_its_certificate() -> None:
     assert found.count(False) == 0
 
 
+def test_clusters_do_not_keep_a_bad_fleet_from_its_verdict() -> None:
+    """Far below the promise, misses as uneven as can be: their clusters are about "meets" alone."""
+    promise = Promise("TTFT under 1 s", 0.99, 0.002)
+    rule = SequentialTest((promise,), 0.975)
+    for seed in range(20):
+        found = rule.certificate({}, drawn((0.91,), seed, cv=1.0), 160, 1, None, (800.0,))
+        assert found.meets is False
+        assert found.runs <= LOOKS[1]
+
+
 # -- from fleet to fleet ----------------------------------------------------------------------------------------------
 
 
@@ -171,6 +182,13 @@ def test_what_is_not_decided_is_on_the_safe_side(start: int) -> None:
     assert one(start, logistic) == (11, [True, None])
 
 
+def test_below_what_is_not_decided_one_is_known_to_miss() -> None:
+    made = certifying(logistic)
+    made.least, made.most = {"chat": 1}, {"chat": 40}
+    verdicts = {each.fleet["chat"]: each.meets for each in made.around({"chat": 11}).certificates}
+    assert verdicts == {11: True, 10: None, 9: False}
+
+
 def test_the_most_that_may_be_is_not_enough() -> None:
     assert one(3, lambda _: 0.5, most=5) == (5, [False])
 
@@ -190,3 +208,11 @@ def test_several_pools_are_lowered_one_at_a_time() -> None:
 def test_a_number_that_works_by_itself_is_no_plan_for_less() -> None:
     """Three attain it, four do not, from five on all do: from above, four are certified not to, and five it is."""
     assert one(7, lambda fleet: 0.98 if fleet["chat"] >= 5 or fleet["chat"] == 3 else 0.9) == (5, [True, False])
+
+
+def test_of_what_is_not_decided_the_open_objective_is_told() -> None:
+    """TPOT is certainly met, by less than TTFT seems to be."""
+    line = Line(PROMISE, 0.97, Interval(0.97, 0.01, 0.04), None, False)
+    met = Line(Promise("TPOT under 50 ms", 0.99, 0.002), 0.995, Interval(0.995, 0.001), True, False)
+    found = Certificate({"chat": 8}, None, (met, line), 10, 10_000, 1, 0.975, None)
+    assert found.worst is line

@@ -291,3 +291,34 @@ def test_a_plan_for_a_fixed_fleet_takes_no_notice_of_the_autoscaler() -> None:
     asked = {"pools": {"chat": {"fixed": True}}}
     found = planned({"months": 1}, pool={"autoscaler": policy}, plan=asked)
     assert layers(found, "2026-12") == {"on_demand": 16}
+
+
+def scaled_pool(**policy: Any) -> dict[str, Any]:
+    metric = {"metric": "num_requests_running", "target": 0.5}
+    return {"autoscaler": {"kind": "hpa", "min_replicas": 2, "max_replicas": 6, "metrics": [metric], **policy}}
+
+
+def test_an_autoscaled_pool_is_as_large_as_its_policy_makes_it() -> None:
+    """The demand of the last month is half as large again: so is the limit of the policy."""
+    slo = [{"metric": "queue_wait", "under": "10s", "share": "80%"}]
+    found = plan_over_time(scenario({"months": 2, "growth": "50%/month"}, pool=scaled_pool(), slo=slo), runs=2)
+    sizes = dict(found.sizes["chat"]["h100-sxm"])
+    assert 3 <= sizes[1.0] <= 6 < sizes[1.5] <= 9
+    assert found.feasible
+    assert all(not each.by_policy and each.replicas["h100-sxm"] <= 10 for each in found.verified)
+    assert any("keeps its autoscaler" in note for note in found.notes)
+
+
+def test_what_the_policy_misses_at_any_size_is_told_and_not_answered_with_replicas() -> None:
+    """Replicas take two minutes to come, and the rate jumps: more of them to be had do not mend that."""
+    jumps = {"kind": "curve", "points": [["0s", "0.3/s"], ["3m", "6/s"], ["6m", "0.3/s"]], "interpolate": "step"}
+    work = {"arrivals": jumps, "service": {"kind": "exponential", "mean": "1s"}}
+    pool = scaled_pool(max_replicas=40) | {"boot": {"node": "100s"}}
+    asked = scenario({"months": 1}, pool=pool, workload=work, horizon="9m")
+    found = plan_over_time(asked, runs=1)
+    ((_, size),) = found.sizes["chat"]["h100-sxm"]
+    assert size <= 40
+    assert len(found.rounds) == 1
+    assert [(each.meets, each.by_policy) for each in found.verified] == [(False, True)]
+    assert not found.feasible
+    assert any("however many replicas" in note for note in found.notes)

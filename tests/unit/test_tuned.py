@@ -96,6 +96,26 @@ def test_flags_of_the_controller_are_left_alone_beside_a_behavior() -> None:
     assert {"behavior.scale_up.tolerance", "behavior.scale_down.stabilization_window"} <= told
 
 
+def test_a_value_that_leaving_the_key_out_says_as_well_is_left_out() -> None:
+    """100m is what an HPA's tolerance is anyway, unless its controller's flag says another."""
+    tolerance = "pools.main.autoscaler.behavior.scale_up.tolerance"
+    for flag, written in ((0.1, False), (0.05, True)):
+        metric = {"metric": "num_requests_running", "target": 2}
+        hpa = {"kind": "hpa", "tolerance": flag, "behavior": {}, "metrics": [metric]}
+        pool = {**SMALL["pools"]["main"], "autoscaler": hpa}
+        space = space_of(load({**SMALL, "pools": {"main": pool}}))
+        points = [values for _, values in sampler.Sampler(space, 1).ask(12)]
+        assert any(values.get(tolerance) == "0.1" for values in points) is written
+        (parameter,) = (each for each in space if each.key == tolerance)
+        assert (parameter.says(0.1), parameter.says(0.2)) == (written, True)
+
+
+def test_rays_look_back_is_searched_above_the_interval_of_its_metrics() -> None:
+    ray = ADAPTER.validate_python({"kind": "ray_serve"})
+    (found,) = (one for one in tunables(ray) if one.path == ("look_back_period",))
+    assert found.low > ray.metrics_interval_s
+
+
 def test_ranges_of_the_scenario_come_first() -> None:
     ranges = {
         TARGET: {"from": 0.2, "to": 2, "log": True},

@@ -293,6 +293,14 @@ def _annotated(policy: Knative, annotations: dict[str, Any]) -> dict[str, Any]:
     return annotations
 
 
+def limits(document: Mapping[str, Any]) -> bool:
+    """Whether a Service or PodAutoscaler sets a max-scale: without one, and with 0, there is no limit."""
+    owner = document if document.get("kind") == "PodAutoscaler" else document["spec"]["template"]
+    annotations = (owner.get("metadata") or {}).get("annotations") or {}
+    told = [text for key, text in annotations.items() if key.removeprefix(PREFIX) in ("max-scale", "maxScale")]
+    return any(_whole(text) > 0 for text in told)
+
+
 def _says(annotation: _Annotation, text: Any, value: Any) -> bool:
     """Whether an annotation, as it is written, says this value."""
     try:

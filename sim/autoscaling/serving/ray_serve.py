@@ -99,7 +99,7 @@ class RayServe(Elastic):
     look_back_period_s: Annotated[
         PositiveDuration,
         Field(alias="look_back_period", description="Window of the mean of ongoing requests."),
-        Tunable(10, 120, log=True),
+        Tunable(12, 120, log=True),  # above metrics_interval: Ray warns where it is not
     ] = 30.0
     metrics_interval_s: Annotated[
         PositiveDuration,

@@ -25,6 +25,7 @@ MOST_RUNS = 160
 """The last look, where the budget allows it: twice the runs of the one before."""
 FEW = 1 / 3
 """Misses spread over a smaller share of the runs than this come in clusters; of exponential numbers it is a half."""
+_ORDER = {False: 0, None: 1, True: 2}
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ class Certificate:
 
     @property
     def worst(self) -> Line:
-        """The objective that is nearest to being missed, or furthest beyond."""
-        return min(self.lines, key=lambda line: (line.meets is not False, line.margin))
+        """The objective that is nearest to being missed, or furthest beyond; an open one before those that are met."""
+        return min(self.lines, key=lambda line: (_ORDER[line.meets], line.margin))
 
     def as_document(self) -> dict[str, Any]:
         """JSON-ready; `attained` and `interval` are those of the objective nearest to being missed."""

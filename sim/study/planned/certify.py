@@ -1,7 +1,8 @@
 """From a fleet that the search has found to one that is certified: it is enough, and one replica fewer is not.
 
 The search has seen other runs, so fresh ones may contradict it: then the fleet goes up until it is certified, and down
-as long as one fewer is certified as well. What is not decided counts as not enough: the plan is on the safe side.
+as long as one fewer is certified as well. What is not decided counts as not enough: the plan is on the safe side, and
+a little further down there may be a fleet that is known to miss, which says how far.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from sim.study.planned.certificate import Certificate
 
 MOST_STEPS = 64
 """Fleets that are certified one after another; more than this and the search was of something else."""
+BELOW = 2
+"""How many fleets below one that is not decided are tested, for the first that is known to miss."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ class Certifying:
                 break
             fleet = {**fleet, smaller: fleet[smaller] - 1}
             lowered = self._lowered(fleet)
+        for name, found in lowered.items():
+            if found.meets is None:
+                self._below({**fleet, name: fleet[name] - 1}, name)
         return self._told(fleet, lowered)
 
     def _lowered(self, fleet: Mapping[str, int]) -> dict[str, Certificate]:
@@ -71,6 +77,12 @@ class Certifying:
         return {
             name: self.of({**fleet, name: count - 1}) for name, count in fleet.items() if count - 1 >= self.least[name]
         }
+
+    def _below(self, fleet: Mapping[str, int], name: str) -> None:
+        """Test fleets with ever fewer replicas in a pool, until one is known to miss."""
+        for count in range(fleet[name] - 1, max(fleet[name] - 1 - BELOW, self.least[name] - 1), -1):
+            if self.of({**fleet, name: count}).meets is False:
+                return
 
     def _told(self, fleet: dict[str, int], lowered: Mapping[str, Certificate]) -> Certified:
         first = self.of(fleet)

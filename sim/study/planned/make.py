@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sim.scenario import Scenario
+from sim.scenario import Pool, Scenario
 from sim.study.executors import Executor
 from sim.study.planned.dossier import Dossier, planned_scenario
 from sim.study.planned.planner import planned
-from sim.study.planned.result import Plan
+from sim.study.planned.result import Plan, PlannedPool
 from sim.study.planned.runs import Runs
 from sim.study.purchased.bench import Bench
 from sim.study.purchased.purchases import Purchases
@@ -53,12 +53,21 @@ def dossier_of(
 
 
 def _over_time(plan: Plan, bench: Bench, say: Callable[[str], None] | None) -> Purchases:
-    """The months ahead, from the designs that were chosen on: their engine's limits, their GPUs to a replica."""
+    """The months ahead, from the designs that were chosen on: their engine's limits, their GPUs to a replica.
+
+    Of an autoscaled pool the number that was chosen is its min_replicas: a value of its policy, not its size.
+    """
     same = {name: pool for name, pool in plan.pools.items() if name in plan.scenario.pools}
-    pools = {name: pool.design.pool for name, pool in same.items() if pool.design.mixed is None}
+    pools = {name: _made(pool) for name, pool in same.items() if pool.design.mixed is None}
     scenario = plan.scenario.model_copy(update={"pools": {**plan.scenario.pools, **pools}})
     certified = {
         (name, pool.design.pool.gpu.name if pool.design.pool.gpu is not None else "gpu", 1.0): pool.need
         for name, pool in same.items()
+        if not pool.design.elastic
     }
     return plan_over_time(scenario, Probed(scenario, bench, known=certified), bench=bench, watch=say)
+
+
+def _made(planned: PlannedPool) -> Pool:
+    """The pool as chosen, an autoscaled one with the min_replicas that keep the promises."""
+    return planned.design.with_replicas(planned.need) if planned.design.elastic else planned.design.pool

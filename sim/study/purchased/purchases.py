@@ -121,6 +121,8 @@ class Verified:
     attained: tuple[float | None, ...]
     """By objective."""
     missed_share: float
+    by_policy: bool = False
+    """Missed by the pool's autoscaler with as many replicas as it wants: more do not mend it."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,8 @@ def plan_over_time(
         verified = verifier.verified(problem, proposal)
         failed = sum(each.meets is False for each in verified)
         rounds.append(Round(proposal.usd, len(verified), failed))
-        if not failed or len(rounds) == asked.rounds:
+        mended = any(each.meets is False and not each.by_policy for each in verified)
+        if not mended or len(rounds) == asked.rounds:
             break
     return purchases_of(stage, problem, proposal, verified, rounds)
 

@@ -15,8 +15,9 @@ from sim.autoscaling.fixed import Fixed
 from sim.result.twin import twin
 from sim.scenario import Pool, Scenario
 from sim.study.planned.search import Search
-from sim.study.purchased.bench import Bench
-from sim.study.purchased.fleets import Make, fixed, grown, made_of, make_of
+from sim.study.purchased.autoscaled import ceiling, used
+from sim.study.purchased.bench import Bench, Outcome
+from sim.study.purchased.fleets import Make, bounded, fixed, grown, made_of, make_of
 
 PROBE_RUNS = 3
 """Replications of each size that is tried; what is proposed is verified with more, on fresh seeds."""
@@ -40,23 +41,25 @@ class Sizing(Protocol):
 class Probed:
     """Sizes by gallop and bisection over short runs with common random numbers.
 
-    A pool with an autoscaler is as large as its policy makes it, at the most; other pools have more than enough.
+    A pool with an autoscaler is as large as its policy makes it, at the most (`sim.study.purchased.autoscaled`);
+    other pools have more than enough.
     """
 
     scenario: Scenario
     bench: Bench = field(default_factory=Bench)
     runs: int = PROBE_RUNS
     known: Mapping[tuple[str, str, float], int] = field(default_factory=dict)
-    """Sizes that are certain already, by pool, GPU and level of demand."""
+    """Sizes of fixed fleets that are certain already, by pool, GPU and level of demand."""
     watch: Callable[[str], None] | None = None
 
     def replicas(self, pool: str, make: Make, factor: float) -> int | None:
         """See `Sizing`."""
-        if (pool, make.name, factor) in self.known and make == make_of(self.scenario.pools[pool]):
+        elastic = self.scenario.pools[pool].autoscaler.kind != "fixed"
+        if not elastic and (pool, make.name, factor) in self.known and make == make_of(self.scenario.pools[pool]):
             return self.known[pool, make.name, factor]
         if self.watch is not None:
             self.watch(f"{pool}: {make.name} at {factor:.3g} times the demand")
-        if self.scenario.pools[pool].autoscaler.kind != "fixed":
+        if elastic:
             return self._as_scaled(pool, make, factor)
         guess = self._guess(pool, make, factor)
         most = min(MOST_REPLICAS, max(guess, 4) * _HOPELESS)
@@ -68,10 +71,18 @@ class Probed:
         return self.bench.outcome(grown(self.scenario, factor, pools), self.runs).keeps(pool)
 
     def _as_scaled(self, pool: str, make: Make, factor: float) -> int | None:
-        """The most replicas that the policy has, if its promises are kept with them."""
-        pools = self._others(pool, factor) | {pool: made_of(self.scenario.pools[pool], make)}
-        found = self.bench.outcome(grown(self.scenario, factor, pools), self.runs)
-        return found.most_replicas(pool) if found.keeps(pool) else None
+        """The most replicas that the policy uses; None where not even a fixed fleet of twice as many does."""
+        made = made_of(self.scenario.pools[pool], make)
+
+        def runs(most: int) -> Outcome:
+            pools = self._others(pool, factor) | {pool: bounded(made, most)}
+            return self.bench.outcome(grown(self.scenario, factor, pools), self.runs)
+
+        found = used(runs, pool, ceiling(made, factor, self._guess(pool, make, factor)))
+        if found is None:
+            return None
+        enough = found.keeps or self._keeps(pool, make, factor, 2 * found.peak)
+        return max(found.peak, 1) if enough else None
 
     def _others(self, pool: str, factor: float) -> dict[str, Pool]:
         """Other pools with fleets that keep up, half as large again as their share of the demand."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sim.pricing.spans import DAY_S
@@ -44,7 +44,7 @@ def purchases_of(
         usd_after=_after(stage, proposal),
         risk_share=stage.over_time.risk.short_at_most,
         gap_share=proposal.gap_share,
-        notes=_notes(stage, problem),
+        notes=(*_notes(stage, problem), *_autoscaled(stage, verified)),
     )
 
 
@@ -238,3 +238,21 @@ def _notes(stage: Stage, problem: Problem) -> tuple[str, ...]:
     if len(stage.scenario.pools) > 1:
         told.append("pools are taken as fullest at the same hours")
     return tuple(told)
+
+
+def _autoscaled(stage: Stage, verified: Sequence[Verified]) -> Iterator[str]:
+    """What is to be known of pools that keep their autoscalers."""
+    for name, pool in stage.scenario.pools.items():
+        if pool.autoscaler.kind == "fixed":
+            continue
+        yield f"{name} keeps its autoscaler: its replicas are the most that the policy uses (its max_replicas)"
+        sites = {place.name for place in stage.places if place.pool == name}
+        missed = [each for each in verified if each.by_policy and each.site in sites]
+        if missed:
+            worst = max(missed, key=lambda each: each.missed_share)
+            yield (
+                f"{name}: in {len({each.month for each in missed})} months its autoscaler misses a promise by up to "
+                f"{worst.missed_share:.2%} of the requests however many replicas it may have, and more are not planned "
+                "for that; what may mend it: a lower target, a larger min_replicas, a faster boot, or a fixed fleet "
+                f"(plan.pools.{name}.fixed: true)"
+            )

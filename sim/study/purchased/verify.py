@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from sim.study.purchased.autoscaled import BETTER_SHARE, ceiling
 from sim.study.purchased.bench import Bench, Outcome
 from sim.study.purchased.fleets import Make, bounded, fixed, grown
 from sim.study.purchased.purchases import Verified
@@ -52,6 +53,9 @@ class Verifier:
     runs: int = RUNS
     found: dict[_Run, Mapping[str, Verified]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._proposed = {key: replace(need, sizes=dict(need.sizes)) for key, need in self.stage.needs.items()}
+
     def verified(self, problem: Problem, proposal: Proposal) -> list[Verified]:
         """Every planned month of every demand scenario; raises the needs that turn out too small."""
         cases = cases_of(self.stage, problem, proposal)
@@ -69,11 +73,29 @@ class Verifier:
         key = (case.region, tuple(sorted(case.fleets.items())), factor)
         if key not in self.found:
             found = self._simulated(case, factor)
-            self.found[key] = found
             for pool, each in found.items():
                 if not each.meets and pool not in case.short:
-                    self._raise(case, pool, factor)
+                    enough_share = self._attainable(case, pool, factor)
+                    by_policy = each.missed_share <= enough_share
+                    found[pool] = replace(each, by_policy=by_policy)
+                    if not by_policy:
+                        self._raise(case, pool, factor, enough_share)
+            self.found[key] = found
         return self.found[key]
+
+    def _attainable(self, case: Case, pool: str, factor: float) -> float:
+        """By how much the promise may be missed and no number of replicas be blamed: of a fixed fleet the tolerance.
+
+        An autoscaler may miss it by more, with as many replicas as it wants: they come too late, say.
+        """
+        slack, made = self.stage.over_time.tolerance, self.stage.scenario.pools[pool]
+        if made.autoscaler.kind == "fixed":
+            return slack
+        (gpu, number), *others = case.fleets[pool]
+        there = number + sum(few for _, few in others)
+        more = max(ceiling(made, factor) - there, there)
+        freed = self._outcome(factor, {**case.fleets, pool: ((gpu, number + more), *others)})[0]
+        return max(slack, freed.missed_share(pool) + BETTER_SHARE)
 
     def _simulated(self, case: Case, factor: float) -> dict[str, Verified]:
         outcome, seed = self._outcome(factor, case.fleets)
@@ -107,7 +129,7 @@ class Verifier:
             pools[name] = pool
         return self.bench.outcome(grown(scenario, factor, pools, seed), self.runs), seed
 
-    def _raise(self, case: Case, pool: str, factor: float) -> None:
+    def _raise(self, case: Case, pool: str, factor: float, enough_share: float) -> None:
         """Remember how many replicas it takes after all, by the same runs: the next proposal has them."""
         fleets = dict(case.fleets)
         gpu, number = max(fleets[pool], key=lambda each: each[1])
@@ -115,11 +137,12 @@ class Verifier:
         for more in _TRIES:
             raised = number + more
             fleets[pool] = tuple((name, raised if name == gpu else few) for name, few in case.fleets[pool])
-            if self._outcome(factor, fleets)[0].keeps(pool, self.stage.over_time.tolerance):
+            if self._outcome(factor, fleets)[0].keeps(pool, enough_share):
                 break
         for name, _ in fleets[pool]:  # of several, each is taken as too small by as much
-            need = self.stage.needs[pool, name]
-            need.raised(factor, max(math.ceil(need.at(factor) * raised / number - 1e-9), need.at(factor) + 1))
+            # as proposed: what other months have raised since is no part of what these runs had too few of
+            before = self._proposed[pool, name].at(factor)
+            self.stage.needs[pool, name].raised(factor, max(math.ceil(before * raised / number - 1e-9), before + 1))
 
     def _told(self, case: Case, found: Mapping[str, Verified]) -> list[Verified]:
         told = []
@@ -137,6 +160,7 @@ class Verifier:
                     meets,
                     each.attained,
                     each.missed_share,
+                    each.by_policy,
                 )
             )
         return told

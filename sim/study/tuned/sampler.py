@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,7 +61,10 @@ class Sampler:
         """So many points: what to call each when it is told, and its values as they would stand in the file."""
         with _quiet():
             trials = [self._study.ask(self._ranges) for _ in range(number)]
-        return [(one, {each.key: each.text(one.params[each.key]) for each in self.space}) for one in trials]
+        return [(one, self._texts(one.params)) for one in trials]
+
+    def _texts(self, values: Mapping[str, Value]) -> dict[str, str]:
+        return {each.key: each.text(values[each.key]) for each in self.space if each.says(values[each.key])}
 
     def tell(self, trial: Any, value: float | None, missed: float) -> None:
         """What a point came to; no value: it cannot be run."""

@@ -39,6 +39,12 @@ class Parameter:
     """What it is in the untouched scenario; None: not among the values that it may take."""
     cheaper: int = 0
     """See `sim.config.tunable.Tunable`."""
+    left_out: bool = False
+    """Whether the untouched scenario does not set it, and `own` is what it stands for then."""
+
+    def says(self, value: Value) -> bool:
+        """Whether a value has to be written: not where leaving the key out says the same."""
+        return not (self.left_out and self.own is not None and self.text(value) == self.text(self.own))
 
     def text(self, value: Value) -> str:
         """A value as it would stand in the file."""
@@ -124,13 +130,22 @@ def _of_pools(scenario: Scenario) -> list[Parameter]:
         for part in PARTS:
             said = getattr(pool, part)
             said = said.policy if isinstance(said, External) else said
+            usual = _usual_flags(said)
             for one in tunables(said, ("pools", name, part)):
                 own = one.own if one.low <= one.own <= one.high else None
-                key = ".".join(one.path)
+                key, left_out = ".".join(one.path), one.left_out and usual
                 found.append(
-                    Parameter(key, one.low, one.high, one.log, one.whole, None, one.unit, (), own, one.cheaper)
+                    Parameter(
+                        key, one.low, one.high, one.log, one.whole, None, one.unit, (), own, one.cheaper, left_out
+                    )
                 )
     return found
+
+
+def _usual_flags(policy: object) -> bool:
+    """Whether a controller's flags are the usual ones, so that what they stand in for is what a mark says."""
+    fields = getattr(type(policy), "model_fields", {})
+    return all(getattr(policy, flag) == fields[flag].default for flag in getattr(policy, "not_tuned", ()))
 
 
 def _asked(key: str, asked: Range | Choices, own: Any) -> Parameter:
