@@ -78,10 +78,10 @@ def changes(found: Tuned) -> Iterator[str]:
     yield "Changed, the most important first:"
     for one in order:
         own = "?" if one.own is None else one.text(one.own)
-        if own != values.get(one.key):
+        if own != one.text_in(values):
             share = found.importance.get(one.key)
             told = "" if share is None else f"  (importance {_percent(share)})"
-            yield f"  {one.key}: {own} -> {values[one.key]}{told}"
+            yield f"  {one.key}: {own} -> {one.text_in(values)}{told}"
 
 
 def _percent(share: float) -> str:

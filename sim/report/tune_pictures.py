@@ -116,7 +116,7 @@ def _panel(found: Tuned, parameter: Parameter, left: float, top: float) -> list[
         parts.append(
             f'<line class="grid" x1="{left:g}" x2="{left + _PANEL_WIDE:g}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
         )
-    parts += [_search_dot(one, at(one.candidate.values[parameter.key]), y(one.value)) for one in found.standings]
+    parts += [_search_dot(one, at(parameter.text_in(one.candidate.values)), y(one.value)) for one in found.standings]
     for text, anchor, x in _labels(parameter, left):
         parts.append(f'<text x="{x:.1f}" y="{top + _PANEL_HIGH + 18:g}" text-anchor="{anchor}">{escape(text)}</text>')
     return parts

@@ -107,6 +107,7 @@ def test_a_value_that_leaving_the_key_out_says_as_well_is_left_out() -> None:
         points = [values for _, values in sampler.Sampler(space, 1).ask(12)]
         assert any(values.get(tolerance) == "0.1" for values in points) is written
         (parameter,) = (each for each in space if each.key == tolerance)
+        assert parameter.text_in({}) == parameter.text(parameter.own or 0), "what is left out can be told all the same"
         assert (parameter.says(0.1), parameter.says(0.2)) == (written, True)
 
 

@@ -46,6 +46,10 @@ class Parameter:
         """Whether a value has to be written: not where leaving the key out says the same."""
         return not (self.left_out and self.own is not None and self.text(value) == self.text(self.own))
 
+    def text_in(self, values: Mapping[str, str]) -> str:
+        """What it is at a point: as written, or what it stands for where it is left out."""
+        return values[self.key] if self.key in values or self.own is None else self.text(self.own)
+
     def text(self, value: Value) -> str:
         """A value as it would stand in the file."""
         if isinstance(value, str):
