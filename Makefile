@@ -8,7 +8,7 @@ help:
 	@echo "make install   a virtual environment in .venv with everything for development"
 	@echo "make check     linters, types and the test suite"
 	@echo "make test      the test suite alone"
-	@echo "make validate  the slow proofs: every queue with a known answer, by replication (about a quarter of an hour)"
+	@echo "make validate  the slow proofs: every queue with a known answer, by replication, and random cases that no run has had"
 	@echo "make bench     how fast the engine is, beside yardsticks in the same run"
 	@echo "make gallery   run the seventeen systems of the gallery, two at a time, and say how long they take together"
 	@echo "make docs      run everything the documentation quotes and rebuild its pages and pictures"
@@ -32,6 +32,7 @@ test: install
 
 validate: install
 	$(BIN)/pytest -m slow -n auto --dist worksteal
+	$(BIN)/pytest tests/property -n auto --dist worksteal --hypothesis-profile=random
 
 bench: install
 	$(BIN)/pytest -m bench tests/benchmarks

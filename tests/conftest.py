@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 
 @contextmanager
@@ -44,7 +45,11 @@ def checked_runs() -> Iterator[None]:
         yield
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    # The same cases in every run of the suite; `make validate` looks for others.
+    settings.register_profile("fixed", derandomize=True)
+    settings.register_profile("random", derandomize=False)
+    settings.load_profile(config.getoption("--hypothesis-profile") or "fixed")
     # A shell starts what goes on in the background with Ctrl-C ignored, and the commands under test would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
