@@ -31,8 +31,14 @@ NOT_RUN = [
     "make bench",
     "make docs",
     "fleetcast sweep chat-h100 --over pools.chat.autoscaler.replicas=8..11:1 --study buffer --cluster tcp://scheduler:8786",
+    "fleetcast import prometheus http://prometheus:9090 --out traffic.yaml    # your traffic, as a workload",
+    "fleetcast tune chat.yaml --out tuned                                     # a better autoscaler, as a manifest",
+    "fleetcast plan chat.yaml --out plan                                      # the cheapest fleet, certified",
+    "fleetcast import prometheus http://prometheus:9090 --last 28d --out traffic.yaml --history demand.csv",
+    "fleetcast import prometheus saved-1.json saved-2.json --shape week --out traffic.yaml",
 ]
-"""Commands that pages show and nobody runs here: they install, test, or need a cluster. There are no others."""
+"""Commands that pages show and nobody runs here: they install, test, need a cluster or a server, or stand with
+other names on pages of their own. There are no others."""
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +51,20 @@ def builder() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize(("part", "not_run"), [("manual", NOT_RUN), ("tutorial", []), ("gallery", [])])
-def test_every_page_says_what_its_runs_give(part: str, not_run: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("pages", "not_run"),
+    [
+        pytest.param(("--part", "manual"), NOT_RUN, id="manual"),
+        pytest.param(("--part", "tutorial"), [], id="tutorial"),
+        # whose scenarios all run in tests/e2e/gallery as well
+        pytest.param(("--part", "gallery"), [], id="gallery", marks=pytest.mark.slow),
+        pytest.param(("docs/gallery/energy-bill.md", "docs/gallery/own-or-rent.md"), [], id="of the gallery"),
+    ],
+)
+def test_every_page_says_what_its_runs_give(pages: tuple[str, ...], not_run: list[str]) -> None:
     """Each part takes minutes; apart, workers share them."""
     done = subprocess.run(
-        [sys.executable, "docs/build.py", "--check", "--part", part],
+        [sys.executable, "docs/build.py", "--check", *pages],
         cwd=ROOT,
         capture_output=True,
         text=True,
