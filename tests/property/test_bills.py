@@ -67,7 +67,8 @@ SPOT = st.sampled_from(
 @given(data=st.data())
 def test_the_bill_is_that_of_the_state_log(data: st.DataObject) -> None:
     contracts = {f"c{place}": one for place, one in enumerate(data.draw(st.lists(CONTRACTS, max_size=4)))}
-    unique = {name: one for name, one in contracts.items() if list(contracts.values()).count(one) == 1}
+    said = [{"from": "0s", **one} for one in contracts.values()]  # left out, a contract begins with the run
+    unique = {name: one for name, one in contracts.items() if said.count({"from": "0s", **one}) == 1}
     if data.draw(st.booleans()):
         unique["spend"] = data.draw(COMMITTED)
     service = {"service": {"kind": "exponential", "mean": "20s"}}
