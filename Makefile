@@ -44,6 +44,7 @@ gallery: install
 
 docs: install
 	$(BIN)/python docs/build.py
+	$(BIN)/python docs/run_notebooks.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

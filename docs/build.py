@@ -3,7 +3,8 @@
     python docs/build.py            rewrite the pages and pictures in place
     python docs/build.py --check    rewrite nothing; fail where a page says something else than a run
     python docs/build.py --bench    measure the speed again too (the numbers of one machine, not checked)
-    python docs/build.py --part gallery                    the gallery alone, `tutorial`, or `manual`: all the rest
+    python docs/build.py --part gallery                    the gallery alone, `tutorial`, `questions`, `guide`
+                                                           (where a reader begins), or `manual`: all the rest
     python docs/build.py docs/gallery/chatgpt-2023.md      one page, and the pictures of a page of the gallery
 
 What a page may hold:
@@ -14,7 +15,8 @@ What a page may hold:
 - A fenced `console` block: each line that starts with `$ ` is run by a shell in the page's own scratch folder, together
   with the lines after it that start with `> `, and what it prints follows. A comment on the line before may say
   `exit 2` (the code that the last command must leave with; its errors are then shown too), `first 12 lines`, or
-  `not run: why`.
+  `not run: why`. In an expression `printed(PATTERN)` is the group of a regular expression in what the last commands
+  above it have printed, shown or not; it must be found there, once or always the same.
 - A fenced `python` block: run in the page's own namespace; what it prints stands in a `text` block right after it.
 - A fenced `yaml` block must load: a whole scenario, or parts that are laid over a small one.
 """
@@ -43,6 +45,11 @@ sys.path[:0] = [str(ROOT), str(DOCS)]
 
 PARTS = {
     "manual": ("README.md", "CONTRIBUTING.md", "docs/*.md"),
+    "guide": tuple(
+        f"docs/{stem}.md"
+        for stem in ("index", "install", "first-run", "concepts", "howto", "reports", "ui", "extending", "verbs")
+    ),
+    "questions": ("docs/questions.md",),
     "tutorial": ("docs/tutorial.md",),
     "gallery": ("docs/gallery/*.md", "docs/gallery.md"),
 }
@@ -81,7 +88,7 @@ def _commands(body: str) -> list[str]:
         if line.startswith("$ "):
             commands.append(line[2:])
             going_on = True
-        elif line.startswith("> ") and commands and going_on:
+        elif (line == ">" or line.startswith("> ")) and commands and going_on:
             commands[-1] += f"\n{line[2:]}"
         else:
             going_on = False
@@ -97,8 +104,12 @@ class Page:
 
     def __init__(self, path: Path, names: Mapping[str, Any], folder: Path) -> None:
         self.path = path
-        self.names = names
+        self.names = {**names, "printed": self.printed}
         self.folder = folder
+        self.said: list[list[str]] = []
+        """What each block's commands have printed, by line."""
+        self.above = 0
+        """How many blocks stand above the value that is worked out."""
         self.python: dict[str, Any] = {"__name__": "__main__"}
         self.not_run: list[str] = []
 
@@ -108,12 +119,21 @@ class Page:
         text = _FENCE.sub(self._block, text)
         return _REGION.sub(self._value, text)
 
+    def printed(self, pattern: str) -> str:
+        """What the group of a pattern matches in the output of the last commands above."""
+        said = next(filter(None, reversed(self.said[: self.above])), [])
+        found = set(re.findall(pattern, "\n".join(said), re.MULTILINE))
+        if len(found) != 1:
+            raise ValueError(f"the commands print {sorted(found) or 'nothing like it'}")
+        return str(found.pop())
+
     def _value(self, found: re.Match[str]) -> str:
         expression = found["expression"].strip()
         if "<!--=" in found["text"]:
             raise PageError(f"{self.path.name}: {expression}: is not closed by <!--/-->")  # else what follows is lost
+        self.above = len(_FENCE.findall(found.string[: found.start()]))
         try:
-            value = str(eval(expression, dict(self.names)))
+            value = str(eval(expression, self.names))
         except Exception as error:
             raise PageError(f"{self.path.name}: {expression}: {error!r}") from error
         if "\n" in found["text"]:
@@ -126,6 +146,7 @@ class Page:
     def _block(self, found: re.Match[str]) -> str:
         say, language, body, output = found["say"] or "", found["language"], found["body"], found["output"]
         note = f"<!-- {say} -->\n" if say else ""
+        self.said.append([])
         if say.startswith("not run"):
             self.not_run += _commands(body)
         elif language == "console":
@@ -152,10 +173,11 @@ class Page:
             lines = [line.rstrip() for line in printed.splitlines()]
             while lines and not lines[-1]:
                 lines.pop()
+            self.said[-1] += lines
             if say.startswith("first"):
                 most = int(say.split()[1])
                 lines = lines[:most] + ["..."] * (len(lines) > most)
-            parts += ["$ " + command.replace("\n", "\n> "), *lines]
+            parts += [re.sub(r"^> $", ">", "$ " + command.replace("\n", "\n> "), flags=re.MULTILINE), *lines]
         return "\n".join(parts) + "\n"
 
     def _environment(self) -> dict[str, str]:
@@ -245,8 +267,10 @@ def _named(said: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
 
 def pages(part: str) -> list[Path]:
     """Every page of a part, in a fixed order."""
-    found = [path for pattern in PARTS[part] for path in sorted(ROOT.glob(pattern))]
-    return [path for path in found if part != "manual" or path.stem not in PARTS]
+    found = {path: None for pattern in PARTS[part] for path in sorted(ROOT.glob(pattern))}
+    if part == "manual":
+        return [path for path in found if not any(path in pages(other) for other in PARTS if other != part)]
+    return list(found)
 
 
 def _names(path: Path) -> Mapping[str, Any]:
@@ -304,6 +328,8 @@ def main() -> int:
         if "manual" in parts:
             stale += tables_scenario.schema_file(asked.check)
             stale += pictures.draw(asked.check)
+        if "guide" in parts:
+            stale += pictures.guide(asked.check)
     except PageError as error:
         print(error, file=sys.stderr)
         return 1

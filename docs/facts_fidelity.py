@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from sim.study.fidelity.cases import Case, cases_of_file
 from sim.study.fidelity.shipped import read_measured, shipped_files
@@ -141,9 +142,9 @@ def rtx(metric: str = "e2e_s_mean") -> str:
     return _signed(_errors(_found("shipped").of(RTX, metric)).bias_share)
 
 
-def errors_svg() -> str:
+def errors_figure() -> Any:
     """The picture that `fleetcast validate --out` writes."""
-    from sim.report.errors_picture import of_validation
+    from sim.report.fidelity.errors_picture import of_validation
 
     return of_validation(_found("shipped"))
 

@@ -62,7 +62,7 @@ class Swept:
 @functools.cache
 def swept(name: str, over: str, *sets: str) -> Swept:
     """Run a scenario over values of a key, as with `--over`."""
-    from sim.cli.sweep_study import show_grid
+    from sim.cli.sweep.study import show_grid
     from sim.study.swept.cheapest import cheapest
     from sim.study.swept.sweep import axis_of, grid, sweep
 

@@ -18,6 +18,7 @@ TIMELINE = {
     "draining": ("replicas", "Of those that serve, the ones that take no new requests."),
     "down": ("replicas", "Replicas down that are repaired in place."),
     "busy_share": ("share", "As `utilization.busy_share`, for the bin."),
+    "batch_share": ("share", "As `utilization.batch_share`, for the bin."),
     "kv_share": ("share", "As `utilization.kv_share`, for the bin; empty for slots."),
     "ttft_s_p50": ("s", "Median TTFT of the requests that arrive in the bin and are completed."),
     "ttft_s_p99": ("s", "Their 99th percentile."),

@@ -165,6 +165,18 @@ RESULTS: dict[str, tuple[str, str, str]] = {
         "more than 1.1 times the load that was carried before; `unknown`: watched for less than three times the "
         "burst's length; or `metastable`: none of these, the failure keeps itself going. `metastable`: true or false.",
     ),
+    "error_budget": (
+        "",
+        REQUESTS,
+        "A list, by objective that allows misses: `metric`, `under_s`, `share`, `class`, `tenant` as in `slo`; "
+        "`requests` it is about, `allowed` of them to miss (the budget) and `missed`; `spent_share` (1: all of the "
+        "budget); `exhausted_at_s`, null if it never is; `worst`, the 5 minutes (a tenth of a run below 50) with most "
+        "misses: `from_s`, `to_s`, `requests`, `missed`, `burn_rate` (share of misses over the share that is allowed); "
+        "and `alerts`, those of the SRE workbook: `kind` (`page`, `ticket`), `burn_rate` over `long_s` and `short_s`, "
+        "`fired` (times), `first_at_s`, `firing_s`, `most_burn_rate` (if everything misses). For runs below 6 hours "
+        "all windows are shorter by one factor, so that the longest of a page is the run. Requests count when they "
+        "come; those that are not served are misses.",
+    ),
     **tables_money.MONEY,
     "pools": (
         "",

@@ -5,8 +5,9 @@
     >>> result.summary()["requests"]["rejected"]
     0
 
-Four names are public here: `load`, `simulate`, `Scenario`, `Result`. They are imported when first used, so that
-`import sim` costs nothing.
+Public here, and kept from version to version as the scenario keys are: `load`, `simulate`, `Scenario`, `Result` for one
+run; `replicate` for many of one scenario, `compare` for several scenarios on the same random numbers, `grid` and
+`sweep` for one scenario along its keys. They are imported when first used, so that `import sim` costs nothing.
 """
 
 from __future__ import annotations
@@ -20,13 +21,25 @@ if TYPE_CHECKING:
     from sim.engine import simulate
     from sim.result import Result
     from sim.scenario import Scenario, load
+    from sim.study.compared.compare import compare
+    from sim.study.replicated.replications import replicate
+    from sim.study.swept.sweep import grid, sweep
 
-__all__ = ["Result", "Scenario", "__version__", "load", "simulate"]
+__all__ = ["Result", "Scenario", "__version__", "compare", "grid", "load", "replicate", "simulate", "sweep"]
 
 
 __version__ = VERSION
 
-_HOME = {"Result": "sim.result", "Scenario": "sim.scenario", "load": "sim.scenario", "simulate": "sim.engine"}
+_HOME = {
+    "Result": "sim.result",
+    "Scenario": "sim.scenario",
+    "compare": "sim.study.compared.compare",
+    "grid": "sim.study.swept.sweep",
+    "load": "sim.scenario",
+    "replicate": "sim.study.replicated.replications",
+    "simulate": "sim.engine",
+    "sweep": "sim.study.swept.sweep",
+}
 
 
 def __getattr__(name: str) -> Any:

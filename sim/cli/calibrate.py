@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sim.cli.engine_options import engine_options, setting_from
-from sim.cli.files import check_free, check_svg, write_whole
-from sim.cli.plain import console, seconds_as, table
-from sim.cli.progress import Counted, compiling
+from sim.cli.shared.engine_options import engine_options, setting_from
+from sim.cli.shared.files import check_ending, check_free, check_svg, write_whole
+from sim.cli.shared.options import JSON, QUIET
+from sim.cli.shared.plain import console, seconds_as, table
+from sim.cli.shared.progress import Counted, compiling
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,16 +26,21 @@ if TYPE_CHECKING:
 @engine_options
 @click.option("--out", type=click.Path(path_type=Path), help="Model sheet to write (default: MODEL-GPU-xN.yaml).")
 @click.option("--plot", type=click.Path(path_type=Path), help="Picture of the errors, SVG (default: beside the sheet).")
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE.html", help="Write a report too.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Of the requests that are drawn again.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
-@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@JSON
+@QUIET
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     files: tuple[str, ...],
     max_in_flight: int | None,
     format_: str | None,
     out: Path | None,
     plot: Path | None,
+    report: Path | None,
     force: bool,
     seed: int,
     as_json: bool,
@@ -46,8 +52,10 @@ def command(
     Reads vLLM, SGLang, GuideLLM, AIPerf, inference-perf, llm-d-benchmark and InferenceX results, and CSV logs of
     iterations. Name the written file as `model:` in a scenario.
     """
+    from sim.cli.shared.again import again
     from sim.exchange import read_benchmarks
-    from sim.report.errors_picture import of_fit
+    from sim.report.drawing.paint.files import svg
+    from sim.report.fidelity.errors_picture import of_fit
     from sim.study.fidelity.calibrate import calibrate
     from sim.study.fidelity.calibrated_sheet import sheet_yaml
     from sim.study.fidelity.measured import with_cap
@@ -56,20 +64,34 @@ def command(
     setting = setting_from(engine, measured.points)
     out = out or Path(f"{setting.model.name}-{setting.gpu.name}-x{setting.gpus_per_replica}.yaml".replace(os.sep, "-"))
     plot = plot or out.with_suffix(".svg")
-    for path in (out, plot):
+    for path in (out, plot, *([] if report is None else [report])):
         check_free(path, force)
     check_svg(plot)
+    if report is not None:
+        check_ending(report, ".html")
     fit = calibrate(
         measured, setting, seed, None if quiet else Counted("step of the fit:"), None if quiet else compiling
     )
     write_whole(out, sheet_yaml(fit, setting))
-    write_whole(plot, of_fit(fit, setting.label))
+    write_whole(plot, svg(of_fit(fit, setting.label)))
+    if report is not None:
+        _report(report, fit, setting, again(ctx))
     if as_json:
         from sim.result.files import json_text
 
         click.echo(json_text(_document(fit, setting, out, plot)), nl=False)
     else:
         _show(fit, out, plot)
+
+
+def _report(path: Path, fit: Fit, setting: Setting, again: str) -> None:
+    from sim.report.fidelity.page import page_of_fit
+    from sim.report.page.render import render
+    from sim.report.tables.table import Table as Sheet
+
+    head, *rows = _of_coefficients(fit)
+    sheet = Sheet("Coefficients", head, tuple(rows))
+    write_whole(path, render(page_of_fit(fit, setting.label, sheet, again)))
 
 
 def _document(fit: Fit, setting: Setting, out: Path, plot: Path) -> dict[str, Any]:
@@ -108,17 +130,27 @@ def _show(fit: Fit, out: Path, plot: Path) -> None:
 
 
 def _coefficients(fit: Fit) -> Table:
+    made = table()
+    head, *rows = _of_coefficients(fit)
+    for name in head:
+        if name in ("coefficient", "what it is"):
+            made.add_column(name, no_wrap=name == "coefficient", overflow="fold")
+        else:
+            made.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def _of_coefficients(fit: Fit) -> list[tuple[str, ...]]:
+    """Their heading, then a row each."""
     from sim.study.fidelity.calibrated_sheet import MEANINGS, shown_value
 
-    made = table()
-    made.add_column("coefficient", no_wrap=True)
-    for head in ("value", "+- sd", "before"):
-        made.add_column(head, justify="right", no_wrap=True)
-    made.add_column("what it is", overflow="fold")
+    made: list[tuple[str, ...]] = [("coefficient", "value", "+- sd", "before", "what it is")]
     for one in fit.coefficients:
         sd = shown_value(one, one.sd) if one.identified else "kept"
         about = MEANINGS[one.name] if one.identified else f"kept as it was: {one.why}"
-        made.add_row(one.name, shown_value(one, one.value), sd, shown_value(one, one.prior), about)
+        made.append((one.name, shown_value(one, one.value), sd, shown_value(one, one.prior), about))
     return made
 
 

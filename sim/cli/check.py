@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
+from sim.cli.shared.options import JSON, SET
+
 
 @click.command(short_help="What theory says, without a run.")
 @click.argument("scenario", required=False, metavar="SCENARIO")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key, by its dotted path; repeatable.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@SET
+@JSON
 def command(scenario: str | None, sets: tuple[str, ...], as_json: bool) -> None:
     """Say what queueing theory says of SCENARIO, a file or the name of one that ships (`fleetcast examples`).
 

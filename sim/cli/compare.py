@@ -5,21 +5,25 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sim.cli.study_options import CLUSTER, check_who
+from sim.cli.shared.options import CLUSTER, FORCE_FOLDER, JSON, QUIET, WORKERS
+from sim.cli.shared.study_options import check_who
 
 if TYPE_CHECKING:
-    from sim.report.table import Table
+    from sim.report.comparison.page import Compared
+    from sim.report.tables.table import Table
     from sim.study.compared.alternatives import Alternative
     from sim.study.compared.compare import Comparison
     from sim.study.compared.walk import Stride
     from sim.study.replicated.replications import Replicated
 
 FILES = ("comparison.json", "comparison.csv")
+REPORT = "report.html"
 PICTURE = "waterfall.svg"
 
 
@@ -39,17 +43,19 @@ PICTURE = "waterfall.svg"
     metavar="N",
     help="Pairs of runs (default: until the main differences are known).",
 )
-@click.option("--workers", type=click.IntRange(1, 10_000), metavar="N", help="Processes (default: as many as pay).")
+@WORKERS
 @CLUSTER
 @click.option("--seed", type=int, help="Short for --set seed=N.")
 @click.option("--metric", "metrics", multiple=True, metavar="PATH", help="Show these numbers instead; repeatable.")
 @click.option("--walk", "walks", is_flag=True, help="From A to the other one change at a time: what does each add?")
 @click.option("--order", metavar="KEY,KEY", help="Which changes --walk makes first.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the JSON, a table and the walk's picture here.")
-@click.option("--force", is_flag=True, help="Replace them where they are.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
-@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the report, the JSON and a table here.")
+@FORCE_FOLDER
+@JSON
+@QUIET
+@click.pass_context
 def command(
+    ctx: click.Context,
     scenarios: tuple[str, ...],
     withs: tuple[str, ...],
     sets: tuple[str, ...],
@@ -70,7 +76,9 @@ def command(
     All get the same random numbers, so that what differs is what was changed, and differences are known from far fewer
     runs than the figures themselves.
     """
-    from sim.cli.files import check_folder
+    from sim.cli.shared.again import again
+    from sim.cli.shared.files import check_folder
+    from sim.report.comparison.page import Compared
     from sim.study.compared.alternatives import alternatives, notes
 
     if replications is not None and replications < 2:
@@ -83,7 +91,7 @@ def command(
     if walks and len(others) > 1:
         raise click.UsageError("--walk goes from one scenario to one other; name two")
     if out is not None:
-        check_folder(out, (*FILES, PICTURE), force)
+        check_folder(out, (*FILES, REPORT, PICTURE), force)
     first = _order(baseline, others[0], order) if walks else []
     ours, compared, strides = _run(baseline, others, replications, (workers, cluster), first, walks, quiet)
     said = [note for other in others for note in notes(baseline, other)]
@@ -92,8 +100,9 @@ def command(
     if not as_json:
         _say(baseline.name, ours, compared)
     _hand_over(_document(baseline, others, ours, compared, strides if walks else None, said), out, as_json)
-    if out is not None and walks:
-        _draw(out / PICTURE, baseline.name, others[0].name, ours, strides)
+    if out is not None:
+        made = Compared(baseline, others, ours, compared, strides if walks else None, said)
+        _draw(out, made, again(ctx))
     if not as_json:  # after the files, which a wrong --metric leaves whole
         _show(baseline.name, ours, compared, metrics, strides if walks else None, said)
         if out is not None:
@@ -120,25 +129,32 @@ def _run(
     quiet: bool,
 ) -> tuple[Replicated, list[Comparison], list[Stride]]:
     """`hired`: so many processes, or a cluster."""
-    from sim.cli.progress import compiling, counted
+    from sim.cli.shared.counting import counted
+    from sim.cli.shared.progress import compiling
+    from sim.report.tables.running import difference
     from sim.study.compared.compare import compare
     from sim.study.compared.walk import walk
     from sim.study.executors import executor
 
     scenarios = [(each.name, each.scenario) for each in (baseline, *others)]
     told = None if quiet else compiling
-    with executor(*hired) as made, counted(quiet, "at most {} runs", "fewer: --replications N") as watch:
+    shown = counted(
+        quiet, "at most {} runs", "fewer: --replications N", partial(difference, [name for name, _ in scenarios])
+    )
+    with executor(*hired) as made, shown as watch:
         if walks:
             ours, one, strides = walk(scenarios[0], scenarios[1], replications, made, watch, order, told)
             return ours, [one], strides
-        return *compare(scenarios, replications, made, watch, on_compile=told), []
+        return *compare(
+            scenarios, replications, made, watch, look=None if watch is None else watch.look, on_compile=told
+        ), []
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
 def _say(name: str, ours: Replicated, compared: Sequence[Comparison]) -> None:
-    from sim.report.comparison_words import sentence
+    from sim.report.comparison.words import sentence
 
     for each in compared:
         click.echo(sentence(name, ours, each))
@@ -152,7 +168,7 @@ def _show(
     strides: Sequence[Stride] | None,
     notes: Sequence[str],
 ) -> None:
-    from sim.report.comparison_words import chosen, footnotes, main, stopped, table, walk_table
+    from sim.report.comparison.words import chosen, footnotes, main, stopped, table, walk_table
 
     sheets = [
         table(name, ours, each, chosen(each, metrics) if metrics else main(ours, each), with_refused=not metrics)
@@ -174,8 +190,8 @@ def _show(
 
 
 def _print(made: Table) -> None:
-    from sim.cli.plain import console
     from sim.cli.run import FILE_WIDTH, fitting
+    from sim.cli.shared.plain import console
 
     wide = console(FILE_WIDTH)
     wide.print()
@@ -194,7 +210,7 @@ def _document(
     notes: Sequence[str],
 ) -> dict[str, Any]:
     """What is printed with --json, and written."""
-    from sim.report.comparison_words import refused, sentence
+    from sim.report.comparison.words import refused, sentence
 
     document: dict[str, Any] = {
         "schema_version": 1,
@@ -222,7 +238,7 @@ def _told(one: Alternative) -> dict[str, Any]:
 
 
 def _hand_over(document: dict[str, Any], out: Path | None, as_json: bool) -> None:
-    from sim.cli.files import write_whole
+    from sim.cli.shared.files import write_whole
     from sim.result.files import json_text
 
     if as_json:
@@ -247,10 +263,15 @@ def _csv(document: dict[str, Any]) -> str:
     return text.getvalue()
 
 
-def _draw(path: Path, one: str, other: str, ours: Replicated, strides: Sequence[Stride]) -> None:
-    from sim.cli.files import write_whole
-    from sim.report.walk_picture import of_walk
+def _draw(out: Path, made: Compared, again: str) -> None:
+    """The report, and the picture of a walk."""
+    from sim.cli.shared.files import write_whole
+    from sim.report.comparison.page import page_of
+    from sim.report.comparison.walk_picture import of_walk
+    from sim.report.drawing.paint.files import svg
+    from sim.report.page.render import render
 
-    picture = of_walk(one, other, ours, strides) if strides else None
-    if picture is not None:
-        write_whole(path, picture)
+    write_whole(out / REPORT, render(page_of(made, again)))
+    walked = of_walk(made.baseline.name, made.others[0].name, made.ours, made.strides) if made.strides else None
+    if walked is not None:
+        write_whole(out / PICTURE, svg(walked))

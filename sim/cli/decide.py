@@ -57,7 +57,7 @@ def command(
 
 def _show(decisions: Iterable[Decided]) -> None:
     """A table on a terminal; elsewhere a line a decision, as soon as it is made."""
-    from sim.cli.plain import console, table
+    from sim.cli.shared.plain import console, table
 
     shown = console()
     if not shown.is_terminal:

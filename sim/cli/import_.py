@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sim.cli.files import check_free, write_whole
+from sim.cli.shared.files import check_free, write_whole
 
 if TYPE_CHECKING:
     from datetime import tzinfo

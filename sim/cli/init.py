@@ -14,7 +14,8 @@ _OURS = '"title": "fleetcast scenario"'
 
 @click.command("init")
 @click.argument("file", default="scenario.yaml", type=click.Path(path_type=Path))
-def command(file: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Say what was written as one JSON document.")
+def command(file: Path, as_json: bool) -> None:
     """Write a commented scenario to FILE (scenario.yaml), and its JSON Schema beside it. Nothing is overwritten."""
     from sim.cli.schema import schema_text
     from sim.config.errors import ConfigError, Problem
@@ -29,7 +30,12 @@ def command(file: Path) -> None:
     starter = _STARTER.read_text(encoding="utf-8").replace("starter", _name_from(file.stem), 1)
     _write_whole(schema, schema_text(), replace=True)
     _write_whole(file, f"# yaml-language-server: $schema={SCHEMA_NAME}\n{starter}", replace=False)
-    click.echo(f"wrote {file} and {schema}; run it with `fleetcast run {file}`")
+    if as_json:
+        from sim.result.files import json_text
+
+        click.echo(json_text({"schema_version": 1, "scenario": str(file), "schema": str(schema)}), nl=False)
+    else:
+        click.echo(f"wrote {file} and {schema}; run it with `fleetcast run {file}`")
 
 
 def _name_from(stem: str) -> str:

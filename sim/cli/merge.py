@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from sim.cli.shared.options import JSON
+
 
 @click.command(short_help="Put the parts of a study together.")
 @click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder of the whole study.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@JSON
 @click.pass_context
 def command(ctx: click.Context, folders: tuple[Path, ...], out: Path, as_json: bool) -> None:
     """Make one study of the folders that `fleetcast sweep --shard I/N --study DIR` has made.
@@ -19,7 +21,7 @@ def command(ctx: click.Context, folders: tuple[Path, ...], out: Path, as_json: b
     written then. `fleetcast sweep --show` tells what is in it.
     """
     from sim.cli.sweep import SOME_FAILED
-    from sim.cli.sweep_study import document_of, of_runs
+    from sim.cli.sweep.study import document_of, of_runs
     from sim.study.store.merging import merge
 
     design, runs = merge(folders, out)

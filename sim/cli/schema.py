@@ -15,6 +15,7 @@ def schema_text() -> str:
 
 
 @click.command("schema")
+@click.option("--json", is_flag=True, expose_value=False, help="One JSON document: it is that in any case.")
 def command() -> None:
     """Print the JSON Schema of scenario files.
 

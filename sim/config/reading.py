@@ -46,7 +46,7 @@ class Read:
     """The dotted paths of references that could not be resolved."""
 
 
-def read(source: str | Path | Mapping[str, Any] | BaseModel, sets: Sequence[str], rules: Rules) -> Read:
+def read(source: str | Path | Mapping[str, Any] | BaseModel | Node, sets: Sequence[str], rules: Rules) -> Read:
     """What a source says once changes are applied and references resolved. Raises `ConfigError`."""
     root = _tree(source, rules)
     problems: list[Problem] = []
@@ -96,8 +96,10 @@ def located(error: ConfigError, found: Read) -> ConfigError:
     return ConfigError(problems)
 
 
-def _tree(source: str | Path | Mapping[str, Any] | BaseModel, rules: Rules) -> Node:
+def _tree(source: str | Path | Mapping[str, Any] | BaseModel | Node, rules: Rules) -> Node:
     """What a source says, before anything is changed or resolved."""
+    if isinstance(source, Node):
+        return source
     if isinstance(source, Mapping | BaseModel):
         return from_python(source, Place(), as_it_is=rules.as_it_is)
     if isinstance(source, Path):

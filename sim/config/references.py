@@ -70,6 +70,13 @@ def _matches(at: tuple[str, ...], path: KeyPath) -> bool:
     return len(path) == len(at) and all(want in ("*", step) for want, step in zip(at, path, strict=True))
 
 
+def referring(root: Node, references: Sequence[AnyReference]) -> Iterator[tuple[KeyPath, Node, AnyReference]]:
+    """The places of a tree that these rules are about, whether something is referred to there or spelt out."""
+    for reference in references:
+        for path in _matching(root, reference.at):
+            yield path, _at(root, path), reference
+
+
 def resolved(node: Node, path: KeyPath, reference: AnyReference) -> Node:
     """The content of the file that a node refers to; a node that refers to none as it is. Raises `ConfigError`."""
     if isinstance(reference, Foreign):

@@ -96,6 +96,31 @@ def compile_all() -> None:
         config.CACHE_DIR = before
 
 
+def watch_compiling(told: Callable[[bool], None]) -> None:
+    """Have `told` called when compiling begins (True) and ends (False); loading what is on disk is no compiling."""
+    if disabled():
+        return
+    from numba.core import event
+
+    class Watch(event.Listener):
+        """Counts compilers within compilers."""
+
+        depth = 0
+
+        def on_start(self, _: Any) -> None:
+            self.depth += 1
+            if self.depth == 1:
+                told(True)
+
+        def on_end(self, _: Any) -> None:
+            self.depth -= 1
+            if not self.depth:
+                told(False)
+
+    register: Any = event.register
+    register("numba:compile", Watch())
+
+
 def cache_folder() -> Path:
     """The folder of this version's compiled code, with or without extras.
 

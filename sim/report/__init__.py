@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sim.report.page import render
+from sim.report.run.page import render
 
 __all__ = ["render"]

@@ -66,8 +66,9 @@ class Result:
     @property
     def timeline(self) -> pd.DataFrame:
         """One row a time bin: start_s, end_s, arrivals, offered, completed, waiting, running, replicas, booting,
-        draining, down, busy_share, kv_share, ttft_s_p50, ttft_s_p99, usd_per_hour (averages over the bin; TTFT of the
-        requests that arrive in it). `arrivals` are attempts, `offered` first attempts, `completed` answers in time.
+        draining, down, busy_share, batch_share, kv_share, ttft_s_p50, ttft_s_p99, usd_per_hour (averages over the bin;
+        TTFT of the requests that arrive in it). `arrivals` are attempts, `offered` first attempts, `completed` answers
+        in time.
         """
         from sim.result.frames import timeline_frame
 

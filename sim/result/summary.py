@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sim.model.tables import OUTCOMES
 from sim.result.attempts import OUTCOME_ORDER, attempts_block, attempts_of
+from sim.result.error_budget import error_budget_block
 from sim.result.fleet import integrals_at, ratio, replicas, utilization
 from sim.result.groups import EVERYBODY, Group
 from sim.result.latency import Served, latency_and_slo
@@ -37,11 +38,12 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
-def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
+def summarize(scenario: Scenario, log: RunLog, run: bool = True) -> dict[str, Any]:
     """Every number of a run, by the keys that other tools rely on (units are in the keys).
 
     Latency and outcomes are those of the requests that arrive in [warmup, horizon), followed to their end, whatever
     number of attempts that takes; averages, utilization, replicas and cost those of the time in [warmup, horizon).
+    `run`: with the block of that name, whose digest takes as long as half of the rest.
     """
     window = measured_window(scenario, log)
     names = list(log.pools)
@@ -85,12 +87,13 @@ def summarize(scenario: Scenario, log: RunLog) -> dict[str, Any]:
         **slowness_block(scenario, log, window, blocks[None]["cost"]),
         **_economics(scenario, found, measured | {"invoice": invoice}, asked[None]["output_tokens"]),
         "recovery": recovery_block(scenario, log),
+        "error_budget": error_budget_block(scenario, log),
         "invoice": invoice,
         "commitments": commitments_block(scenario, bill),
         "energy": energy_block(bill),
         "pools": pools,
         **_parties(log, asked, whose, whole, found),
-        "run": _run(scenario, log),
+        **({"run": _run(scenario, log)} if run else {}),
     }
 
 

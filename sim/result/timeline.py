@@ -26,8 +26,9 @@ def timeline_columns(scenario: Scenario, log: RunLog, pool: int | None = None) -
 
     `start_s`, `end_s`; `arrivals` (attempts); `offered` (requests, by their first attempts); `completed` (answers that
     end in the bin, within every objective of theirs); `waiting`, `running`, `replicas` (that serve), `booting`,
-    `draining` (of those that serve), `down` (averages over the bin); `busy_share`, `kv_share` (of the replicas that
-    serve); `ttft_s_p50`, `ttft_s_p99` (of the requests that arrive in the bin and are completed); `usd_per_hour`.
+    `draining` (of those that serve), `down` (averages over the bin); `busy_share`, `batch_share`, `kv_share` (of
+    the replicas that serve); `ttft_s_p50`, `ttft_s_p99` (of the requests that arrive in the bin and are completed);
+    `usd_per_hour`.
     Warm-up included: a picture of a run starts where the run starts.
     """
     edges_s = log.edges_s
@@ -55,6 +56,7 @@ def timeline_columns(scenario: Scenario, log: RunLog, pool: int | None = None) -
         "draining": _per(draining_s, length_s),
         "down": _per(down_s, length_s),
         "busy_share": _per(used["busy_s"], used["ready_s"]),
+        "batch_share": _per(used["running_s"], used["seats_s"]),
         "kv_share": _per(used["kv_tokens_s"], used["kv_capacity_s"]),
         "ttft_s_p50": p50_s,
         "ttft_s_p99": p99_s,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sim.result import words
 from sim.result.money.ledger import waste, worth_telling
+from sim.result.recovery import RECOVERED
 
 if TYPE_CHECKING:
     from sim.result.timeline import Columns
@@ -21,6 +22,14 @@ PROMISES = {
     "queue_wait": "wait at most {} in the queue",
 }
 """What an SLO promises, by metric; `{}` is its limit."""
+
+NONE_KEPT = {
+    "ttft": "gets its first token within {}",
+    "tpot": "gets its tokens {} apart or faster",
+    "e2e": "is answered within {}",
+    "queue_wait": "waits at most {} in the queue",
+}
+"""The same of `no request`."""
 
 LEAST_AMPLIFICATION = 1.05
 """Attempts a request: fewer more than one than this are not worth a word."""
@@ -85,24 +94,46 @@ def undecided(summary: dict[str, Any], place: int) -> tuple[float, float] | None
 
 
 def recovery_sentence(summary: dict[str, Any]) -> str:
-    """That the service does not come back after a burst, if it does not; else nothing."""
+    """Whether the service comes back after its worst burst and how soon; nothing without bursts, or if not known."""
     found = summary["recovery"]
     if found is None:
         return ""
     number = replications(summary)
     stays = found.get("metastable_replications", number if found["metastable"] else 0)
-    if not found["metastable"]:  # the first replication recovers; others may not
+    if not found["metastable"]:  # the first replication does not stay down; others may
         said = f"In {stays} of {number} replications the service does not come back after its burst"
-        return f"{said} (a metastable failure)." if stays else ""
+        return f"{said} (a metastable failure)." if stays else _back(summary, found)
+    in_time = found["goodput_after_share"]
+    answered = f"{words.share(in_time)} of requests are answered" if in_time else "no request is answered"
     said = (
-        f"After the burst at {words.duration(found['burst']['from_s'])} the service does not come back: "
-        f"{words.share(found['goodput_after_share'])} of requests are answered in time, though the load is "
-        f"{words.share(found['load_after_share'])} of what it carried before"
+        f"After the burst at {words.duration(found['burst']['from_s'])} the service does not come back: {answered} "
+        f"in time, though the load is {words.share(found['load_after_share'])} of what it carried before"
     )
     if found["attempts_after"] >= LEAST_AMPLIFICATION:
         said += f"; clients send each request {words.count(found['attempts_after'])} times"
     often = "" if stays == number else f", in {stays} of {number} replications"
     return f"{said} (a metastable failure{often})."
+
+
+def _back(summary: dict[str, Any], found: dict[str, Any]) -> str:
+    """That the service is as it was before a burst, and how long after its end; nothing where that is not known.
+
+    Of clients that do not try again nobody asks: what a burst leaves of theirs is a queue that is worked off.
+    """
+    after_s, times = found.get("recovered_after_s"), summary["attempts"]["amplification"]
+    if found.get("state") != RECOVERED or after_s is None or times is None or times <= 1:
+        return ""
+    burst = f"the burst at {words.duration(found['burst']['from_s'])}"
+    alone = replications(summary) == 1
+    # without an interval some replications have no such time, and what stands there is that of the first
+    of_all = "recovery.recovered_after_s" in summary.get("intervals", {})
+    first = "" if alone or of_all else "In the first replication "
+    if after_s == 0:
+        said = f"{burst} leaves nothing behind: as soon as it ends, requests are answered in time as before"
+    else:
+        often = "" if alone or not of_all else " on average"
+        said = f"the service recovers from {burst}: it is back to normal {words.duration(after_s)} after its end{often}"
+    return f"{first}{said}." if first else f"{said[0].upper()}{said[1:]}."
 
 
 def sending_sentence(summary: dict[str, Any]) -> str:
@@ -250,15 +281,18 @@ def _attainment(target: dict[str, Any], around: tuple[float, float] | None = Non
     attained = words.share_beside(target["attained"], target["share"])
     if around is not None:
         attained = words.between(*around, lambda share: words.share_beside(share, target["share"]))
-    only = "only " if target["met"] is False and around is None else ""
-    promise = PROMISES[target["metric"]].format(words.duration(target["under_s"]))
-    return f"{only}{attained} of {whose(target)} {promise} (target {words.percent(target['share'])})"
+    limit, aim = words.duration(target["under_s"]), f"(target {words.percent(target['share'])})"
+    if around is None and target["attained"] == 0:
+        return f"no {whose(target, 'request')} {NONE_KEPT[target['metric']].format(limit)} {aim}"
+    if target["met"] is False and around is None:
+        attained = f"fewer than {attained[1:]}" if attained.startswith("<") else f"only {attained}"
+    return f"{attained} of {whose(target)} {PROMISES[target['metric']].format(limit)} {aim}"
 
 
-def whose(target: dict[str, Any]) -> str:
+def whose(target: dict[str, Any], requests: str = "requests") -> str:
     """The requests that an objective is about: `requests`, `paid requests`, `paid requests of acme`."""
     name, tenant = target.get("class"), target.get("tenant")
-    requests = "requests" if name is None else f"{name} requests"
+    requests = requests if name is None else f"{name} {requests}"
     return requests if tenant is None else f"{requests} of {tenant}"
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 MISSING = "n/a"
 """What stands where there is no data."""
+
+METRICS = {"queue_wait": "queue wait", "ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E"}
+"""What people call the latencies of a request, in short."""
+
+LEAST_USD = 1e-9
+"""Less money than this is only told to be less: its digits could not be counted."""
 
 _CLOCK = (
     ("min", 60.0, "s", 1.0, 3600.0),
@@ -98,7 +104,7 @@ def count(value: float | None) -> str:
 
 
 def usd(value: float | None) -> str:
-    """An amount of money: `$100,224`, `$23.92`, `$0.0090`, `$1.2e-07`."""
+    """An amount of money: `$100,224`, `$23.92`, `$0.0090`, `$0.000037`; never with an exponent."""
     if value is None or math.isnan(value):
         return MISSING
     if value < 0:
@@ -110,8 +116,8 @@ def usd(value: float | None) -> str:
         return f"${value:,.0f}"
     if size >= 1 or size == 0:
         return f"${value:,.2f}"
-    if size < 1e-4:
-        return f"${value:.2g}"
+    if size < LEAST_USD:
+        return f"<${LEAST_USD:.9f}"
     decimals = 1 - math.floor(math.log10(size))
     return f"${value:.{max(2, decimals)}f}"
 
@@ -132,3 +138,9 @@ def between_said(first: str, last: str) -> str:
 def plural(number: int, noun: str) -> str:
     """`1 replica`, `174 replicas`, `1.2 million requests`."""
     return f"{count(number)} {noun}" + ("" if number == 1 else "s")
+
+
+def replicas(fleet: Mapping[str, int]) -> str:
+    """Of each pool, in their order: `1 replica`, `8 and 1 replicas`."""
+    counts = " and ".join(count(number) for number in fleet.values())
+    return f"{counts} replica" + ("" if list(fleet.values()) == [1] else "s")

@@ -25,6 +25,7 @@ from sim.config.errors import ConfigError
 from sim.config.reading import Rules, read, validated
 from sim.config.references import Foreign, Reference
 from sim.config.said import Problems, said, said_all
+from sim.config.tree import Node
 from sim.config.units import COUNT, DURATION, Duration, PositiveDuration, PositiveShare
 from sim.pricing.books.currency import FirstDay
 from sim.pricing.contracts import AnyContract
@@ -391,8 +392,8 @@ def _digest(plain: str) -> str:
     return hashlib.sha256(to_yaml(json.loads(plain)).encode()).hexdigest()
 
 
-def load(source: str | Path | Mapping[str, Any] | Scenario, sets: Sequence[str] = ()) -> Scenario:
-    """A scenario from a file (its path, or its name in the catalogue) or a mapping, with `KEY=VALUE` changes applied.
+def load(source: str | Path | Mapping[str, Any] | Scenario | Node, sets: Sequence[str] = ()) -> Scenario:
+    """A scenario from a file (its path, or its name in the catalogue), a mapping or a tree, with `KEY=VALUE` changes.
 
     Raises `ConfigError` with every problem found, each at its place in the file.
     """

@@ -17,6 +17,7 @@ SIM = Path(__file__).parents[2] / "sim"
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"ui"},
     {"report", "exchange"},
     {"study"},
     {"engine"},
@@ -40,6 +41,9 @@ DOORS = {
     "jinja2": ("report",),
     "distributed": ("study.executors.cluster",),
     "yaml": ("config",),
+    "fastapi": ("ui",),
+    "starlette": ("ui",),
+    "uvicorn": ("cli.ui",),
 }
 NEVER_AT_IMPORT = {
     "pandas",
@@ -53,6 +57,7 @@ NEVER_AT_IMPORT = {
     "distributed",
     "jinja2",
     "rich",
+    "uvicorn",
 }
 
 

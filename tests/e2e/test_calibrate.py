@@ -40,14 +40,17 @@ def runs(tmp_path: Path) -> list[str]:
 
 
 def test_tables_and_a_sheet(runs: list[str]) -> None:
-    done = calibrate(*runs, *PAIR, "--plot", "residuals.svg")
+    done = calibrate(*runs, *PAIR, "--plot", "residuals.svg", "--report", "report.html")
     assert done.exit_code == 0, done.stderr
     for word in ("device_scale", "overhead_s", "light.json", "TPOT", "holds for", "llama-3-8b-h100-sxm-x1.yaml"):
         assert word in done.stdout
     assert Path("llama-3-8b-h100-sxm-x1.yaml").read_text(encoding="utf-8").startswith("# llama-3-8b with a calibration")
     page = Path("residuals.svg").read_text(encoding="utf-8")
-    for word in ("Predicted over measured", "llama-3-8b on 1 x h100-sxm", "TPOT mean", "TTFT mean", "light.json: "):
+    for word in ("Predicted over measured", "llama-3-8b on 1 x h100-sxm", "TPOT mean", "TTFT mean"):
         assert word in page
+    report = Path("report.html").read_text(encoding="utf-8")
+    assert "light.json" in report
+    assert "Calibrated: llama-3-8b on 1 x h100-sxm" in report
     assert ("not fitted" in page) == ("not fitted" in done.stdout)
     assert calibrate(*runs, *PAIR, "--out", "b.yaml", "--plot", "page.html").exit_code == 2
 

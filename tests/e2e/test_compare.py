@@ -79,7 +79,7 @@ def test_changes_of_the_baseline_are_the_same_as_files() -> None:
         *("--set", "horizon=60s", "--seed", "8", "--replications", "2"),
     )
     names = [each["name"] for each in both["alternatives"]]
-    assert names == ["b", "replicas=3, service={...}", "service={...}"]
+    assert names == ["b", "replicas=3, service=exponential (mean: 0.9s)", "service=exponential (mean: 0.9s)"]
     assert both["baseline"]["summary"]["seed"] == 8
     assert {each["summary"]["measured_s"] for each in both["alternatives"]} == {60.0}
     assert [note for note in both["notes"] if "other traffic" in note]

@@ -37,6 +37,19 @@ NOT_RUN = [
     "fleetcast import prometheus http://prometheus:9090 --last 28d --out traffic.yaml --history demand.csv",
     "fleetcast import prometheus saved-1.json saved-2.json --shape week --out traffic.yaml",
 ]
+NOT_RUN_GUIDE = [
+    "python3 -m venv .venv",
+    ".venv/bin/pip install .",
+    ".venv/bin/fleetcast run mmc",
+    ".venv/bin/pip install -e '.[dev]'",
+    "apt-get install chromium prometheus",
+    "promtool tsdb create-blocks-from openmetrics fleet.om data/",
+    "pip install 'fleetcast[ui]'",
+    "fleetcast ui chat.yaml",
+    "fleetcast ui chat-h100",
+    "fleetcast ui chat.yaml --set horizon=20m --outputs studies --port 8400",
+    "fleetcast ui chat.yaml --set horizon=10m --token a-secret-of-yours --no-browser",
+]
 """Commands that pages show and nobody runs here: they install, test, need a cluster or a server, or stand with
 other names on pages of their own. There are no others."""
 
@@ -55,6 +68,8 @@ def builder() -> ModuleType:
     ("pages", "not_run"),
     [
         pytest.param(("--part", "manual"), NOT_RUN, id="manual"),
+        pytest.param(("--part", "guide"), NOT_RUN_GUIDE, id="guide"),
+        pytest.param(("--part", "questions"), [], id="questions"),
         pytest.param(("--part", "tutorial"), [], id="tutorial"),
         # whose scenarios all run in tests/e2e/gallery as well
         pytest.param(("--part", "gallery"), [], id="gallery", marks=pytest.mark.slow),
@@ -153,10 +168,30 @@ def linked(page: Path) -> set[Path]:
     return {(page.parent / target).resolve() for target in targets}
 
 
-def test_every_page_is_reached_from_the_readme_or_the_gallery() -> None:
-    reached = linked(ROOT / "README.md")
-    assert {page for page in PAGES if page.parent.name == "docs"} <= reached
+def test_every_page_is_reached_from_the_index_or_the_gallery() -> None:
+    index = ROOT / "docs/index.md"
+    assert index in linked(ROOT / "README.md")
+    assert {page for page in PAGES if page.parent.name == "docs"} <= linked(index) | {index}
     assert {page for page in PAGES if page.parent.name == "gallery"} == linked(ROOT / "docs/gallery.md")
+
+
+def test_the_ten_questions_take_two_commands_each() -> None:
+    text = (ROOT / "docs/questions.md").read_text(encoding="utf-8")
+    questions = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    assert len(questions) == 10
+    for question in questions:
+        assert 1 <= len(re.findall(r"^\$ fleetcast ", question, re.MULTILINE)) <= 2, question.partition("\n")[0]
+        assert re.search(r"<!--= printed\(.*-->[^<]+<!--/-->", question), question.partition("\n")[0]
+    assert "not run" not in text
+
+
+def test_values_come_from_what_the_last_commands_printed(builder: ModuleType, tmp_path: Path) -> None:
+    text = "```console\n$ echo it is 5\n```\n\nIt is <!--= printed(r'is (.)') -->4<!--/-->.\n"
+    more = "\n```console\n$ echo it is 7\n```\n\nIt is <!--= printed(r'is (.)') -->4<!--/-->.\n"
+    said = built(builder, tmp_path, text + more)
+    assert re.findall(r"-->(.)<!--/-->", said) == ["5", "7"]
+    with pytest.raises(builder.PageError, match="nothing like it"):
+        built(builder, tmp_path, text.replace("is (.)", "was (.)"))
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)

@@ -40,7 +40,7 @@ slo:
 KEYS = [
     "schema_version", "name", "seed", "calendar", "simulated_s", "measured_s", "requests", "latency", "time_average",
     "throughput", "prefix_cache", "slo", "attempts",
-    "utilization", "replicas", "cost", "ledger", "lives", "faults", "recovery",
+    "utilization", "replicas", "cost", "ledger", "lives", "faults", "recovery", "error_budget",
     "invoice", "commitments", "energy",
     "pools", "run", "theory",
 ]  # fmt: skip

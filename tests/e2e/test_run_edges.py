@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from sim.cli import main, progress
+from sim.cli import main
+from sim.cli.shared import progress
 from sim.config import catalogue
 from tests.e2e.test_run import SMALL
 

@@ -16,6 +16,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from sim.cli import main
+from sim.report.page.read import Report
 from sim.study.executors import Local
 from tests.killing import gone, hunted
 from tests.studies import REPLICAS, SCENARIO, THREE, bytes_in, points_of, study
@@ -191,12 +192,14 @@ def test_numbers_that_were_asked_for_are_shown_and_drawn() -> None:
     path = "latency.e2e_s.mean"
     runs = json.loads(Path("swept/sweep.json").read_text())["runs"]
     assert runs[1]["metrics"][path] == runs[1]["summary"]["latency"]["e2e_s"]["mean"]
-    drawn = ElementTree.fromstring(Path(f"swept/{path}.svg").read_text())
-    dots = [title for dot in drawn.iter(f"{SVG}circle") if (title := dot.findtext(f"{SVG}title")) is not None]
-    assert [dot[:9] for dot in dots] == ["seed=1, 5", "seed=1, 6", "seed=2, 5", "seed=2, 6"]
-    assert all(" to " in dot for dot in dots), "each with its interval"
-    free = ElementTree.fromstring(Path("swept/cost.usd_per_day.svg").read_text())
-    assert not [dot for dot in free.iter(f"{SVG}title") if " to " in (dot.text or "")], "a fixed fleet costs the same"
+    drawn = {figure.key: figure.plot["data"] for figure in Report(Path("swept/report.html")).figures}
+    assert [[dot[:9] for dot in line["text"]] for line in drawn[path]] == [
+        ["seed=1, 5", "seed=1, 6"],
+        ["seed=2, 5", "seed=2, 6"],
+    ]
+    assert all(" to " in dot for line in drawn[path] for dot in line["text"]), "each with its interval"
+    assert not any("error_y" in line for line in drawn["cost.usd_per_day"]), "a fixed fleet costs the same"
+    assert ElementTree.fromstring(Path(f"swept/{path}.svg").read_text()).tag == f"{SVG}svg"
     assert Path("swept/slo.0.attained.svg").exists()
 
 

@@ -65,7 +65,7 @@ def test_a_grid_as_a_table_and_files() -> None:
     done = once("--over", f"{REPLICAS}=10,20", "--out", "swept")
     assert done.exit_code == 0, done.output
     assert "run 2 of 2: pools.main.autoscaler.replicas=20" in done.stderr
-    for word in ("replicas", "QUEUE_WAIT ≤ 2 s", "completed", "slow", "back in", "written to swept"):
+    for word in ("replicas", "queue wait ≤ 2 s", "completed", "slow", "back in", "written to swept"):
         assert word in done.stdout
     rows = list(csv.DictReader(Path("swept/sweep.csv").read_text().splitlines()))
     assert [row[REPLICAS] for row in rows] == ["10", "20"]

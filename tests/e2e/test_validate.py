@@ -39,13 +39,13 @@ def test_table_and_picture(file: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     for word in ("chat/4/s", "E2E mean", "MAPE", "predicted", str(out)):
         assert word in done.stdout
-    svg = "{http://www.w3.org/2000/svg}"
-    dots = [
-        dot
-        for dot in ElementTree.fromstring(out.read_text()).iter(f"{svg}circle")
-        if dot.find(f"{svg}title") is not None
-    ]
-    assert len(dots) == 3
+    drawn = ElementTree.fromstring(out.read_text())
+    assert "TTFT mean" in {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    folder = tmp_path / "all"
+    done = CliRunner().invoke(main, ["validate", str(file), "--out", str(folder), "--quiet"])
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in folder.iterdir()} == {"report.html", "errors.svg", "validation.json"}
+    assert json.loads((folder / "validation.json").read_text())[0]["metric"] == "ttft_s_mean"
 
 
 def test_laws_differ(file: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sim.model.tables import COMPLETED, OUTCOMES
 from sim.model.work import WorkLaw
-from sim.report.client_tables import attempts_table
+from sim.report.tables.clients import attempts_table
 from sim.result import Result, RunLog
 from sim.result.attempts import ended_s, logical_rows
 from sim.result.money.ledger import changes, worth_telling

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 
 from sim import simulate
 from sim.config.errors import ConfigError
-from sim.report.cost_picture import of_curve
+from sim.report.swept.cost_picture import of_curve
 from sim.study.swept.cheapest import cheapest
 from sim.study.swept.sweep import Axis, Run, axis_of, sweep
 from tests.studies import REPLICAS, SCENARIO, THREE, points_of
 
 KEY = "pools.chat.autoscaler.replicas"
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 def ran(fleet_usd: float | None, slowness_usd: float, **values: str) -> Run:
@@ -139,18 +138,34 @@ def test_the_picture_has_a_dot_a_number_and_leaves_out_what_is_far_above() -> No
     best = cheapest(axes(KEY), [*U, ran(120, 1, at="12")])
     assert best is not None
     assert best.curve is not None
-    drawn = ElementTree.fromstring(of_curve(best.curve))
-    told = [dot.findtext(f"{SVG}title") for dot in drawn.iter(f"{SVG}circle")]
-    assert [text for text in told if text and text.startswith("fleet")] == [
+    drawn = of_curve(best.curve)
+    fleet, slowness, together = drawn.plot["data"]
+    assert fleet["text"] == [
         f"fleet, {at}: ${usd:.2f} a day" for at, usd in ((4, 40), (6, 60), (8, 80), (10, 100), (12, 120))
     ]
-    together = [text for text in told if text and text.startswith("together")]
-    assert together[0] == "together, 6: $160.00 a day", "$940 is more than three times the cheapest"
-    texts = [text.text for text in drawn.iter(f"{SVG}text")]
-    assert "Cheapest at 10: $105.00 a day" in texts
-    assert "more above" in texts
-    lines = [float(line.attrib[end]) for line in drawn.iter(f"{SVG}line") for end in ("y1", "y2")]
-    assert min(lines) >= 92, "nothing is drawn above the picture"
+    assert together["y"] == [one + other for one, other in zip(fleet["y"], slowness["y"], strict=True)]
+    assert drawn.title == "Cheapest at 10: $105.00 a day"
+    assert drawn.plot["layout"]["shapes"][0]["x0"] == 10
+    most = drawn.plot["layout"]["yaxis"]["range"][1]
+    assert together["y"][0] > most > together["y"][1], "$940 is more than three times the cheapest"
+    assert "is above it" in drawn.caption
+
+
+def test_the_picture_has_the_intervals_of_the_runs_behind_it() -> None:
+    runs = [replace_interval(run, 7.0) for run in U]
+    best = cheapest(axes(KEY), runs)
+    assert best is not None
+    assert best.curve is not None
+    fleet, _, together = of_curve(best.curve, runs).plot["data"]
+    assert together["error_y"]["array"] == [7.0] * len(U)
+    assert "error_y" not in fleet
+
+
+def replace_interval(run: Run, half: float) -> Run:
+    """The same with an interval of fleet and slowness together."""
+    assert run.summary is not None
+    path = "slowness.fleet_plus_slowness_usd_per_day"
+    return replace(run, summary={**run.summary, "slo": [], "intervals": {path: [100 - half, 100 + half]}})
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 
 from sim.model.work import WorkLaw
 from sim.report import render
-from sim.report.client_figures import client_figures
-from sim.report.client_tables import party_tables
-from sim.report.tables import slo_table
+from sim.report.run.clients import client_figures
+from sim.report.tables.clients import party_tables
+from sim.report.tables.run import slo_table
 from sim.result import Result, RunLog
 from sim.result.parties import fairness
 from tests.made_logs import calls, log, requests, scenario, target
@@ -165,7 +165,7 @@ def test_an_objective_may_be_of_a_class_of_a_tenant() -> None:
     assert found["slo"][0]["attained"] == 0.0
     assert found["classes"]["free"]["slo"] == []
     said = result((limited("ttft", 1.0, 0.6, "paid", "globex"),))
-    assert "0% of paid requests of globex get their first token within 1 s (target 60%)" in said.verdict()
+    assert "no paid request of globex gets its first token within 1 s (target 60%)" in said.verdict()
     assert slo_table(said.summary()).rows[0][0] == "first token (TTFT) ≤ 1 s, paid requests of globex"
 
 

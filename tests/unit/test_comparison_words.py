@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from sim.config.errors import ConfigError
-from sim.report.comparison_words import chosen, footnotes, main, points, sentence, signed, stopped, table
-from sim.report.table import Table
+from sim.report.comparison.words import chosen, difference, footnotes, main, points, sentence, signed, stopped, table
+from sim.report.tables.table import Table
 from sim.statistics.intervals import Interval, student_t
 from sim.statistics.tails import exact
 from sim.study.compared.compare import COST, TAIL, WAIT, Comparison, Difference
@@ -138,6 +138,22 @@ def test_a_table_of_the_numbers_that_were_asked_for() -> None:
     assert footnotes([Table("B", (), rows)]) == ["~: not distinguishable from 0."]
     with pytest.raises(ConfigError, match=r"--metric: 'latency\.tft_s' is no number that both scenarios have"):
         chosen(other, ["latency.tft_s"])
+
+
+@pytest.mark.parametrize(
+    ("baseline", "more", "told", "interval"),
+    [
+        (0.001, 0.998, "+99.8 points", "+99.6 to +100"),
+        (0.999, -0.998, "-99.8 points", "-100 to -99.6"),
+        (1.0, -0.001, "~ -0.1 points", "-0.3 to 0"),
+        (0.0, 0.001, "~ +0.1 points", "0 to +0.3"),
+        (0.999, 0.001, "~ +0.1 points", "0 to +0.3"),
+        (0.5, 0.4, "+40.0 points", "+39.8 to +40.2"),
+    ],
+)
+def test_an_attainment_differs_by_no_more_than_it_can(baseline: float, more: float, told: str, interval: str) -> None:
+    found = beside((ATTAINED, baseline, more, 0.002 * WIDER)).differences[0]
+    assert difference(found) == (told, interval.replace("+100", "+100.0").replace("-100", "-100.0"))
 
 
 def test_numbers_in_words() -> None:

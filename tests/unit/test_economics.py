@@ -14,8 +14,8 @@ from sim.pricing.contracts import Owned
 from sim.pricing.revenue import AnyRevenue, Use
 from sim.pricing.spans import MONTH_S
 from sim.report import render
-from sim.report.economics_tables import break_even_table, economics_sentence, economics_table, showback_tables
-from sim.report.tables import fleet_table, tables
+from sim.report.tables.economics import break_even_table, economics_sentence, economics_table, showback_tables
+from sim.report.tables.run import fleet_table, tables
 from sim.result import Result
 from sim.result.money.earned import Earned
 from sim.result.money.economics import economics_block

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sim.report.interval_tables import interval, interval_table, replication_notes, steady_note, told
-from sim.report.tables import latency_table, slo_table
+from sim.report.tables.intervals import interval, interval_table, replication_notes, steady_note, told
+from sim.report.tables.run import latency_table, slo_table
 from sim.result import words
 from sim.result.verdict import recovery_sentence, service_sentence, undecided
 
@@ -150,13 +150,45 @@ def test_how_often_a_failure_is_metastable() -> None:
         "attempts_after": 1.0,
         "metastable": True,
     }
-    of = {"replications": {"number": 10}}
-    assert recovery_sentence({"recovery": found}).endswith(" (a metastable failure).")
+    sent = {"attempts": {"amplification": 1.05}}
+    of = {"replications": {"number": 10}, **sent}
+    assert recovery_sentence({"recovery": found, **sent}).endswith(" (a metastable failure).")
     seven = recovery_sentence({"recovery": found | {"metastable_replications": 7}, **of})
     assert seven.endswith(" (a metastable failure, in 7 of 10 replications).")
     others = found | {"metastable": False, "metastable_replications": 2}
     assert recovery_sentence({"recovery": others, **of}).startswith("In 2 of 10 replications the service does not")
     assert recovery_sentence({"recovery": others | {"metastable_replications": 0}, **of}) == ""
+
+
+def test_a_service_that_comes_back_is_told_with_how_soon() -> None:
+    found = {"burst": {"from_s": 600.0}, "metastable": False, "state": "recovered", "recovered_after_s": 30.0}
+    sent = {"attempts": {"amplification": 1.05}}
+    assert recovery_sentence({"recovery": found, **sent}) == (
+        "The service recovers from the burst at 10 min: it is back to normal 30 s after its end."
+    )
+    assert recovery_sentence({"recovery": found | {"recovered_after_s": 0.0}, **sent}) == (
+        "The burst at 10 min leaves nothing behind: as soon as it ends, requests are answered in time as before."
+    )
+    ten = {"recovery": found | {"metastable_replications": 0}, "replications": {"number": 10}, **sent}
+    all_ten = ten | {"intervals": {"recovery.recovered_after_s": [20.0, 40.0]}}
+    assert recovery_sentence(all_ten).endswith("back to normal 30 s after its end on average.")
+    assert recovery_sentence(ten).startswith("In the first replication the service recovers from the burst at 10 min")
+    assert recovery_sentence({"recovery": found | {"state": "slow", "recovered_after_s": None}, **sent}) == ""
+    nobody = {"recovery": found, "attempts": {"amplification": 1.0}}
+    assert recovery_sentence(nobody) == "", "clients that do not try again need no recovery"
+
+
+def test_of_none_it_says_no_request_and_of_next_to_none_fewer() -> None:
+    promise = {"metric": "ttft", "under_s": 1.0, "share": 0.99, "met": False, "class": "paid", "tenant": "acme"}
+    requests = dict.fromkeys(("rejected", "abandoned", "timed_out", "failed", "unfinished"), 0) | {"arrived": 100_000}
+    of = {"requests": requests, "slo": [promise | {"attained": 0.0}]}
+    assert service_sentence(of) == (
+        "Misses the SLO: no paid request of acme gets its first token within 1 s (target 99%)."
+    )
+    few = of | {"slo": [promise | {"attained": 1e-5, "metric": "queue_wait", "tenant": None}]}
+    assert service_sentence(few) == (
+        "Misses the SLO: fewer than 0.01% of paid requests wait at most 1 s in the queue (target 99%)."
+    )
 
 
 def test_two_numbers_have_their_unit_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sim import Result, load, simulate
 from sim.report import render
-from sim.report.tables import pool_notes, tables
+from sim.report.tables.run import pool_notes, tables
 
 STREAM = {
     "arrivals": {"kind": "poisson", "rate": "5/s"},

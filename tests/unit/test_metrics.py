@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 
 from sim.config.errors import ConfigError
-from sim.report.metric_picture import of_metric
+from sim.report.swept.metric_picture import heat_of, of_metric
 from sim.study.swept.metrics import paths_of, teller
 from sim.study.swept.sweep import Run
 
@@ -20,7 +19,6 @@ SUMMARY: dict[str, Any] = {
     "slowness": {"usd_per_day": 9.0},
     "pools": {"a": {"cost": {"usd_per_day": 50.0}, "utilization": {"busy_share": 0.5}}},
 }
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.parametrize(
@@ -66,37 +64,38 @@ def ran(value: float | None, half: float = 0.0, **values: str) -> Run:
     return Run(values, {"x": {"y": value}, "intervals": intervals})
 
 
-def circles(text: str) -> list[tuple[float, float, str]]:
-    drawn = ElementTree.fromstring(text)
-    return [
-        (float(dot.attrib["cx"]), float(dot.attrib["cy"]), told)
-        for dot in drawn.iter(f"{SVG}circle")
-        if (told := dot.findtext(f"{SVG}title")) is not None
-    ]
-
-
 def test_a_line_a_value_of_the_second_key_and_a_bar_an_interval() -> None:
     runs = [ran(float(a) + b, 0.5, **{"p.a": a, "p.b": str(b)}) for a in ("10", "2", "4") for b in (0, 100)]
-    text = of_metric("x.y", ["p.a", "p.b"], runs)
-    dots = circles(text)
-    assert [told for *_, told in dots] == [
+    drawn = of_metric("x.y", ["p.a", "p.b"], runs)
+    assert [text for line in drawn.plot["data"] for text in line["text"]] == [
         f"b={b}, {a}: {int(a) + b} ({int(a) + b - 0.5:.3g} to {int(a) + b + 0.5:.3g})"
         for b in (0, 100)
         for a in ("2", "4", "10")
     ]
-    across = [x for x, *_ in dots[:3]]
-    assert (across[1] - across[0]) / (across[2] - across[0]) == pytest.approx(0.25, abs=0.01), "2, 4, 10 to scale"
-    drawn = ElementTree.fromstring(text)
-    lines = [line for line in drawn.iter(f"{SVG}line") if line.attrib["class"] in ("c0", "c1")]
-    assert len(lines) == 2 * (2 + 3 * 3), "two stretches, and three strokes for each interval"
-    zero = next(line for line in drawn.iter(f"{SVG}line") if line.attrib["class"] == "grid")
-    assert all(y < float(zero.attrib["y1"]) for _, y, _ in dots)
+    for line, b in zip(drawn.plot["data"], (0, 100), strict=True):
+        assert line["x"] == [2, 4, 10], "to scale"
+        assert line["y"] == [2 + b, 4 + b, 10 + b]
+        assert line["error_y"]["array"] == line["error_y"]["arrayminus"] == [0.5] * 3
+    assert drawn.plot["layout"]["yaxis"]["range"][0] == 0
 
 
 def test_words_stand_side_by_side_and_what_is_not_there_is_left_out() -> None:
     runs = [ran(1.0, k="fifo"), ran(None, k="edf"), Run({"k": "lifo"}, None, "failed"), ran(-2.0, k="srpt")]
-    text = of_metric("x.y", ["k"], runs)
-    assert [told for *_, told in circles(text)] == ["fifo: 1", "srpt: -2"]
-    low, high = (y for _, y, _ in circles(text))
-    assert high > low, "below zero is further down"
-    assert "no point has it" in of_metric("x.z", ["k"], runs)
+    drawn = of_metric("x.y", ["k"], runs)
+    (line,) = drawn.plot["data"]
+    assert line["text"] == ["fifo: 1", "srpt: -2"]
+    assert line["x"] == [0, 3]
+    assert drawn.plot["layout"]["xaxis"]["ticktext"] == ["fifo", "edf", "lifo", "srpt"]
+    assert "no point has it" in of_metric("x.z", ["k"], runs).title
+
+
+def test_a_map_of_two_keys_has_a_cell_a_pair_and_gaps() -> None:
+    runs = [ran(float(a) * b, a=a, b=str(b)) for a in ("1", "2", "<4>") if a != "<4>" for b in (10, 20)]
+    runs.append(ran(None, a="<4>", b="10"))
+    drawn = heat_of("x.y", ["a", "b"], runs)
+    assert drawn is not None
+    (cells,) = drawn.plot["data"]
+    assert cells["z"] == [[10, 20, None], [20, 40, None]]
+    assert cells["x"] == ["1", "2", "&lt;4&gt;"]
+    assert cells["text"][1] == ["20", "40", "n/a"]
+    assert heat_of("x.y", ["a"], runs) is None

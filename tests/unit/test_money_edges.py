@@ -13,7 +13,7 @@ import pytest
 from sim import load, simulate
 from sim.config.errors import ConfigError
 from sim.exchange.focus import focus_lines
-from sim.report.page import render
+from sim.report.run.page import render
 from sim.result.money.ladder import Load, Prices, best
 from sim.study.swept.ranges import expanded
 from tests import focus_reader

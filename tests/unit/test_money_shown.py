@@ -9,12 +9,12 @@ import pytest
 
 from sim import load, simulate
 from sim.report import render
-from sim.report.contract_notes import contract_notes
-from sim.report.figures import figures
-from sim.report.ladder_tables import ladder_table
-from sim.report.load_duration_figure import load_duration_figures
-from sim.report.money_tables import commitments_table, energy_table, invoice_table
-from sim.report.tables import tables
+from sim.report.run.load_duration import load_duration_figures
+from sim.report.run.page import page_of
+from sim.report.tables.contracts import contract_notes
+from sim.report.tables.ladder import ladder_table
+from sim.report.tables.money import commitments_table, energy_table, invoice_table
+from sim.report.tables.run import tables
 from sim.result import Result
 from sim.result.verdict import commitment_sentence
 
@@ -233,7 +233,7 @@ def test_the_picture_of_what_paid() -> None:
     assert tops["reserved"] == pytest.approx([4, 4, 2, 2])
     assert tops["on demand"] == pytest.approx([6, 6, 2, 2])
     assert tops["paid for, not used"] == pytest.approx([6, 6, 4, 4])
-    assert figure in figures(result)
+    assert figure in page_of(result).figures
     json.dumps(figure.plot, allow_nan=False)
     colours = {trace["fillcolor"] for trace in figure.plot["data"] if "fillcolor" in trace}
     assert all(colour.startswith("var(--") for colour in colours), "for light and dark screens"

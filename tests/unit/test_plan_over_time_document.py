@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
+from sim.report.page.render import render
 from sim.report.plan.asked import decision, demand
 from sim.report.plan.capacity import capacity, rows, timeline
 from sim.report.plan.document import headline, markdown, plan_csv
 from sim.report.plan.evidence import certificates
-from sim.report.plan.page import render
-from sim.study.executors import Here
+from sim.report.plan.page import page_of
 from sim.study.planned.dossier import Dossier
 from sim.study.planned.planner import planned
 from sim.study.planned.runs import Runs
@@ -71,9 +69,7 @@ def bought(meets: bool = True) -> Purchases:
 
 @pytest.fixture(scope="module")
 def dossier() -> Dossier:
-    known: dict[Any, Any] = {}
-    runs = Runs(Here(), known, lambda run: known.__setitem__(run.key, run))
-    return Dossier(planned(line(), runs, 5_000), bought())
+    return Dossier(planned(line(), Runs(), 5_000), bought())
 
 
 def test_the_decision_has_a_day(dossier: Dossier) -> None:
@@ -108,7 +104,8 @@ def test_demand_has_its_quantiles_its_events_and_its_back_test(dossier: Dossier)
     assert found.tables[-1].heading[-1] == "app (60.0%)"
     assert found.tables[-1].rows[1] == ("2027-01", "1.36", "1.5", "1.8", "1.4")
     assert "MASE" in found.items[0]
-    ElementTree.fromstring(found.pictures[0].svg)
+    (picture,) = found.figures
+    assert picture.plot["data"][-1]["y"] == [each.demand_factor["p50"] for each in dossier.purchases.months]  # type: ignore[union-attr]
 
 
 def test_demand_scenarios_of_the_same_runs_stand_once(dossier: Dossier) -> None:
@@ -123,4 +120,4 @@ def test_the_timeline_and_the_whole_document(dossier: Dossier) -> None:
     assert found is not None
     assert found.tables[0].rows[0][0] == "2026-12-18"
     assert "## 11. Buy-by timeline" in markdown(dossier, "fleetcast plan x")
-    assert "Buy-by timeline" in render(dossier, "fleetcast plan x")
+    assert "Buy-by timeline" in render(page_of(dossier, "fleetcast plan x"))

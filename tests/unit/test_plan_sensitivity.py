@@ -98,8 +98,7 @@ def test_a_scenario_is_asked_only_what_it_has() -> None:
 
 def test_the_tornado_of_a_plan() -> None:
     scenario = line()
-    known: dict[Any, Any] = {}
-    plan = planned(scenario, Runs(Here(), known, lambda run: known.__setitem__(run.key, run)), 20_000)
+    plan = planned(scenario, Runs(), 20_000)
     found = tornado(plan, planned_scenario(plan), Here())
     swings = {(each.assumption, each.told): each for each in found.swings}
     more, less = swings["demand", "+20%"], swings["demand", "-20%"]

@@ -9,7 +9,7 @@ import pytest
 
 from sim.config.errors import ConfigError
 from sim.engine import simulate
-from sim.report.tables import regret_table
+from sim.report.tables.run import regret_table
 from sim.result.verdict import regret_sentence
 from sim.scenario import load
 from sim.study.regret import UTILIZATIONS, Regret, clairvoyant, floor, regret, well_enough

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from sim.model.tables import REQUEST
 from sim.report import render
-from sim.report.downsample import extremes, short
-from sim.report.drawing import Figure
-from sim.report.figures import figures
-from sim.report.page import script_json
-from sim.report.tables import tables
+from sim.report.drawing.downsample import extremes, short
+from sim.report.drawing.figure import Figure
+from sim.report.page.render import script_json
+from sim.report.run.page import page_of
+from sim.report.tables.run import tables
 from sim.result import Result, words
 from tests.made_logs import elastic_log, log, queue_log, scenario, target
 
@@ -72,7 +72,8 @@ def test_the_page_holds_everything_and_fetches_nothing(page: str) -> None:
     tags = {tag for tag, _ in elements.found}
     assert not tags & {"link", "img", "iframe", "object", "embed", "base"}
     for tag, attributes in elements.found:
-        assert not {"src", "href", "action", "data", "srcset"} & set(attributes), (tag, attributes)
+        assert not {"src", "action", "data", "srcset"} & set(attributes), (tag, attributes)
+        assert (attributes.get("href") or "#").startswith("#"), (tag, attributes)
         assert not [name for name in attributes if name.startswith("on")], (tag, attributes)
     style = re.search(r"<style>(.*?)</style>", page, re.S)
     assert style is not None
@@ -81,7 +82,7 @@ def test_the_page_holds_everything_and_fetches_nothing(page: str) -> None:
     (policy,) = [attributes["content"] for tag, attributes in elements.found if "http-equiv" in attributes]
     assert policy is not None
     assert policy.startswith("default-src 'none'"), "and the browser would refuse to fetch"
-    assert "prefers-color-scheme: dark" in style[1]
+    assert 'data-theme="dark"' in style[1]
 
 
 def test_what_a_user_writes_stays_text(page: str) -> None:
@@ -105,7 +106,7 @@ def test_names_in_the_pictures_are_escaped() -> None:
     table = np.zeros(2, REQUEST)
     names = [
         line["name"]
-        for figure in figures(Result(made, log(table, [0.0, 5.0, 10.0], spans, pools=("<b>a</b>", "b"))))
+        for figure in page_of(Result(made, log(table, [0.0, 5.0, 10.0], spans, pools=("<b>a</b>", "b")))).figures
         for line in figure.plot["data"]
     ]
     assert "replicas of &lt;b&gt;a&lt;/b&gt;" in names
@@ -117,14 +118,16 @@ def test_the_verdict_comes_before_the_pictures_and_the_numbers_after(page: str, 
     places = [body.index(part) for part in ('class="verdict', "data-plot=", "<caption>Latency")]
     assert places == sorted(places)
     assert result.verdict().split(":")[0] in body
-    assert {"tail", "time", "queue", "busy", "cost"} == {figure.key for figure in figures(result)}
+    assert {"tail", "time", "budget", "heatmap", "queue", "busy", "cost"} == {
+        figure.key for figure in page_of(result).figures
+    }
 
 
 def test_the_data_of_the_pictures_is_small_and_read_back_by_the_page(page: str) -> None:
-    (data,) = re.findall(r'<script type="application/json" id="plots">(.*?)</script>', page, re.S)
+    (data,) = re.findall(r'<script type="application/json" id="report">(.*?)</script>', page, re.S)
     assert len(data) < 1e6
     holders = {attributes["data-plot"] for _, attributes in _Elements(page).found if "data-plot" in attributes}
-    assert holders == set(json.loads(data))
+    assert holders == set(json.loads(data)["plots"])
 
 
 def test_the_same_run_gives_the_same_page(page: str, result: Result) -> None:
@@ -137,9 +140,10 @@ def test_a_page_of_hardly_anything(rows: int) -> None:
     for name in ("start_s", "first_token_s", "finish_s"):
         table[name] = np.nan
     page = render(Result(scenario(slo=SLO), log(table, [0.0, 5.0, 10.0], [(0, 0, 0.0, math.inf)])))
-    assert "NaN" not in re.findall(r'id="plots">(.*?)</script>', page, re.S)[0]
+    assert "NaN" not in re.findall(r'id="report">(.*?)</script>', page, re.S)[0]
     captions = re.findall("<caption>(.*?)</caption>", page)
-    assert captions == ["SLO", "Fleet and cost", "Outcomes"], "a table without rows is left out"
+    budgets = ["Error budget", "Alerts that would have fired"] if rows else []
+    assert captions == ["SLO", *budgets, "Fleet and cost", "Outcomes"], "a table without rows is left out"
 
 
 def _axis(figure: Figure, name: str = "xaxis") -> dict[str, Any]:
@@ -152,7 +156,7 @@ def test_the_latency_axis_begins_where_something_happens() -> None:
     made = queue_log(20_000, 7200.0, 288, servers=8, rejected=0.0)
     wait_s = made.requests["start_s"] - made.requests["arrival_s"]
     made.requests["start_s"][:20] = made.requests["arrival_s"][:20] + 1e-7
-    (tail,) = [figure for figure in figures(Result(scenario(horizon_s=7200.0), made)) if figure.key == "tail"]
+    (tail,) = [figure for figure in page_of(Result(scenario(horizon_s=7200.0), made)).figures if figure.key == "tail"]
     low = _axis(tail)["range"][0]
     assert 10**low > 1e-5
     assert 10**low < np.quantile(wait_s[wait_s > 0], 0.03)
@@ -183,8 +187,8 @@ def elastic() -> Result:
 
 
 def test_a_fleet_that_changes_is_drawn_by_state_with_what_the_policy_wants(elastic: Result) -> None:
-    pictures = {figure.key: figure for figure in figures(elastic)}
-    assert list(pictures) == ["tail", "fleet", "time", "busy", "cost", "ledger"]
+    pictures = {figure.key: figure for figure in page_of(elastic).figures}
+    assert list(pictures) == ["tail", "time", "heatmap", "fleet", "busy", "cost", "ledger"]
     lines = {line["name"]: line for line in pictures["fleet"].plot["data"]}
     stack = [name for name, line in lines.items() if "stackgroup" in line]
     assert stack == ["ready", "draining", "booting", "down"]
@@ -195,12 +199,12 @@ def test_a_fleet_that_changes_is_drawn_by_state_with_what_the_policy_wants(elast
     changed = [1, *np.diff(elastic.decisions["wanted"])]
     assert len(wanted["y"]) == np.count_nonzero(changed) + 1, "a point a change, and one at the end"
     assert wanted["x"][-1] == 2.0, "hours"
-    assert all(text.startswith("&lt;b&gt;") for text in wanted["text"])
+    assert all(": &lt;b&gt;" in text for text in wanted["text"])
 
 
 def test_the_ledgers_bar_and_table_are_those_of_the_summary(elastic: Result) -> None:
     told = elastic.summary()["ledger"]
-    (bar,) = [figure for figure in figures(elastic) if figure.key == "ledger"]
+    (bar,) = [figure for figure in page_of(elastic).figures if figure.key == "ledger"]
     shares = {part["name"].replace(" ", "_"): part["x"][0] for part in bar.plot["data"]}
     total = sum(told["gpu_hours"].values())
     assert shares == pytest.approx({name: part / total for name, part in told["gpu_hours"].items() if part}, rel=1e-4)
@@ -211,7 +215,7 @@ def test_the_ledgers_bar_and_table_are_those_of_the_summary(elastic: Result) -> 
 
 
 def test_money_for_replicas_that_are_not_ready_is_drawn_apart(elastic: Result) -> None:
-    (cost,) = [figure for figure in figures(elastic) if figure.key == "cost"]
+    (cost,) = [figure for figure in page_of(elastic).figures if figure.key == "cost"]
     names = [part["name"] for part in cost.plot["data"]]
     assert names == ["busy", "idle", "not ready"]
     stacked = sum(np.array(part["y"]) for part in cost.plot["data"])

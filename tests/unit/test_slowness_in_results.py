@@ -9,8 +9,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from sim.pricing.slowness import AnySlowness
-from sim.report.slowness_tables import slowness_notes, slowness_table
-from sim.report.tables import tables
+from sim.report.tables.run import tables
+from sim.report.tables.slowness import slowness_notes, slowness_table
 from sim.result import Result
 from tests.made_logs import calls, log, requests, scenario
 

@@ -7,7 +7,7 @@ import pytest
 
 from sim import load
 from sim.config.errors import ConfigError
-from sim.report.welch_picture import of_settled
+from sim.report.run.welch_picture import of_settled
 from sim.scenario import Scenario
 from sim.statistics.warmup import drifts
 from sim.study.executors import Here
@@ -150,6 +150,8 @@ def test_the_picture_has_the_cut_and_is_the_same_each_time() -> None:
     found = settled(queue("300s"), Here())
     picture = of_settled(found)
     assert picture == of_settled(found)
-    assert picture.startswith("<svg")
-    assert "measured from here" in picture
-    assert "Requests in the system, average of 100 runs: warm-up " in picture
+    cut = found.scenario.warmup_s / 60
+    assert [(shape["x0"], shape["x1"]) for shape in picture.plot["layout"]["shapes"]] == [(0, cut), (cut, cut)]
+    assert picture.plot["layout"]["annotations"][0]["text"] == "measured from here"
+    assert picture.title.startswith("Requests in the system, average of 100 runs: warm-up ")
+    assert len(picture.plot["data"][0]["x"]) == len(picture.plot["data"][1]["y"]) == 500

@@ -14,11 +14,13 @@ import pytest
 from sim.engine import simulate
 from sim.fleet import setup
 from sim.model.tables import REQUEST, UNFINISHED
-from sim.report.figures import latency_tail
+from sim.report.run.tail import latency_tail
 from sim.result import Result
+from sim.result.error_budget import spending
 from sim.result.latency import METRICS, metric_s
 from sim.result.recovery import in_time_at_end_share, looks_of
 from sim.result.tally import Tally
+from sim.result.ttft_map import ttft_counts
 from sim.result.window import measured_window
 from sim.scenario import Scenario, load
 from sim.statistics import histogram
@@ -248,6 +250,15 @@ def test_what_studies_keep_is_that_of_the_rows(run: Result) -> None:
     looks = [looks_of(log, run.scenario.slo, run.log.edges_s) for log in (run.log, parts.log)]
     for name in ("offered", "in_time", "answered", "sent"):
         assert np.array_equal(*(getattr(each, name) for each in looks))
+
+
+def test_the_map_of_first_tokens_and_the_budgets_are_those_of_the_rows(run: Result) -> None:
+    parts = told_in_parts(run, 97, 0.0)
+    assert np.array_equal(ttft_counts(parts.log), ttft_counts(run.log))
+    for place in range(len(run.scenario.slo)):
+        of_parts, of_rows = (spending(run.scenario, log, place) for log in (parts.log, run.log))
+        assert np.array_equal(of_parts.came, of_rows.came)
+        assert np.array_equal(of_parts.missed, of_rows.missed)
 
 
 def test_the_picture_of_the_tail_is_that_of_the_rows(run: Result) -> None:

@@ -20,11 +20,10 @@ from sim.study.store.kept import Kept
 from sim.study.tuned import sampler
 from sim.study.tuned.figures import Measured
 from sim.study.tuned.finalists import front_of
-from sim.study.tuned.folder import opened
 from sim.study.tuned.front import memberships
 from sim.study.tuned.goal import Goal
 from sim.study.tuned.race import Standing, race, runs_of, stages
-from sim.study.tuned.runs import Runs
+from sim.study.tuned.runs import Runs, kept_runs
 from sim.study.tuned.space import Candidate, candidate, space_of, untouched
 from sim.study.tuned.tune import candidate_of, tune
 from tests.contract.test_policies import ADAPTER, EXAMPLES_OF
@@ -183,12 +182,12 @@ class Given(Runs):
     """Runs whose figures are given, by the value of the target; how often each was made is counted."""
 
     def __init__(self, costs: dict[str, Sequence[float]], attained: dict[str, float]) -> None:
-        super().__init__(Here(), "")
-        self.costs, self.attained, self.made = costs, attained, dict[str, int]()
+        super().__init__(Here(), tail="")
+        self.costs, self.attained, self.times = costs, attained, dict[str, int]()
 
     def make(self, candidates: Sequence[Candidate], replications: int) -> None:
         for one in candidates:
-            self.made[one.values[TARGET]] = replications
+            self.times[one.values[TARGET]] = replications
 
     def of(self, one: Candidate, replications: int) -> list[Measured] | None:
         target = one.values[TARGET]
@@ -203,7 +202,7 @@ def test_a_race_spends_its_runs_on_the_best() -> None:
     attained = dict.fromkeys(targets, 0.95) | {"0.1": 0.5}  # the cheapest misses what is promised
     given = Given(costs, attained)
     found = race(given, Goal("cost", "promised", (0.9,)), [run(10.0, 0.95)] * 9, [one for one in points if one], 9)
-    assert given.made == dict.fromkeys(targets, 1) | {"0.2": 9, "0.3": 3, "0.4": 3}
+    assert given.times == dict.fromkeys(targets, 1) | {"0.2": 9, "0.3": 3, "0.4": 3}
     best = min(found.values(), key=lambda one: one.order)
     assert (best.candidate.values[TARGET], best.value) == ("0.2", pytest.approx(0.2))
 
@@ -221,7 +220,7 @@ def test_what_is_surely_worse_leaves_a_race() -> None:
     }
     given = Given(costs, dict.fromkeys(targets, 1.0))
     race(given, Goal("cost", "promised", (0.9,)), [run(10.0)] * 9, [one for one in points if one], 9)
-    assert [given.made[target] for target in ("0.1", "0.2", "0.3", "0.4")] == [9, 3, 9, 3]
+    assert [given.times[target] for target in ("0.1", "0.2", "0.3", "0.4")] == [9, 3, 9, 3]
 
 
 def test_what_is_needed() -> None:
@@ -306,22 +305,22 @@ def test_a_tuning_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path)
     scenario = small(search_runs=1, budget="20 runs", fresh_runs=2, finalists=2)
     whole = tune(scenario).as_document()
     count = itertools.count()
-    with opened(tmp_path / "study", untouched(scenario)) as folder:
-        add = folder.add
+    with kept_runs(tmp_path / "study", untouched(scenario)) as runs:
+        keep = runs.keep
 
         def until_12(kept: Kept) -> None:
             if next(count) == 12:
                 raise StoppedError
-            add(kept)
+            keep(kept)
 
-        folder.add = until_12  # type: ignore[method-assign]
+        runs.keep = until_12  # type: ignore[method-assign]
         with pytest.raises(StoppedError):
-            tune(scenario, folder=folder)
-    with opened(tmp_path / "study", untouched(scenario)) as folder:
-        assert len(folder.known) == 12
-        assert tune(scenario, folder=folder).as_document() == whole
+            tune(scenario, kept=runs)
+    with kept_runs(tmp_path / "study", untouched(scenario)) as runs:
+        assert len(runs.known) == 12
+        assert tune(scenario, kept=runs).as_document() == whole
     other = load({**SMALL, "seed": 4})
-    with pytest.raises(ConfigError, match="another scenario"), opened(tmp_path / "study", untouched(other)):
+    with pytest.raises(ConfigError, match="another scenario"), kept_runs(tmp_path / "study", untouched(other)):
         pass
 
 

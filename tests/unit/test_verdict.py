@@ -40,8 +40,8 @@ def test_only_what_is_missed_is_told_when_something_is_and_who_was_lost() -> Non
     lost = ({"arrival_s": 3.0, "outcome": "rejected"}, {"arrival_s": 4.0, "outcome": "unfinished"})
     found = said(served(1), served(2), *lost, slo=slo)
     assert found == (
-        "Misses the SLO: only 50.0% of requests get their first token within 1 s (target 90%) and only 0% of requests "
-        "are answered within 1.2 s (target 95%); of all requests 25.0% rejected and 25.0% unfinished. "
+        "Misses the SLO: only 50.0% of requests get their first token within 1 s (target 90%) and no request is "
+        "answered within 1.2 s (target 95%); of all requests 25.0% rejected and 25.0% unfinished. "
         "1 replica is busy 50.0% of the time."
     )
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from xml.etree import ElementTree
-
 import pytest
 
-from sim.report.comparison_words import walk_paths, walk_table
-from sim.report.walk_picture import of_walk
+from sim.report.comparison.walk_picture import of_walk, walk_figures
+from sim.report.comparison.words import walk_paths, walk_table
 from sim.scenario import Scenario
 from sim.study.compared.compare import COST, compare
 from sim.study.compared.walk import Stride, walk
@@ -66,21 +63,30 @@ def test_a_walk_as_a_table_and_a_picture() -> None:
     assert [row[1] for row in sheet.rows] == ["0", "+$72", "+$72", "+$144"]
     assert sheet.rows[1][0] == "replicas: 2 → 3"
     drawn = of_walk("a", "b <new>", ours, strides)
-    assert drawn is not None
     assert drawn == of_walk("a", "b <new>", ours, strides)
-    picture = ElementTree.fromstring(drawn)
-    space = "{http://www.w3.org/2000/svg}"
-    said = [text.text or "" for text in picture.iter(f"{space}text")]
-    assert "From a to b <new>" in said
-    assert said.count("+$72") == 2
-    bars = [bar for bar in picture.iter(f"{space}rect") if bar.find(f"{space}title") is not None]
+    assert drawn is not None
+    assert drawn.title == "From a to b <new>"
+    data = drawn.plot["data"]
+    assert [text for trace in data if trace["name"] == "what it adds" for text in trace["text"]].count("+$72") == 2
+    assert drawn.plot["layout"]["yaxis"]["ticktext"][-1] == "b &lt;new&gt;"
+    bars = [(trace["yaxis"], row, trace["name"]) for trace in data if trace["type"] == "bar" for row in trace["y"]]
     assert len(bars) == len(walk_paths(ours, strides)) * len(strides)
-    assert _classes(bars[:3]) == ["hollow c5", "dot c4", "dot c4"], "dearer is worse"
-    assert _classes(bars[3:]) == 2 * ["dot c4", "dot c2", "hollow c5"], (
+    looks = [look for *_, look in sorted(bars)]
+    assert looks[:3] == ["not distinguishable", "worse", "worse"], "dearer is worse"
+    assert looks[3:] == 2 * ["worse", "better", "not distinguishable"], (
         "slower is worse, faster is better; a price is nothing"
     )
-    wide = float(picture.attrib["width"])
-    assert all(0 <= float(x) <= wide for x in re.findall(r' x\d?="([-.\d]+)"', drawn))
+    for trace in data:
+        if trace["type"] == "bar":
+            low, high = drawn.plot["layout"][f"xaxis{trace['xaxis'][1:]}"]["range"]
+            ends = [base + more for base, more in zip(trace["base"], trace["x"], strict=True)]
+            assert all(low < end < high for end in (*trace["base"], *ends)), "all of it is in the picture"
+    one_each = walk_figures("a", "b <new>", ours, strides)
+    assert [figure.title for figure in one_each] == [
+        "Walk: cost a day",
+        "Walk: mean wait",
+        "Walk: attainment of wait ≤ 2 s",
+    ]
 
 
 def test_nothing_is_drawn_of_numbers_that_are_not_there() -> None:
@@ -90,7 +96,3 @@ def test_nothing_is_drawn_of_numbers_that_are_not_there() -> None:
     empty = [Stride(stride.step, ()) for stride in strides]
     assert strides
     assert of_walk("a", "b", ours, empty) is None
-
-
-def _classes(bars: list[ElementTree.Element]) -> list[str]:
-    return [bar.attrib["class"] for bar in bars]

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from sim import load
 from sim.scenario import Scenario
-from sim.study.executors import Here, executor
+from sim.study.executors import executor
 from sim.study.planned.planner import BUDGET, planned
 from sim.study.planned.runs import Runs
-from sim.study.store.kept import Kept, Key
 from sim.theory import MMc
 from tests.validation.cases import EXPONENTIAL, poisson
 
@@ -96,12 +95,7 @@ class Answer:
 
 def answered(asked: Asked) -> Answer:
     """Make one plan, in this process."""
-    known: dict[Key, Kept] = {}
-
-    def keep(run: Kept) -> None:
-        known[run.key] = run
-
-    plan = planned(asked.question.scenario(asked.seed), Runs(Here(), known, keep), asked.budget)
+    plan = planned(asked.question.scenario(asked.seed), Runs(), asked.budget)
     found = {each.replicas: each for each in plan.certificates}
     replicas = plan.pools["pool"].replicas
     enough, below = found.get(asked.question.enough), found.get(replicas - 1)

@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 from sim import load
-from sim.study.executors import Here
 from sim.study.planned.planner import planned
 from sim.study.planned.result import Plan
 from sim.study.planned.runs import Runs
-from sim.study.store.kept import Kept, Key
 from tests.validation.cases import EXPONENTIAL, poisson
 from tests.validation.certificates import QUESTIONS, tallied
 from tests.validation.reference import ABSENT, section
@@ -65,12 +63,7 @@ def plan_of(load_: float, limit_s: float, share: float, servers: int) -> Plan:
             "slo": [{"metric": "queue_wait", "under": limit_s, "share": share}],
         }
     )
-    known: dict[Key, Kept] = {}
-
-    def keep(run: Kept) -> None:
-        known[run.key] = run
-
-    return planned(scenario, Runs(Here(), known, keep), BUDGET)
+    return planned(scenario, Runs(), BUDGET)
 
 
 @pytest.mark.skipif(not section("staffing_vectors"), reason=ABSENT)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sim.report.page.document import Section
 from sim.report.plan.demand_picture import demand_picture
 from sim.report.plan.said import MONTH_H, fleet, objective
-from sim.report.plan.section import Picture, Section
-from sim.report.table import Table
+from sim.report.tables.table import Table
 from sim.result import words
 from sim.result.twin.traffic import horizon_of, traffic_of
 from sim.scenario import Pool, Scenario
@@ -102,9 +102,7 @@ def demand(dossier: Dossier) -> Section:
         "Demand",
         tuple(text),
         tables=(*tables, *_months(bought)),
-        pictures=(
-            Picture("demand", demand_picture(bought), "Demand by month as a factor of today's: P10 to P90, and P50."),
-        ),
+        figures=(demand_picture(bought),),
         items=tuple(str(note) for note in bought.demand["notes"]),
     )
 

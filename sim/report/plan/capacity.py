@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sim.report.page.document import Section
 from sim.report.plan.said import MONTH_H
-from sim.report.plan.section import Section
-from sim.report.table import Table
+from sim.report.tables.table import Table
 from sim.result import words
 from sim.study.planned.dossier import Dossier
 from sim.study.planned.headroom import headroom

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sim.report.plan.section import Section
-from sim.report.table import Table
+from sim.report.page.document import Section
+from sim.report.tables.table import Table
 from sim.result import words
 from sim.study.replanned.diff import Changed, Diff, Strided
 
@@ -84,7 +84,7 @@ def _short(value: Any) -> str:
 
 def _plan(stride: Strided) -> str:
     replicas, usd = _plan_cells(stride)
-    return f"{replicas} replicas, {usd} an hour" if stride.replicas is not None else replicas
+    return replicas if stride.replicas is None else f"{words.replicas(stride.replicas)}, {usd} an hour"
 
 
 def _plan_cells(stride: Strided) -> tuple[str, str]:

@@ -1,46 +1,45 @@
-"""The picture of demand to come: P10 to P90 by month, and P50, as one SVG."""
+"""The picture of demand to come: P10 to P90 by month, and P50."""
 
 from __future__ import annotations
 
-from html import escape
+import html
 
-from sim.report.svg import framed, round_ticks
+from sim.report.drawing.figure import Figure, Plot
 from sim.study.purchased.purchases import Purchases
 
-_WIDE, _HIGH, _LEFT, _TOP, _BOTTOM = 760.0, 260.0, 56.0, 24.0, 40.0
+_MOST_TICKS = 12
 
 
-def demand_picture(bought: Purchases) -> str:
-    """The same purchases give the same bytes."""
+def demand_picture(bought: Purchases) -> Figure:
+    """Factors of today's demand, by month."""
     months = bought.months
-    most = 1.08 * max(month.demand_factor["p90"] for month in months)
-    step = (_WIDE - _LEFT - 30) / max(len(months) - 1, 1)
-
-    def x(place: int) -> float:
-        return _LEFT + 10 + step * place
-
-    def y(value: float) -> float:
-        return _HIGH - _BOTTOM - (_HIGH - _BOTTOM - _TOP) * value / most
-
-    parts = []
-    for tick in round_ticks(most):
-        parts.append(f'<line class="grid" x1="{_LEFT:g}" x2="{_WIDE - 10:g}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 8:g}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')
-    line = {
-        name: [(x(at), y(month.demand_factor[name])) for at, month in enumerate(months)]
-        for name in ("p10", "p50", "p90")
+    line = {name: [month.demand_factor[name] for month in months] for name in ("p10", "p50", "p90")}
+    at = list(range(len(months)))
+    every = max(len(months) // _MOST_TICKS, 1)
+    bare = {"color": "var(--blue)", "width": 0}
+    told = [
+        html.escape(f"{month.month}: {p50:.3g} times today's ({p10:.3g} to {p90:.3g})")
+        for month, p10, p50, p90 in zip(months, line["p10"], line["p50"], line["p90"], strict=True)
+    ]
+    data: list[Plot] = [
+        _line(at, line["p10"], "P10", bare) | {"showlegend": False},
+        _line(at, line["p90"], "P10 to P90", bare) | {"fill": "tonexty", "fillcolor": "var(--blue-soft)"},
+        _line(at, line["p50"], "P50", {"color": "var(--blue)", "width": 2.4}) | {"text": told},
+    ]
+    data[-1] |= {"hovertemplate": "%{text}<extra></extra>"}
+    layout = {
+        "xaxis": {
+            "tickvals": at[::every],
+            "ticktext": [html.escape(month.month) for month in months][::every],
+            "range": [-0.3, len(months) - 0.7],
+            "title": {"text": ""},
+        },
+        "yaxis": {"rangemode": "tozero", "title": {"text": "times today's"}},
     }
-    around = [*line["p90"], *reversed(line["p10"])]
-    parts.append(f'<polygon class="c0" style="fill:var(--c);fill-opacity:.22" points="{_points(around)}"/>')
-    parts.append(
-        f'<polyline class="c0" style="fill:none;stroke:var(--c);stroke-width:2" points="{_points(line["p50"])}"/>'
-    )
-    every = max(len(months) // 12, 1)
-    for at, month in enumerate(months):
-        if at % every == 0:
-            parts.append(f'<text x="{x(at):.1f}" y="{_HIGH - 16:g}" text-anchor="middle">{escape(month.month)}</text>')
-    return framed(parts, _WIDE, _HIGH)
+    caption = "Demand by month as a factor of today's: P10 to P90, and P50."
+    return Figure("demand", "Demand to come", caption, {"data": data, "layout": layout})
 
 
-def _points(places: list[tuple[float, float]]) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+def _line(x: list[int], y: list[float], name: str, line: Plot) -> Plot:
+    quiet = {"hoverinfo": "skip"} if line["width"] == 0 else {}
+    return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "line": line, **quiet}

@@ -6,15 +6,16 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
+from sim.report.drawing.paint.files import svg
+from sim.report.page.document import Section
 from sim.report.plan.asked import decision, demand, performance, scope, title
 from sim.report.plan.capacity import CSV_HEADING, capacity, rows, timeline
 from sim.report.plan.changed import changed
 from sim.report.plan.evidence import certificates, drills
 from sim.report.plan.fine import again, assumptions, risks
 from sim.report.plan.money import cost, sensitivity
-from sim.report.plan.section import Section
-from sim.report.plan_words import verdict
-from sim.report.table import Table
+from sim.report.plan.words import verdict
+from sim.report.tables.table import Table
 from sim.result.files import cell
 from sim.study.planned.dossier import Dossier
 
@@ -59,8 +60,8 @@ def markdown(dossier: Dossier, command: str) -> str:
 
 def pictures(dossier: Dossier, command: str) -> dict[str, str]:
     """The SVG files that `plan.md` refers to, by name."""
-    found = (picture for section in sections(dossier, command) for picture in section.pictures)
-    return {f"{picture.name}.svg": picture.svg for picture in found}
+    found = (figure for section in sections(dossier, command) for figure in section.figures)
+    return {f"{figure.key}.svg": svg(figure) for figure in found}
 
 
 def plan_csv(dossier: Dossier) -> str:
@@ -78,8 +79,8 @@ def _lines(section: Section) -> Iterator[str]:
     if section.items:
         yield from (f"- {_plain(item)}" for item in section.items)
         yield ""
-    for picture in section.pictures:
-        yield from (f"![{_plain(picture.caption)}]({picture.name}.svg)", "")
+    for figure in section.figures:
+        yield from (f"![{_plain(figure.caption)}]({figure.key}.svg)", "")
     for table in section.tables:
         yield from _table(table)
     if section.commands:

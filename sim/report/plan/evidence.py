@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sim.report.page.document import Section
 from sim.report.plan.said import command, interval, of_fleet
-from sim.report.plan.section import Section
-from sim.report.table import Table
+from sim.report.tables.table import Table
 from sim.result import words
 from sim.study.planned.certificate import Certificate
 from sim.study.planned.dossier import Dossier

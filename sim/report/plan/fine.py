@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sim.report.page.document import Section
 from sim.report.plan.money import ranked
 from sim.report.plan.said import attained
-from sim.report.plan.section import Section
-from sim.report.table import Table
+from sim.report.tables.table import Table
 from sim.result import words
 from sim.result.provenance import software
 from sim.result.twin.traffic import horizon_of, traffic_of
@@ -123,7 +123,7 @@ def again(dossier: Dossier, command: str) -> Section:
     facts = (
         f"Scenario: {plan.scenario.digest} (SHA-256 of the resolved file).",
         f"Seeds: {plan.seed} for the search, {plan.fresh_seed} for the certificates"
-        + "".join(f", {seed} for {what}" for what, seed in _seeds(dossier))
+        + "".join(f", {seed} for {what}" for what, seed in seeds(dossier))
         + ".",
         f"Simulated for the plan: {words.plural(plan.runs, 'run')}, {words.plural(plan.requests, 'request')}.",
         f"Made with {made}.",
@@ -132,7 +132,8 @@ def again(dossier: Dossier, command: str) -> Section:
     return Section("The same again", items=facts, commands=(command,), after=(after,))
 
 
-def _seeds(dossier: Dossier) -> Iterator[tuple[str, int]]:
+def seeds(dossier: Dossier) -> Iterator[tuple[str, int]]:
+    """What was run beside the search and the certificates, and with which seed."""
     runs = next((each for each in dossier.drills or () if each.runs), None)
     if runs is not None:
         yield "the drills", runs.seed

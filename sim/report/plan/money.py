@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from sim.report.page.document import Section
 from sim.report.plan.said import METRICS, MONTH_H, nearest
-from sim.report.plan.section import Picture, Section
 from sim.report.plan.tornado_picture import tornado_picture
-from sim.report.table import Table
+from sim.report.tables.table import Table
 from sim.result import words
 from sim.result.twin.traffic import horizon_of, traffic_of
 from sim.scenario import Scenario, Target
@@ -108,9 +108,9 @@ def sensitivity(dossier: Dossier) -> Section:
         "USD an hour again",
     )
     untried = tuple(f"Not tried: {each.assumption} ({each.why_not})." for each in _once(found))
-    picture = Picture("sensitivity", tornado_picture(found, swings), "What each assumption moves, largest first.")
+    figures = (tornado_picture(found, swings),) if swings else ()
     table = Table("With one assumption otherwise", heading, body)
-    return Section("Sensitivity", text, tables=(table,), pictures=(picture,) if swings else (), after=untried)
+    return Section("Sensitivity", text, tables=(table,), figures=figures, after=untried)
 
 
 def ranked(found: Tornado) -> tuple[Swing, ...]:

@@ -1,69 +1,37 @@
-"""The tornado as one SVG: what each assumption moves the tail by with the fleet kept, and the cost if planned again."""
+"""The tornado: what each assumption moves the tail by with the fleet kept, and the cost if it is planned again."""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from html import escape
 
+from sim.report.drawing.axes import room, row_axis, told_axis, usd
+from sim.report.drawing.figure import Figure, Plot
+from sim.report.drawing.panels import Headed, grid
 from sim.report.plan.said import METRICS
-from sim.report.svg import framed
 from sim.result import words
 from sim.study.sensitivity.tornado import Swing, Tornado
 
-_LABEL, _PANEL, _GAP, _TOP, _ROW, _BAR, _EDGE = 170.0, 300.0, 24.0, 64.0, 34.0, 13.0, 14.0
-_ROOM = 66.0
-"""Width of a number beside its bar."""
+_LEAST = 1e-3
+"""Of the largest: what moves less is not drawn."""
+_Ways = list[list[Swing]]
 
 
-@dataclass(frozen=True)
-class _Panel:
-    title: str
-    left: float
-    values: tuple[tuple[float | None, ...], ...]
-    """By assumption, what each of its ways adds."""
-    say: Callable[[float], str]
-
-    @property
-    def most(self) -> float:
-        """The largest of them."""
-        return max((abs(value) for row in self.values for value in row if value is not None), default=0.0) or 1.0
-
-
-def tornado_picture(found: Tornado, swings: Sequence[Swing]) -> str:
-    """The same tornado gives the same bytes. Bars to the right are worse."""
+def tornado_picture(found: Tornado, swings: Sequence[Swing]) -> Figure:
+    """Bars to the right are worse. The swings in the order in which they are to stand."""
     names = list(dict.fromkeys(each.assumption for each in swings))
     ways = [[each for each in swings if each.assumption == name] for name in names]
-    second = _EDGE + _LABEL + _PANEL + _GAP
     base = found.usd_per_hour_again
-    panels = (
-        _Panel(
-            f"{found.quantile} {METRICS[found.metric]}, the fleet kept",
-            _EDGE + _LABEL,
-            tuple(tuple(None if w.tail is None else w.tail.more.estimate for w in row) for row in ways),
-            words.duration,
-        ),
-        _Panel(
-            "USD an hour, planned again by theory",
-            second,
-            tuple(tuple(_again(w, base) for w in row) for row in ways),
-            words.usd,
-        ),
-    )
-    parts = [f'<text class="title" x="{_EDGE:g}" y="26">What moves the plan most</text>']
-    for place, row in enumerate(ways):
-        middle = _TOP + _ROW * (place + 0.5)
-        if place % 2 == 0:
-            wide = second + _PANEL - _EDGE / 2
-            top = middle - _ROW / 2
-            box = f'x="{_EDGE / 2:g}" y="{top:g}" width="{wide:g}" height="{_ROW:g}"'
-            parts.append(f'<rect class="band" {box} fill-opacity=".5"/>')
-        told = f"{names[place]}, {' / '.join(way.told for way in row)}"
-        parts.append(_text(_EDGE, middle - 2, names[place]))
-        parts.append(_text(_EDGE, middle + 12, told.split(", ", 1)[1], more=' style="fill-opacity:.7"'))
-    for panel in panels:
-        parts += _drawn(panel, len(ways))
-    return framed(parts, second + _PANEL + _EDGE, _TOP + _ROW * len(ways) + 14)
+    tails = [[None if way.tail is None else way.tail.more.estimate for way in row] for row in ways]
+    again = [[_again(way, base) for way in row] for row in ways]
+    panels: list[Headed] = [
+        (f"{found.quantile} {METRICS[found.metric]}, the fleet kept", _bars(names, ways, tails, words.duration)),
+        ("USD an hour, planned again by theory", _bars(names, ways, again, usd)),
+    ]
+    caption = "What each assumption moves, largest first: longer and dearer to the right, in red."
+    kept = [panel for panel in panels if panel[1]["data"][0]["x"]] or panels[:1]
+    plot = grid(kept, 1, above=0.07)
+    return Figure("sensitivity", "What moves the plan most", caption, plot, "tall" if len(kept) > 1 else "small")
 
 
 def _again(swing: Swing, base: float | None) -> float | None:
@@ -72,33 +40,46 @@ def _again(swing: Swing, base: float | None) -> float | None:
     return None
 
 
-def _drawn(panel: _Panel, rows: int) -> list[str]:
-    zero = panel.left + _PANEL / 2
-    scale = (_PANEL / 2 - _ROOM) / panel.most
-    parts = [_text(zero, _TOP - 10, panel.title, more=' class="head" text-anchor="middle"')]
-    parts.append(f'<line class="zero" x1="{zero:g}" x2="{zero:g}" y1="{_TOP:g}" y2="{_TOP + _ROW * rows:g}"/>')
-    for place, values in enumerate(panel.values):
-        top = _TOP + _ROW * place
-        given = [value for value in values if value is not None]
-        for at, value in enumerate(given):
-            y = top + (_ROW - _BAR * len(given)) / 2 + _BAR * at
-            parts += _bar(panel, zero, scale, value, y)
-    return parts
-
-
-def _bar(panel: _Panel, zero: float, scale: float, value: float, y: float) -> list[str]:
-    if abs(value) < 1e-3 * panel.most:
-        return []
-    wide = abs(value) * scale
-    left = zero if value > 0 else zero - wide
-    colour = "c4" if value > 0 else "c2"
-    said = f"{'+' if value > 0 else ''}{panel.say(value)}"
-    at, anchor = (zero + wide + 4, "start") if value > 0 else (zero - wide - 4, "end")
-    return [
-        f'<rect class="dot {colour}" x="{left:.1f}" y="{y + 1:.1f}" width="{max(wide, 1):.1f}" height="{_BAR - 2:g}"/>',
-        _text(at, y + _BAR - 3, said, more=f' text-anchor="{anchor}" style="font-size:11px"'),
+def _bars(
+    names: Sequence[str], ways: _Ways, values: Sequence[Sequence[float | None]], say: Callable[[float], str]
+) -> Plot:
+    given = [
+        (row, at, len(each), ways[row][at], value)
+        for row, each in enumerate(values)
+        for at, value in enumerate(each)
+        if value is not None
     ]
-
-
-def _text(x: float, y: float, said: str, more: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}"{more}>{escape(said)}</text>'
+    most = max((abs(value) for *_, value in given), default=0.0) or 1.0
+    kept = [one for one in given if abs(one[4]) >= _LEAST * most]
+    signed = [f"{'+' if value > 0 else ''}{say(value)}" for *_, value in kept]
+    bars: Plot = {
+        "type": "bar",
+        "orientation": "h",
+        "name": "change",
+        "showlegend": False,
+        "y": [row - 0.4 + 0.8 * (at + 0.5) / of for row, at, of, _, _ in kept],
+        "x": [value for *_, value in kept],
+        "width": [0.7 / of for _, _, of, _, _ in kept],
+        "marker": {"color": ["var(--red)" if value > 0 else "var(--teal)" for *_, value in kept]},
+        "text": [html.escape(f"{swing.told}: {said}") for (_, _, _, swing, _), said in zip(kept, signed, strict=True)],
+        "textposition": "outside",
+        "textfont": {"color": "var(--text)"},
+        "hovertext": [
+            html.escape(f"{swing.assumption} {swing.told}: {said}")
+            for (_, _, _, swing, _), said in zip(kept, signed, strict=True)
+        ],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "cliponaxis": False,
+    }
+    ends = room([value for *_, value in kept], 0.3, 0.3, zero=True)
+    ends = (min(ends[0], -0.3 * most), max(ends[1], 0.3 * most))
+    zero = {"type": "line", "x0": 0, "x1": 0, "yref": "y domain", "y0": 0, "y1": 1}
+    layout = {
+        "xaxis": told_axis(ends, lambda value: f"{'+' if value > 0 else ''}{say(value)}"),
+        "yaxis": row_axis(names),
+        "hovermode": "closest",
+        "barmode": "overlay",
+        "showlegend": False,
+        "shapes": [zero | {"line": {"color": "var(--muted)", "width": 1.2}}],
+    }
+    return {"data": [bars], "layout": layout}

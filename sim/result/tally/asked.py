@@ -131,6 +131,15 @@ class Asked:
             counts, int(bins["zeros"].sum()), np.nan, float(bins["least_s"].min()), float(bins["most_s"].max())
         )
 
+    def ttft_over_time(self, edges_s: Floats) -> Counts:
+        """As `sim.result.ttft_map.ttft_counts`, between some of the edges; shape (bins, BUCKETS)."""
+        places = self._places(edges_s)
+        counts = np.zeros((len(edges_s) - 1, self.sums.ttft.shape[-1]), np.int64)
+        for at, (first, last) in enumerate(pairwise(places.tolist())):
+            counts[at] = self.sums.ttft[:, first + 1 : last + 1].sum(axis=(0, 1), dtype=np.int64)
+            counts[at, 0] += self.sums.bins[:, first + 1 : last + 1]["zeros"].sum()
+        return counts
+
     def looks(self, edges_s: Floats) -> tuple[Floats, Floats, Floats]:
         """Requests that come, those of them that are answered in time, and answers by when they are there.
 
@@ -142,6 +151,20 @@ class Asked:
         for name, counts in (("came", offered), ("in_time", in_time), ("answered", answered)):
             counts[-1] += self.sums.marks[0][name]
         return offered, in_time, answered
+
+    def budget(self, objective: int, edges_s: Floats) -> tuple[Floats, Floats]:
+        """Requests of the window that an objective is about, by when they come, and those of them that are within it.
+
+        Between some of the edges, what is at the last one included; shape (bins,) each.
+        """
+        found = []
+        places = self._places(edges_s)
+        for name in ("came", "met"):
+            upto = np.cumsum(self.sums.budget[objective][name])
+            counts = np.diff(upto[places])
+            counts[-1] += upto[-1] - upto[places[-1]]
+            found.append(counts.astype(np.float64))
+        return found[0], found[1]
 
     @property
     def in_time_at_end_share(self) -> float | None:

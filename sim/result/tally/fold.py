@@ -93,11 +93,12 @@ def occupy(grid: Grid, bins: Any, row: Any, came: int) -> int:
 
 
 @compiled
-def measure(plan: Plan, sums: Sums, row: Any, pool: int, stream: int, is_in: bool, values_s: Any) -> bool:
+def measure(plan: Plan, sums: Sums, row: Any, pool: int, came: int, is_in: bool, values_s: Any) -> bool:
     """The latencies of a request, and which objectives it is within; returns whether those that are about it.
 
-    `values_s`: room for four.
+    `came`: the bin it comes in; `values_s`: room for four.
     """
+    stream = 0 + int(row["stream"])
     answered = row["outcome"] == COMPLETED
     output_tokens = row["output_tokens"]
     values_s[WAIT] = row["start_s"] - row["arrival_s"]
@@ -113,6 +114,11 @@ def measure(plan: Plan, sums: Sums, row: Any, pool: int, stream: int, is_in: boo
         met = answered and (values_s[metric] <= plan.under_s[place] or (metric == TPOT and output_tokens <= 1))
         if is_in and met:
             sums.met[pool, stream, place] += 1
+        if is_in and plan.about[place, stream] == 1:
+            spent = sums.budget[place, came]
+            spent["came"] += 1
+            if met:
+                spent["met"] += 1
         if not met and plan.about[place, stream] == 1:
             good = False
     return good
@@ -235,7 +241,7 @@ def count_all(
         bins = sums.bins[pool]
         came = after(grid, arrival_s)
         ends = occupy(grid, bins, row, came)
-        good = measure(plan, sums, row, pool, stream, is_in, values_s)
+        good = measure(plan, sums, row, pool, came, is_in, values_s)
         cell = sums.cells[pool, stream]
         bucket = -2
         if is_in:

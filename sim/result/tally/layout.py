@@ -76,6 +76,9 @@ MIX = np.dtype(
 )
 """Sums over all requests that are served at a pool, if they are served: see `sim.model.work.Mix`."""
 
+BUDGET = np.dtype([("came", "i8"), ("met", "i8")])
+"""Requests of the window that an objective is about, by when they come, and those of them that are within it."""
+
 MARK = np.dtype(
     [
         ("came", "i8"),  # exactly at the horizon
@@ -138,6 +141,8 @@ class Sums(NamedTuple):
     """Shape (pools,)."""
     marks: NDArray[Any]
     """Shape (1,)."""
+    budget: NDArray[Any]
+    """Shape (objectives, edges + 1)."""
 
 
 def grid(edges_s: NDArray[np.float64]) -> Grid:
@@ -165,4 +170,5 @@ def new_sums(pools: int, streams: int, parties: int, objectives: int, edges: int
         ttft=np.zeros((pools, edges + 1, BUCKETS), np.uint32),
         mix=np.zeros(pools, MIX),
         marks=np.zeros(1, MARK),
+        budget=np.zeros((objectives, edges + 1), BUDGET),
     )

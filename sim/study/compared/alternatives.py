@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
-from sim.config.catalogue import is_path
 from sim.config.errors import ConfigError, Problem
 from sim.config.overrides import placed
 from sim.result import words
 from sim.scenario import Scenario, load
+from sim.study.compared.labels import labels
 from sim.study.compared.steps import changes
 
 OPTION = "--with"
@@ -51,9 +50,10 @@ def alternatives(sources: Sequence[str], withs: Sequence[str], sets: Sequence[st
             twice = f"'{'; '.join(one[1])}' is given twice" if one[1] else f"'{one[0]}' is given twice"
             remedy = "two runs of one scenario differ in nothing; to change it say --with KEY=VALUE"
             raise ConfigError(Problem(f"{twice}: {remedy}", OPTION if one[1] else ""))
+    scenarios = [_loaded(source, sets, own) for source, own in told]
     return [
-        Alternative(name, source, (*sets, *own), _loaded(source, sets, own), own)
-        for name, (source, own) in zip(_names(told), told, strict=True)
+        Alternative(name, source, (*sets, *own), scenario, own)
+        for name, (source, own), scenario in zip(labels(told, scenarios), told, scenarios, strict=True)
     ]
 
 
@@ -83,30 +83,6 @@ def notes(baseline: Alternative, other: Alternative) -> list[str]:
     if any(change.path[0] == "workload" for change in changes(one, beside)):
         found.append(f"{other.name} has other traffic than {baseline.name}: what differs is due to that too")
     return found
-
-
-def _names(told: Sequence[tuple[str, tuple[str, ...]]]) -> list[str]:
-    """Short names, each only once: of a file without its folder, of changes with as few steps of the keys as it takes.
-
-    Where that does not tell them apart: as they were typed.
-    """
-    for steps in (1, 2, 3):
-        short = [_short(source, own, steps) for source, own in told]
-        if len(set(short)) == len(short):
-            return short
-    return [(f"{'; '.join(own)}" if own else source) for source, own in told]
-
-
-def _short(source: str, own: Sequence[str], steps: int) -> str:
-    if not own:
-        return PurePath(source).stem if is_path(source) and steps < 3 else source
-    parts = []
-    for text in own:
-        key, _, value = text.partition("=")
-        value = value.strip()
-        said = f"{value[0]}...{value[-1]}" if value[:1] in ("{", "[") else value
-        parts.append(f"{'.'.join(key.strip().split('.')[-steps:])}={said}")
-    return ", ".join(parts)
 
 
 def _parts(text: str) -> Iterator[str]:

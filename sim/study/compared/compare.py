@@ -109,20 +109,35 @@ def compare(
     *,
     most: int = MOST,
     most_requests: int = MOST_REQUESTS,
+    look: Callable[[Sequence[Sequence[Record]]], None] | None = None,
     on_compile: Callable[[], None] | None = None,
 ) -> tuple[Replicated, list[Comparison]]:
-    """The first scenario is the baseline; all have its seed. At least two scenarios, at least two replications.
+    """Run scenarios on the same random numbers, and tell what each has more of than the first, and how surely.
+
+    The first scenario is the baseline; all have its seed. At least two scenarios, each with the name that errors call
+    it by; at least two replications.
 
     Without a number of them: until every main difference (see `main_paths`) is clear or small, looked at after 10
     pairs and after every 5 more; or until each scenario has had its budget, `most` runs or `most_requests` requests,
     but 5 pairs at least.
-    `watch` is told how many runs have been made, and of how many at most, once that is known. `on_compile`: see
-    `simulate`. Raises as that does, by name.
+    `watch` is told how many runs have been made, and of how many at most, once that is known; `look` is given the
+    records of each scenario, before that. `on_compile`: see `simulate`. Raises as that does, by name.
+
+    Returns the baseline's replications, and a `Comparison` for each of the others: its replications, and its
+    `differences` by dotted path (`latency.ttft_s.p99`; units as the path's last steps say), each with the paired 95 %
+    interval (`more`) and whether that leaves 0 out (`is_distinguishable`).
+
+        >>> from sim import compare, load
+        >>> short = ["horizon=2m", "warmup=0s"]
+        >>> nine, ten = (load("mmc", [*short, f"pools.servers.autoscaler.replicas={n}"]) for n in (9, 10))
+        >>> baseline, (other,) = compare([("nine", nine), ("ten", ten)], 2)
+        >>> other.of("replicas.mean").more.estimate
+        1.0
     """
     names = [name for name, _ in scenarios]
     seed = scenarios[0][1].seed
     same = [scenario.model_copy(update={"seed": seed}) for _, scenario in scenarios]
-    many = _InStep(names, same, executor or Here(), watch, on_compile)
+    many = _InStep(names, same, executor or Here(), watch, look, on_compile)
     stopped = many.run(replications, most, most_requests)
     baseline, *others = (
         Replicated(scenario, tuple(records), stopped) for scenario, records in zip(same, many.records, strict=True)
@@ -142,12 +157,14 @@ class _InStep:
         scenarios: Sequence[Scenario],
         executor: Executor,
         watch: Callable[[int, int | None], None] | None,
+        look: Callable[[Sequence[Sequence[Record]]], None] | None,
         on_compile: Callable[[], None] | None,
     ) -> None:
         self.names = names
         self.scenarios = list(scenarios)
         self.executor = executor
         self.watch = watch
+        self.look = look
         self.on_compile = on_compile
         self.records: list[list[Record]] = [[] for _ in scenarios]
         self.condensed = False
@@ -193,6 +210,8 @@ class _InStep:
                 raise
             except ConfigError as error:
                 raise _about(self.names[place], error) from None
+            if self.look is not None:
+                self.look(self.records)
             if self.watch is not None and most:
                 self.watch(sum(map(len, self.records)), most * len(self.records))
 
@@ -206,6 +225,16 @@ def main_paths(ours: Estimates, theirs: Estimates) -> tuple[str, ...]:
     first = ours.records[0].summary, theirs.records[0].summary
     paths = [COST, *(f"slo.{place}.attained" for place, _ in enumerate(first[0]["slo"])), TAIL, WAIT]
     return tuple(path for path in paths if path in ours.paths and path in theirs.paths and _is_same(*first, path))
+
+
+def so_far(baseline: Sequence[Record], other: Sequence[Record]) -> Difference | None:
+    """Of the pairs that have been made, the difference that matters most: p99 TTFT, else wait, cost; None: unknown."""
+    pairs = min(len(baseline), len(other))
+    if pairs < 2:
+        return None
+    ours, theirs = Estimates(baseline[:pairs]), Estimates(other[:pairs])
+    known = {each.path: each for each in _main(ours, theirs) if each is not None and not each.is_same}
+    return next((known[path] for path in (TAIL, WAIT, COST, *known) if path in known), None)
 
 
 def differences(baseline: Replicated, other: Replicated) -> list[Difference]:

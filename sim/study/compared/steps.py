@@ -68,7 +68,7 @@ class Step:
 def changes(before: Scenario, after: Scenario) -> list[Change]:
     """What differs between the resolved scenarios, in the order of their keys; empty if nothing that matters."""
     one, other = (
-        {key: value for key, value in _plain(scenario).items() if key not in _SAID} for scenario in (before, after)
+        {key: value for key, value in plain(scenario).items() if key not in _SAID} for scenario in (before, after)
     )
     return list(_changes(one, other, ()))
 
@@ -79,7 +79,7 @@ def steps(before: Scenario, after: Scenario, order: Sequence[str] = ()) -> list[
     `order`: keys (or the beginnings of some) whose changes come first, in this order. Raises `ConfigError` for one in
     which the scenarios do not differ.
     """
-    now = _plain(before)
+    now = plain(before)
     made: list[Step] = []
     waiting: list[Change] = []
     for change in _ordered(changes(before, after), order):
@@ -97,7 +97,8 @@ def steps(before: Scenario, after: Scenario, order: Sequence[str] = ()) -> list[
     return made
 
 
-def _plain(scenario: Scenario) -> dict[str, Any]:
+def plain(scenario: Scenario) -> dict[str, Any]:
+    """The resolved scenario as plain values, by the keys that a file has; what is not there is left out."""
     found: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True, exclude_none=True)
     return found
 

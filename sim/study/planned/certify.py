@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sim.study.planned.certificate import Certificate
+from sim.study.planned.designs import Fleet
 
 MOST_STEPS = 64
 """Fleets that are certified one after another; more than this and the search was of something else."""
@@ -48,16 +49,34 @@ class Certifying:
             self.made[key] = self.test(fleet)
         return self.made[key]
 
-    def around(self, start: Mapping[str, int]) -> Certified:
-        """The certified fleet next to this one; the largest that may be, uncertified, where none is."""
+    def tested(self, fleet: Mapping[str, int]) -> bool:
+        """Whether there is a certificate of it, whatever it says."""
+        return tuple(sorted(fleet.items())) in self.made
+
+    def raised(self, start: Mapping[str, int], worth: Callable[[Mapping[str, int]], bool] | None = None) -> Fleet:
+        """From this fleet up, the first that is certified; where none is, the largest that may be.
+
+        `worth`: asked of each larger fleet before its test; one that is not worth a test is the answer, untested.
+        """
         fleet = dict(start)
         for _ in range(MOST_STEPS):
             if self.of(fleet).meets is True:
                 break
             larger = {name: min(count + 1, self.most[name]) for name, count in fleet.items()}
             if larger == fleet:
-                return self._told(fleet, {})
+                break
             fleet = larger
+            if worth is not None and not self.tested(fleet) and not worth(fleet):
+                break
+        return fleet
+
+    def around(self, start: Mapping[str, int]) -> Certified:
+        """The certified fleet next to this one; the largest that may be, uncertified, where none is."""
+        return self.settled(self.raised(start))
+
+    def settled(self, start: Mapping[str, int]) -> Certified:
+        """From a certified fleet down, as long as one fewer is certified; one that is not stays as it is."""
+        fleet = dict(start)
         lowered = self._lowered(fleet)
         for _ in range(MOST_STEPS):
             smaller = next((name for name, found in lowered.items() if found.meets is True), None)

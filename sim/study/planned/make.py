@@ -37,7 +37,7 @@ def dossier_of(
     purchases, no_purchases = None, ""
     if plan.feasible and scenario.plan is not None and scenario.plan.over_time is not None:
         try:
-            purchases = _over_time(plan, Bench(executor, runs.known, runs.keep), say)
+            purchases = _over_time(plan, Bench(executor, runs.kept), say)
         except NoPlanError as error:
             no_purchases = error.problems[0].message
     if not plan.feasible or not (drills or sensitivity):

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sim.scenario import Scenario
-from sim.study.executors import Executor
 from sim.study.replicated.estimates import at
-from sim.study.replicated.replications import Rule
 from sim.study.store.kept import Kept, Key
-from sim.study.swept.campaign import Wanted, carry_out
+from sim.study.store.search import About, KeptRuns, kept_in
+from sim.study.swept.campaign import Wanted
+from sim.study.swept.maker import Maker
+
+
+def kept_runs(folder: Path | None, scenario: Scenario) -> AbstractContextManager[KeptRuns]:
+    """The runs of a plan in a folder, see `kept_in`; all plans of a scenario of this name share them."""
+    another = "another scenario ({})"
+    return kept_in(folder, About("plan", "plan", "plan-study.json", "scenario", scenario.name, another), scenario)
 
 
 class FailedError(Exception):
@@ -57,19 +65,11 @@ class _Row:
 
 
 @dataclass
-class Runs:
-    """Makes runs by an executor; those that are known already are not made again.
+class Runs(Maker):
+    """Makes runs, and reads each once."""
 
-    `keep`: is given each new run, and has to add it to `known`. `told`: is told of each, with how many there are.
-    """
-
-    executor: Executor
-    known: MutableMapping[Key, Kept]
-    keep: Callable[[Kept], None]
     told: Callable[[int, int], None] | None = None
-    used: set[Key] = field(default_factory=set)
-    spent: int = 0
-    """Requests of all runs that were asked for, whether made now or before."""
+    """Told how many runs there are, and their requests."""
     _rows: dict[Key, _Row] = field(default_factory=dict)
     _summaries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -78,16 +78,13 @@ class Runs:
         digest = scenario.digest
         keys = [(digest, replication) for replication in range(runs)]
         if any(key not in self._rows for key in keys):
-            carry_out([Wanted(scenario, digest)], Rule(number=runs), self.executor, self.known, self.keep)
-            for key in keys:
-                if key not in self._rows:
-                    self._rows[key] = self._read(self.known[key])
-        for key in keys:
-            if key not in self.used:
-                self.used.add(key)
-                self.spent += self._rows[key].sent
+            (found,) = self.made([Wanted(scenario, digest)], runs)
+            for run in found:
+                if run.key not in self._rows:
+                    self._rows[run.key] = self._read(run)
+        self.used |= {key: self._rows[key].sent for key in keys}
         if self.told is not None:
-            self.told(len(self.used), self.spent)
+            self.told(len(self.used), self.requests)
         rows = [self._rows[key] for key in keys]
         lines = range(len(rows[0].within))
         return Tried(

@@ -40,7 +40,7 @@ def split(scenario: Scenario, name: str, alone: list[Found], runs: Runs) -> tupl
     makes = [Make(design.pool.gpu, design.pool.gpus_per_replica) for design in designs]
     others = {pool: design.with_replicas(alone[0].fleet[pool]) for pool, design in alone[0].fleets.designs.items()}
     base = scenario.model_copy(update={"pools": others, "plan": None})
-    found = mix(base, name, makes, bench=Bench(runs.executor, runs.known, runs.keep))
+    found = mix(base, name, makes, bench=Bench(runs.executor, runs.kept))
     if found is None or len(found.replicas) < 2:
         return None
     (each,), _ = fleets(found.scenario)

@@ -72,5 +72,4 @@ def _no_more(fleets: Fleets, fleet: Fleet) -> str:
 
 
 def _fleet_words(fleet: Fleet) -> str:
-    total = sum(fleet.values())
-    return f"{total:,} replicas" if total != 1 else "1 replica"
+    return words.plural(sum(fleet.values()), "replica")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sim.scenario import Scenario
-from sim.study.executors import Executor, Here
-from sim.study.replicated.replications import Rule
-from sim.study.store.kept import Kept, Key
-from sim.study.swept.campaign import Wanted, carry_out
+from sim.study.swept.campaign import Wanted
+from sim.study.swept.maker import Maker
 
 _SERVED_SHARE = 0.999
 """Of the requests, where nothing is promised."""
@@ -47,34 +44,15 @@ class Outcome:
         return max(math.ceil(float(summary["pools"][pool]["replicas"]["max"])) for summary in self.summaries)
 
 
-@dataclass
-class Bench:
-    """Makes runs by an executor; those that are known already are not made again.
-
-    `known` and `keep` are those of a study that keeps runs (`sim.study.planned.study.kept_runs`); `keep` adds to
-    `known`. Left out, they are kept for as long as the bench is.
-    """
-
-    executor: Executor = field(default_factory=Here)
-    known: MutableMapping[Key, Kept] = field(default_factory=dict)
-    keep: Callable[[Kept], None] | None = None
-    requests: int = 0
-    """Of all runs that were asked for."""
-    runs: int = 0
+class Bench(Maker):
+    """Makes runs, and reads them as outcomes."""
 
     def outcome(self, scenario: Scenario, runs: int) -> Outcome:
         """So many replications of a scenario."""
-        digest = scenario.digest
-        carry_out([Wanted(scenario, digest)], Rule(number=runs), self.executor, self.known, self.keep or self._keep)
-        found = [self.known[digest, place] for place in range(runs) if (digest, place) in self.known]
-        self.runs += len(found)
-        self.requests += sum(run.sent for run in found)
+        (found,) = self.made([Wanted(scenario, scenario.digest)], runs)
         if any(run.failed for run in found):
             return Outcome(())
         return Outcome(tuple(run.document()["summary"] for run in found))
-
-    def _keep(self, run: Kept) -> None:
-        self.known[run.key] = run
 
 
 def _share(blocks: list[dict[str, Any]], place: int) -> float | None:

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +73,7 @@ def answered(
     *,
     steady: dict[str, Any] | None = None,
     watch: Callable[[int, int | None], None] | None = None,
+    look: Callable[[Sequence[Record]], None] | None = None,
     on_compile: Callable[[], None] | None = None,
 ) -> Result:
     """The first run, with the other replications made and told in its summary; when interrupted, those that are done.
@@ -80,7 +81,7 @@ def answered(
     The summary is that of `Replicated`, with more below `replications`: `precision` (what was wanted), `requests` (of
     one replication, on average), `budget` (of replications and requests), `least_known` (see there);
     `recovery` tells in how many replications a failure was metastable (`metastable_replications`). `steady`: a block
-    that is added.
+    that is added. `watch`, `look`: see `replicate`.
     """
     record, goal = record_of(first), effort.goal
     budget: dict[str, int | None] = {"replications": MOST, "requests": MOST_REQUESTS}
@@ -95,6 +96,7 @@ def answered(
         executor=executor,
         first=record,
         watch=watch,
+        look=look,
         on_compile=on_compile,
         keep_interrupted=True,
     )

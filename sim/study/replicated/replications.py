@@ -178,14 +178,26 @@ def replicate(
     first: Record | None = None,
     condensed: bool = False,
     watch: Callable[[int, int | None], None] | None = None,
+    look: Callable[[Sequence[Record]], None] | None = None,
     on_compile: Callable[[], None] | None = None,
     keep_interrupted: bool = False,
 ) -> Replicated:
     """Run a scenario `number` times; without a number, until all goals are reached or the budget is spent.
 
-    See `Rule`. `first`: replication 0, where it has been made already. `condensed`: see `Task`; also done where the
-    latencies of all runs would be too many to keep. `watch` is told how many have been made, and of how many at most.
+    Left out, the goals are p99 TTFT, attainments and cost known to 5 %, the budget 100 runs or 2 million requests; see
+    `Rule`. `first`: replication 0, where it has been made already. `condensed`: see `Task`; also done where the
+    latencies of all runs would be too many to keep. `watch` is told how many have been made, and of how many at most;
+    `look` is given the list that they are added to, before that.
     `on_compile`: see `simulate`. `keep_interrupted`: Ctrl-C ends it with what there is, instead of with nothing.
+    Raises as `simulate` does.
+
+    Returns a `Replicated`: `records` (what is kept of each run), `intervals` (95 %, by dotted path such as
+    `latency.ttft_s.p99`; units as the path's last steps say), `summary()` (that of a run, with the estimates of all).
+
+        >>> from sim import load, replicate
+        >>> found = replicate(load("mmc", ["horizon=2m", "warmup=0s"]), 3)
+        >>> len(found.records), found.intervals["latency.queue_wait_s.mean"].half_width > 0
+        (3, True)
     """
     rule = Rule(number, goals, most, most_requests)
     records = [measured(Task(scenario, 0, condensed)) if first is None else first]
@@ -195,6 +207,8 @@ def replicate(
         condensed, records[0] = True, records[0].condensed()
     later = scenario
     workers = Here() if executor is None else executor
+    if look is not None:
+        look(records)
     if watch is not None:
         watch(1, most)
     try:

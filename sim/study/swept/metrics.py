@@ -49,7 +49,7 @@ def called(path: str) -> str | None:
     if len(steps) != 3 or steps[0] != "latency":
         return None
     name = steps[1].removesuffix("_s")
-    return f"{steps[2]} {'queue wait' if name == 'queue_wait' else name.upper()}"
+    return f"{steps[2]} {words.METRICS.get(name, name.upper())}"
 
 
 def teller(path: str) -> Callable[[float | None], str]:

@@ -187,23 +187,32 @@ def _split(text: str) -> Iterator[str]:
     yield part
 
 
-def grid(source: str | Path, sets: Sequence[str], axes: Sequence[Axis]) -> list[Point]:
-    """Every combination of the axes' values, the last one varying first, each laid over `sets`.
+def grid(
+    source: str | Path | Mapping[str, Any], sets: Sequence[str] = (), axes: Sequence[Axis | str] = ()
+) -> list[Point]:
+    """Every combination of the axes' values, the last one varying first, each laid over `sets`: what `sweep` runs.
 
+    `source`: as `load` takes it. `sets`: `KEY=VALUE`, for all of them. `axes`: `KEY=V1,V2,...` or
+    `KEY=FIRST..LAST:STEP`, as `fleetcast sweep --over` takes them; without any, the scenario itself is the only point.
     Raises `ConfigError` for what is wrong with any of them, before any is run, and for more than `MOST_RUNS`.
+
+        >>> from sim import grid
+        >>> [point.values for point in grid("mmc", axes=["pools.servers.autoscaler.replicas=9,10"])]
+        [{'pools.servers.autoscaler.replicas': '9'}, {'pools.servers.autoscaler.replicas': '10'}]
     """
-    keys = [axis.key for axis in axes]
+    found = [axis_of(axis) if isinstance(axis, str) else axis for axis in axes]
+    keys = [axis.key for axis in found]
     twice = next((key for place, key in enumerate(keys) if key in keys[:place]), None)
     if twice is not None:
         raise ConfigError(Problem(f"{twice} is given twice; give all its values at once", OPTION))
     runs = 1
-    for axis in axes:
+    for axis in found:
         runs *= len(axis.values)
     if runs > MOST_RUNS:
         raise ConfigError(Problem(f"{runs:,} runs; a sweep makes at most {MOST_RUNS:,}", OPTION))
     return [
         point(source, sets, dict(zip(keys, values, strict=True)))
-        for values in itertools.product(*(axis.values for axis in axes))
+        for values in itertools.product(*(axis.values for axis in found))
     ]
 
 
@@ -231,7 +240,13 @@ def listed(source: str | Path, sets: Sequence[str], file: Path) -> list[Point]:
     ]
 
 
-def point(source: str | Path, sets: Sequence[str], values: dict[str, str], file: str = OPTION, line: int = 0) -> Point:
+def point(
+    source: str | Path | Mapping[str, Any],
+    sets: Sequence[str],
+    values: dict[str, str],
+    file: str = OPTION,
+    line: int = 0,
+) -> Point:
     """The scenario with these values, which stand in a line of a file, or after --over.
 
     Raises `ConfigError`, whose problems say where, and at which values.
@@ -259,15 +274,27 @@ def run(of: Point, watch: Watch | None = None) -> Run:
 
 def sweep(
     points: Sequence[Point],
-    rule: Rule = BUDGET,
+    rule: Rule | int = BUDGET,
     executor: Executor | None = None,
     told: Told | None = None,
     asked: Sequence[str] = (),
 ) -> list[Run]:
-    """The points, each replicated as the rule says; nothing is kept but what comes back.
+    """Run every point of a `grid`, each replicated as the rule says; nothing is kept but what comes back.
 
-    `asked`: numbers to be told beside the main ones, by dotted path.
+    `rule`: so many replications of each point, or a `Rule`; left out, until the main numbers are known to 5 % or the
+    budget of a point (10 runs, 500,000 requests) is spent. `executor`: who makes the runs (here, one after another).
+    `told`: called as runs are done. `asked`: numbers to be told beside the main ones, by dotted path.
+
+    Returns a `Run` a point, in their order: `values` of its keys, `summary` (estimates of all its replications, their
+    95 % `intervals` in it), `metrics` (the main numbers, flat), `error` where it could not be run. All points have the
+    same random numbers: what differs between two of them is what was changed.
+
+        >>> from sim import grid, sweep
+        >>> runs = sweep(grid("mmc", ["horizon=2m", "warmup=0s"], ["pools.servers.autoscaler.replicas=9,10"]), 2)
+        >>> [run.replications for run in runs]
+        [2, 2]
     """
+    rule = Rule(rule) if isinstance(rule, int) else rule
     wanted = [Wanted(each.scenario, each.scenario.digest) for each in points]
     known: dict[Key, Kept] = {}
     carry_out(wanted, rule, executor or Here(), known, lambda run: known.update({run.key: run}), told=told)

@@ -1,35 +1,36 @@
-"""The runs of a search: made by any executor, each once, and counted against a budget."""
+"""The runs of a tuning: read as what a search goes by, and counted against a budget."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sim.config.errors import ConfigError
 from sim.scenario.tune import Budget
-from sim.study.executors import Executor
 from sim.study.replicated.record import Record
-from sim.study.replicated.replications import Rule
-from sim.study.store import Kept
 from sim.study.store.kept import Key
-from sim.study.swept.campaign import Wanted, carry_out
+from sim.study.store.search import About, KeptRuns, kept_in
+from sim.study.swept.campaign import Wanted
+from sim.study.swept.maker import Maker
 from sim.study.tuned.figures import Measured, measured
 from sim.study.tuned.space import Candidate
 
 
+def kept_runs(folder: Path | None, base: Candidate) -> AbstractContextManager[KeptRuns]:
+    """The runs of a tuning of this scenario in a folder, see `kept_in`."""
+    another = "another scenario, or the scenario or --set has changed since"
+    return kept_in(folder, About("tune", "tuning", "tuning.json", "base_sha256", base.digest, another), base.scenario)
+
+
 @dataclass
-class Runs:
+class Runs(Maker):
     """What has been run, and what it took."""
 
-    executor: Executor
-    tail: str
+    tail: str = field(kw_only=True)
     """See `tail_of`."""
-    known: MutableMapping[Key, Kept] = field(default_factory=dict)
-    keep: Callable[[Kept], None] | None = None
-    """Given each new run, to have it kept beyond this process."""
-    used: dict[Key, int] = field(default_factory=dict)
-    """Every run that was asked for so far, and its requests: the same, whether it was there before or not."""
     began_s: float = field(default_factory=time.monotonic)
     new: int = 0
     """Runs that were made here."""
@@ -39,43 +40,29 @@ class Runs:
 
     def make(self, candidates: Sequence[Candidate], replications: int) -> None:
         """See that each of them has so many runs."""
-        began = time.monotonic()
-        wanted = [Wanted(one.scenario, one.digest) for one in candidates]
-        carry_out(wanted, Rule(number=replications), self.executor, self.known, self._add)
+        began, before = time.monotonic(), len(self.kept.known)
+        found = self.made([Wanted(one.scenario, one.digest) for one in candidates], replications)
         self.spent_s += time.monotonic() - began
-        for one in wanted:
-            for replication in range(replications):
-                key = (one.digest, replication)
-                self.used[key] = self.known[key].sent
-
-    def _add(self, run: Kept) -> None:
-        self.known[run.key] = run
-        self.new += 1
-        if self.keep is not None:
-            self.keep(run)
+        self.new += len(self.kept.known) - before
+        self.used |= {run.key: run.sent for several in found for run in several}
 
     def of(self, candidate: Candidate, replications: int) -> list[Measured] | None:
         """The first of its runs, which have been made; None: one of them has failed."""
         keys = [(candidate.digest, replication) for replication in range(replications)]
-        if any(self.known[key].failed for key in keys):
+        if any(self.kept.known[key].failed for key in keys):
             return None
         for key in keys:
             if key not in self._read:
-                self._read[key] = measured(self.known[key], self.tail)
+                self._read[key] = measured(self.kept.known[key], self.tail)
         return [self._read[key] for key in keys]
 
     def records(self, candidate: Candidate, replications: int) -> list[Record]:
         """The same, with all that is known of them. Raises `ConfigError` for a run that has failed."""
-        found = [self.known[candidate.digest, replication] for replication in range(replications)]
+        found = [self.kept.known[candidate.digest, replication] for replication in range(replications)]
         failed = next((run for run in found if run.failed), None)
         if failed is not None:
             raise ConfigError(f"the run of {candidate.told} failed: {failed.error}")
         return [run.record() for run in found]
-
-    @property
-    def requests(self) -> int:
-        """Of all runs that were asked for."""
-        return sum(self.used.values())
 
     @property
     def elapsed_s(self) -> float:

@@ -75,4 +75,5 @@ def _line(standings: Iterable[Standing], batches: int, runs: int) -> str:
 
 
 def _why(runs: Runs, base: Candidate, most: int) -> str:
-    return next(str(run.error) for place in range(most) if (run := runs.known[base.digest, place]).failed)
+    known = runs.kept.known
+    return next(str(run.error) for place in range(most) if (run := known[base.digest, place]).failed)

@@ -14,11 +14,11 @@ from sim.statistics.intervals import Interval
 from sim.study.executors import Executor, Here
 from sim.study.regret import UTILIZATIONS
 from sim.study.replicated.fresh import fresh_seed
+from sim.study.store.search import KeptRuns
 from sim.study.tuned import ladder
 from sim.study.tuned.answer import Point, Tuned
 from sim.study.tuned.figures import tail_of
 from sim.study.tuned.finalists import finalists
-from sim.study.tuned.folder import Folder
 from sim.study.tuned.fresh import Fresh, measure
 from sim.study.tuned.front import memberships
 from sim.study.tuned.goal import Goal
@@ -34,23 +34,20 @@ Told = Callable[[str], None]
 def tune(
     scenario: Scenario,
     executor: Executor | None = None,
-    folder: Folder | None = None,
+    kept: KeptRuns | None = None,
     budget: Budget | None = None,
     told: Told = lambda _: None,
 ) -> Tuned:
     """Better values for what of a scenario may be tuned, on numbers that nobody picked them for.
 
-    `folder`: where runs are kept; `budget`: instead of the scenario's; `told` hears what is being done. The same
-    scenario and budget give the same answer, whoever makes the runs, unless the budget is a time.
+    `kept`: runs that are known, to which new ones are added; `budget`: instead of the scenario's; `told` hears what is
+    being done. The same scenario and budget give the same answer, whoever makes the runs, unless the budget is a time.
     """
     asked = scenario.tune or Tune()
     budget = budget or asked.most
     space = space_of(scenario)
     base = untouched(scenario)
-    runs = Runs(executor or Here(), tail_of(scenario))
-    if folder is not None:
-        runs.known.update(folder.known)
-        runs.keep = folder.add
+    runs = Runs(executor or Here(), kept or KeptRuns(), tail=tail_of(scenario))
     goal = Goal(asked.objective, asked.keep, tuple(one.share for one in scenario.slo))
     sampler = Sampler(space, scenario.seed)
     later = _later(asked, scenario)
