@@ -122,3 +122,15 @@ def test_the_fewest_and_the_most_replicas_of_a_window(
     made = log(TWO_POOLS, EDGES, [(0, place, *life) for place, life in enumerate(lives)])
     every = np.ones(len(lives), bool)
     assert replica_range(stages(made, made.spans["gone_s"], every), *window) == expected
+
+
+def test_short_waits_in_a_bin_of_weeks_are_told_exactly() -> None:
+    """Little's law of a month: what remains of the bin after each instant is a million times as large as a wait."""
+    rng = np.random.default_rng(7)
+    table = np.zeros(300_000, TWO_POOLS.dtype)
+    table["arrival_s"] = np.sort(rng.uniform(0, 28 * 86_400, len(table)))
+    table["start_s"] = table["arrival_s"] + rng.exponential(0.01, len(table))
+    table["finish_s"] = table["start_s"] + rng.exponential(2.0, len(table))
+    found = occupancy.occupancy(table, np.array([0.0, 29 * 86_400]))
+    assert found.waiting_s[0] == pytest.approx(math.fsum(table["start_s"] - table["arrival_s"]), rel=1e-12)
+    assert found.running_s[0] == pytest.approx(math.fsum(table["finish_s"] - table["start_s"]), rel=1e-12)

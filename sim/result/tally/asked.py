@@ -90,8 +90,8 @@ class Asked:
 
     def occupancy(self, edges_s: Floats, pool: int | None) -> Occupancy:
         """As `sim.result.occupancy.occupancy`, between some of the edges."""
-        waiting_s, waiting = self._integral("came", ("started", "gone"), pool)
-        running_s, running = self._integral("started", ("left",), pool)
+        waiting_s, waiting = self._integral("waiting_s", "came", ("started", "gone"), pool)
+        running_s, running = self._integral("running_s", "started", ("left",), pool)
         places = self._places(edges_s)
         bins = list(pairwise(places.tolist()))
         waiting_s, running_s = (
@@ -99,11 +99,10 @@ class Asked:
         )
         return Occupancy(waiting_s, running_s, waiting[places], running[places])
 
-    def _integral(self, came: str, gone: Sequence[str], pool: int | None) -> tuple[Floats, Counts]:
+    def _integral(self, rest: str, came: str, gone: Sequence[str], pool: int | None) -> tuple[Floats, Counts]:
         count = self._bins(came, pool) - sum(self._bins(name, pool) for name in gone)
-        rest_s = self._bins(f"{came}_s", pool) - sum(self._bins(f"{name}_s", pool) for name in gone)
         there = np.cumsum(count)[: len(self.edges_s)]  # just before each edge
-        return there[:-1] * np.diff(self.edges_s) + rest_s[1 : len(self.edges_s)], there
+        return there[:-1] * np.diff(self.edges_s) + self._bins(rest, pool)[1 : len(self.edges_s)], there
 
     def by_arrival(self, edges_s: Floats, pool: int | None) -> tuple[Floats, Floats, Floats]:
         """Requests by bin of arrival, those at the last edge or later in the last one, and their TTFT: p50 and p99.

@@ -68,27 +68,44 @@ def latency(plan: Plan, tail: Any, counts: Any, value_s: Any) -> int:
 
 
 @compiled
+def first_s(grid: Grid, came: int, from_s: float, went: int, to_s: float) -> float:
+    """Of a stay, what is to be counted in the bin in which it begins."""
+    if came == went:
+        return to_s - from_s
+    return rest_s(grid, came, from_s)
+
+
+@compiled
+def last_s(grid: Grid, came: int, went: int, to_s: float) -> float:
+    """What has been counted too much in the bin in which a stay ends: it is there for all of that bin."""
+    if came == went:
+        return 0.0
+    return rest_s(grid, went, to_s)
+
+
+@compiled
 def occupy(grid: Grid, bins: Any, row: Any, came: int) -> int:
     """A request's way through its pool; returns the bin in which it ends, behind the last one if it does not."""
     arrival_s, start_s, finish_s = row["arrival_s"], row["start_s"], row["finish_s"]
     bins[came]["came"] += 1
-    bins[came]["came_s"] += rest_s(grid, came, arrival_s)
-    ends = len(grid.edges_s)
+    never = len(grid.edges_s)
+    ends = never
     if finish_s == finish_s:
         ends = after(grid, finish_s)
+    begins, waits_until_s = never, math.nan
     if start_s == start_s:
-        place = after(grid, start_s)
-        bins[place]["started"] += 1
-        bins[place]["started_s"] += rest_s(grid, place, start_s)
-        if finish_s == finish_s:
-            bins[ends]["left"] += 1
-            bins[ends]["left_s"] += rest_s(grid, ends, finish_s)
+        begins, waits_until_s = after(grid, start_s), start_s
+        bins[begins]["started"] += 1
+        bins[ends]["left"] += 1
+        bins[begins]["running_s"] += first_s(grid, begins, start_s, ends, finish_s)
+        bins[ends]["running_s"] -= last_s(grid, begins, ends, finish_s)
     elif row["outcome"] != UNFINISHED:
-        place, at_s = came, arrival_s
+        begins, waits_until_s = came, arrival_s
         if finish_s == finish_s:
-            place, at_s = ends, finish_s
-        bins[place]["gone"] += 1
-        bins[place]["gone_s"] += rest_s(grid, place, at_s)
+            begins, waits_until_s = ends, finish_s
+        bins[begins]["gone"] += 1
+    bins[came]["waiting_s"] += first_s(grid, came, arrival_s, begins, waits_until_s)
+    bins[begins]["waiting_s"] -= last_s(grid, came, begins, waits_until_s)
     return ends
 
 

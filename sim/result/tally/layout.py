@@ -43,15 +43,13 @@ TAIL = np.dtype([("zeros", "i8"), ("sum", "f8"), ("least", "f8"), ("most", "f8")
 
 BIN = np.dtype(
     [
-        # instants in the bin, and the seconds that are left of it after each: see `sim.result.occupancy`
+        # instants in the bin
         ("came", "i8"),
         ("started", "i8"),
         ("left", "i8"),
         ("gone", "i8"),  # ended without ever having started
-        ("came_s", "f8"),
-        ("started_s", "f8"),
-        ("left_s", "f8"),
-        ("gone_s", "f8"),
+        ("waiting_s", "f8"),  # beside who is there all the bin: see `sim.result.occupancy`
+        ("running_s", "f8"),
         ("in_time", "i8"),  # come in it and are answered within every objective
         # end in it
         ("answered", "i8"),
