@@ -12,6 +12,7 @@ from sim.report.drawing.axes import duration_axis, room, row_axis, told_axis
 from sim.report.drawing.figure import Figure, Plot
 from sim.report.drawing.palette import series
 from sim.report.drawing.panels import Headed, grid
+from sim.report.drawing.whiskers import whiskers
 from sim.result import words
 from sim.statistics.intervals import Interval
 from sim.study.compared.compare import Comparison, Difference
@@ -67,13 +68,12 @@ def _forest(rows: Sequence[Row], is_share: bool) -> Plot:
                     "name": look,
                     "x": [scaled[place].estimate for place in of],
                     "y": of,
-                    "error_x": {
-                        "type": "data",
-                        "array": [scaled[place].half_width for place in of],
-                        "color": colour,
-                        "thickness": 2,
-                        "width": 5,
-                    },
+                    "error_x": whiskers(
+                        [scaled[place].estimate for place in of],
+                        [(scaled[place].low, scaled[place].high) for place in of],
+                        colour,
+                        width=5,
+                    ),
                     "marker": {"color": colour, "size": 10},
                     "text": [html.escape(_told(*rows[place])) for place in of],
                     "hovertemplate": "%{text}<extra></extra>",
@@ -158,22 +158,14 @@ def _latency(metric: str, title: str, runs: Mapping[str, Replicated]) -> Figure 
 
 def _tail(name: str, colour: str, found: Mapping[float, Interval]) -> Plot:
     quantiles = [f"p{100 * (1 - share):g}" for share in found]
-    half = [interval.half_width if np.isfinite(interval.half_width) else 0.0 for interval in found.values()]
+    ends = [(of.low, of.high) if np.isfinite(of.half_width) else (of.estimate, of.estimate) for of in found.values()]
     return {
         "type": "scatter",
         "mode": "lines+markers",
         "name": html.escape(name),
         "x": [interval.estimate for interval in found.values()],
         "y": list(found),
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": half,
-            "arrayminus": [min(each, 0.9 * of.estimate) for each, of in zip(half, found.values(), strict=True)],
-            "color": colour,
-            "thickness": 1.3,
-            "width": 4,
-        },
+        "error_x": whiskers([of.estimate for of in found.values()], ends, colour, is_log=True),
         "line": {"color": colour, "width": 2},
         "marker": {"color": colour, "size": 7},
         "text": [

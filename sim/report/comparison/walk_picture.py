@@ -10,6 +10,7 @@ from sim.report.comparison.words import better, names, possible, signed, togethe
 from sim.report.drawing.axes import room, row_axis, told_axis
 from sim.report.drawing.figure import Figure, Plot
 from sim.report.drawing.panels import grid
+from sim.report.drawing.whiskers import whiskers
 from sim.study.compared.compare import Difference
 from sim.study.compared.walk import Stride
 from sim.study.replicated.replications import Replicated
@@ -119,17 +120,16 @@ def _bars(panel: _Panel, look: str, colour: str, bars: Sequence[tuple[int, Diffe
         "base": [each.baseline for _, each in bars],
         "width": 0.5,
         "marker": {"color": colour},
-        "error_x": {
-            "type": "data",
-            "array": [0 if each.is_exact else each.more.half_width for _, each in bars],
-            "color": "var(--text)",
-            "thickness": 1.2,
-            "width": 4,
-        },
+        "error_x": whiskers([each.other - each.baseline for _, each in bars], _whisker_ends(bars), "var(--text)"),
         "text": [_about(panel, each) for _, each in bars],
         "textposition": "none",
         "hovertemplate": "%{text}<extra></extra>",
     }
+
+
+def _whisker_ends(bars: Sequence[tuple[int, Difference]]) -> list[tuple[float, float]]:
+    halves = [(each.other - each.baseline, 0 if each.is_exact else each.more.half_width) for _, each in bars]
+    return [(step - half, step + half) for step, half in halves]
 
 
 def _words(panel: _Panel) -> Plot:

@@ -6,6 +6,7 @@ import html
 
 from sim.report.drawing.axes import room, row_axis, told_axis
 from sim.report.drawing.figure import Figure, Plot
+from sim.report.drawing.whiskers import whiskers
 from sim.report.plan.said import interval, of_fleet
 from sim.result import words
 from sim.study.planned.certificate import Line
@@ -71,15 +72,7 @@ def _attained(lines: list[Line], meets: bool | None) -> Plot:
         "name": name,
         "x": [line.attained for _, line in kept],
         "y": [row for row, _ in kept],
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [max(_bounds(line)[1] - line.attained, 0.0) for _, line in kept],
-            "arrayminus": [max(line.attained - _bounds(line)[0], 0.0) for _, line in kept],
-            "color": colour,
-            "thickness": 2,
-            "width": 6,
-        },
+        "error_x": whiskers([line.attained for _, line in kept], [_bounds(line) for _, line in kept], colour, 6),
         "marker": {"color": colour, "size": 10},
         "text": [html.escape(f"{line.promise.told}: {interval(line)}") for _, line in kept],
         "hovertemplate": "%{text}<extra></extra>",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sim.report.drawing.figure import Figure, Plot
+from sim.report.drawing.whiskers import whiskers
 from sim.report.tables.table import Table
 from sim.result import words
 from sim.result.twin.block import contradictions
@@ -80,16 +81,7 @@ def theory_figure(summary: dict[str, Any]) -> Figure | None:
             "color": [_COLOURS.get(verdict(each, summary), "var(--blue)") for each in told],
             "symbol": ["diamond" if each["kind"] == "exact" else "circle" for each in told],
         },
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [float(f"{max(min(high, most) - at, 0):.5g}") for at, (_, high) in zip(shown, spans, strict=True)],
-            "arrayminus": [
-                float(f"{max(at - max(low, 1 / most), 0):.5g}") for at, (low, _) in zip(shown, spans, strict=True)
-            ],
-            "color": "var(--muted)",
-            "thickness": 1.3,
-        },
+        "error_x": whiskers(shown, [(max(low, 1 / most), min(high, most)) for low, high in spans], "var(--muted)"),
     }
     caption = (
         "On the dashed line the simulation says what theory says; right of it, more. Diamonds are exact values, "

@@ -6,6 +6,7 @@ import html
 from collections.abc import Callable, Sequence
 
 from sim.report.drawing.figure import Figure, Plot
+from sim.report.drawing.whiskers import whiskers
 from sim.report.swept.values import value_axis
 from sim.result import words
 from sim.study.swept.cheapest import Cost, Curve
@@ -72,7 +73,8 @@ def _line(curve: Curve, runs: Sequence[Run], name: str, metric: str, colour: str
         "hovertemplate": "%{text}<extra></extra>",
     }
     if any(halves):
-        trace["error_y"] = {"type": "data", "array": halves, "color": colour, "thickness": 1.4, "width": 4}
+        ends = [(value - half, value + half) for value, half in zip(values, halves, strict=True)]
+        trace["error_y"] = whiskers(values, ends, colour)
     return trace
 
 

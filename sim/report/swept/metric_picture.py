@@ -14,6 +14,7 @@ from sim.report.comparison.words import names
 from sim.report.drawing.axes import duration_axis, room, told_axis
 from sim.report.drawing.figure import Figure, Plot
 from sim.report.drawing.palette import series
+from sim.report.drawing.whiskers import whiskers
 from sim.report.swept.values import places, value_axis
 from sim.study.swept.metrics import called, teller
 from sim.study.swept.sweep import Run, number
@@ -108,10 +109,7 @@ def _line(line: Sequence[Run], place: int, rest: str, tell: Any, key: str, path:
         "hovertemplate": "%{text}<extra></extra>",
     }
     if any(high > low for low, high in ends):
-        more = [high - (value or 0) for value, (_, high) in zip(values, ends, strict=True)]
-        less = [(value or 0) - low for value, (low, _) in zip(values, ends, strict=True)]
-        error = {"type": "data", "symmetric": False, "array": more, "arrayminus": less, "color": colour}
-        trace["error_y"] = error | {"thickness": 1.4, "width": 4}
+        trace["error_y"] = whiskers([value or 0 for value in values], ends, colour)
     return trace
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.report.drawing.axes import duration_axis, room, told_axis, usd
 from sim.report.drawing.figure import Figure, Plot
+from sim.report.drawing.whiskers import whiskers
 from sim.result import words
 from sim.study.swept.sweep import Run, number
 
@@ -66,8 +67,8 @@ def _trace(keys: Sequence[str], points: Sequence[Run], path: str, name: str, is_
         "name": "misses an objective",
         "x": costs,
         "y": waits,
-        "error_x": _errors(points, _COST, costs, colour),
-        "error_y": _errors(points, path, waits, colour),
+        "error_x": whiskers(costs, [_ends(run, _COST) for run in points], colour, is_log=True),
+        "error_y": whiskers(waits, [_ends(run, path) for run in points], colour, is_log=True),
         "marker": {"color": colour, "size": 9, "symbol": "circle" if is_kept else "circle-open"},
         "text": [html.escape(each) for each in said],
         "textposition": "top right",
@@ -84,16 +85,3 @@ def _ends(run: Run, path: str) -> tuple[float, float]:
     value = number(run.summary or {}, path)
     low, high = ((run.summary or {}).get("intervals") or {}).get(path, (value, value))
     return float(low), float(high)
-
-
-def _errors(points: Sequence[Run], path: str, values: Sequence[float], colour: str) -> Plot:
-    ends = [_ends(run, path) for run in points]
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [high - value for value, (_, high) in zip(values, ends, strict=True)],
-        "arrayminus": [min(value - low, 0.9 * value) for value, (low, _) in zip(values, ends, strict=True)],
-        "color": colour,
-        "thickness": 1.3,
-        "width": 3,
-    }

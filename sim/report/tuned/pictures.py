@@ -11,6 +11,7 @@ import numpy as np
 from sim.report.drawing.axes import duration_axis, room, told_axis, usd
 from sim.report.drawing.figure import Figure, Plot
 from sim.report.drawing.panels import grid
+from sim.report.drawing.whiskers import whiskers
 from sim.result import words
 from sim.study.tuned.answer import Tuned
 from sim.study.tuned.fresh import Fresh
@@ -113,15 +114,7 @@ def _ends(fresh: Fresh, name: str, value: float) -> tuple[float, float]:
 def _errors(points: Sequence[_Dot], name: str, colour: str) -> Plot:
     values = [fresh.cost if name == "usd_per_hour" else fresh.tail_s for _, fresh, _ in points]
     ends = [_ends(fresh, name, value) for (_, fresh, _), value in zip(points, values, strict=True)]
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [high - value for value, (_, high) in zip(values, ends, strict=True)],
-        "arrayminus": [min(value - low, 0.9 * value) for value, (low, _) in zip(values, ends, strict=True)],
-        "color": colour,
-        "thickness": 1.2,
-        "width": 3,
-    }
+    return whiskers(values, ends, colour, width=3, is_log=True)
 
 
 def _staircase(found: Tuned) -> Plot:
