@@ -38,7 +38,7 @@ def most_points() -> str:
 def limit(name: str) -> str:
     """A limit of `fleetcast ui` in words."""
     from sim.result import words
-    from sim.ui.limits import Limits
+    from sim.ui.wire.limits import Limits
 
     value = getattr(Limits(), name)
     if name.endswith("_s"):

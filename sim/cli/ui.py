@@ -95,10 +95,10 @@ def command(
 def _service(scenario: str | None, sets: tuple[str, ...], outputs: Path) -> Service:
     """What answers, with the scenario that was named; a wrong one is told before anything starts."""
     from sim.scenario import load
-    from sim.ui.asked import Source, State
-    from sim.ui.limits import Limits
+    from sim.ui.desk.source import Files
     from sim.ui.service import Service
-    from sim.ui.source import Files
+    from sim.ui.wire.asked import Source, State
+    from sim.ui.wire.limits import Limits
 
     first = None
     if scenario is not None:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sim.ui.limits import Limits
+from sim.ui.wire.limits import Limits
 
 __all__ = ["Access", "new_token"]
 

@@ -15,12 +15,12 @@ from starlette.exceptions import HTTPException
 
 from sim.config.errors import ConfigError, DataError
 from sim.ui.access import Access
-from sim.ui.asked import Compare, Link, Look, NewJob, Open, Shared, State
-from sim.ui.crew import BugError
-from sim.ui.jobs import JobsFullError, problems_told
-from sim.ui.link import unpacked
+from sim.ui.crew.crew import BugError
+from sim.ui.crew.jobs import JobsFullError, problems_told
 from sim.ui.service import BusyError, LongError, OvertakenError, Service, told
-from sim.ui.told import About, CurveTold, JobTold, LongTold, LookTold, Opened, Problems
+from sim.ui.wire.asked import Compare, Link, Look, NewJob, Open, Shared, State
+from sim.ui.wire.link import unpacked
+from sim.ui.wire.told import About, CurveTold, JobTold, LongTold, LookTold, Opened, Problems
 from sim.version import VERSION
 
 __all__ = ["application", "guarded"]

@@ -10,17 +10,17 @@ from typing import Any
 
 from sim.config import catalogue
 from sim.config.errors import ConfigError, Problem
-from sim.ui import plots
-from sim.ui.asked import Look, Source, State
-from sim.ui.crew import Call, Crew, TooLongError
-from sim.ui.jobs import Jobs
+from sim.ui.crew.crew import Call, Crew, TooLongError
+from sim.ui.crew.jobs import Jobs
+from sim.ui.crew.worker import Setup
+from sim.ui.desk import plots
+from sim.ui.desk.knobs import LOAD, check, sizes
+from sim.ui.desk.source import Files
 from sim.ui.kept import Kept
-from sim.ui.knobs import LOAD, check, sizes
-from sim.ui.limits import Limits
 from sim.ui.shelf import Shelf
-from sim.ui.source import Files
-from sim.ui.told import About, Opened
-from sim.ui.worker import Setup
+from sim.ui.wire.asked import Look, Source, State
+from sim.ui.wire.limits import Limits
+from sim.ui.wire.told import About, Opened
 from sim.version import VERSION
 
 __all__ = ["BusyError", "LongError", "OvertakenError", "Service"]

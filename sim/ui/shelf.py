@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim.ui.told import StoredTold
+from sim.ui.wire.told import StoredTold
 
 __all__ = ["Shelf", "Stored"]
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from sim.config.errors import ConfigError
-from sim.ui.asked import Source, State
-from sim.ui.crew import Call, Crew, TooLongError
-from sim.ui.limits import Limits
-from sim.ui.source import Files
-from sim.ui.worker import Setup
+from sim.ui.crew.crew import Call, Crew, TooLongError
+from sim.ui.crew.worker import Setup
+from sim.ui.desk.source import Files
+from sim.ui.wire.asked import Source, State
+from sim.ui.wire.limits import Limits
 
 TINY = """
 name: tiny

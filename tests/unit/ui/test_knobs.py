@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.scenario import load
-from sim.ui.knobs import knobs_of, sets_of, sizes, with_size
-from sim.ui.told import KnobTold
+from sim.ui.desk.knobs import knobs_of, sets_of, sizes, with_size
+from sim.ui.wire.told import KnobTold
 
 
 def size_knob(own: int, low: int, high: int) -> KnobTold:

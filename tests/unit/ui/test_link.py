@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.config.errors import ConfigError
-from sim.ui.asked import Shared, Source, State
-from sim.ui.limits import Limits
-from sim.ui.link import packed, unpacked
+from sim.ui.wire.asked import Shared, Source, State
+from sim.ui.wire.limits import Limits
+from sim.ui.wire.link import packed, unpacked
 
 LIMITS = Limits()
 VALUES = st.one_of(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from sim.ui.asked import Source, State
+from sim.ui.wire.asked import Source, State
 
 __all__ = [
     "About",

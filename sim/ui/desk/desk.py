@@ -17,14 +17,14 @@ from sim.result import Result
 from sim.result.summary import summarize
 from sim.result.verdict import verdict
 from sim.scenario import Scenario
-from sim.ui import figures, plots
-from sim.ui.asked import Compare, Source, State
+from sim.ui.desk import figures, plots
+from sim.ui.desk.knobs import Knob, knobs_of, sets_of, size_key, with_size
+from sim.ui.desk.pairs import Pairs
+from sim.ui.desk.source import Files, scenario_of
 from sim.ui.kept import Kept
-from sim.ui.knobs import Knob, knobs_of, sets_of, size_key, with_size
-from sim.ui.limits import Limits
-from sim.ui.pairs import Pairs
-from sim.ui.source import Files, scenario_of
-from sim.ui.told import Opened, PoolTold
+from sim.ui.wire.asked import Compare, Source, State
+from sim.ui.wire.limits import Limits
+from sim.ui.wire.told import Opened, PoolTold
 from sim.workload.demand import Demand
 
 __all__ = ["Desk", "Tell"]

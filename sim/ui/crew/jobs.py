@@ -10,10 +10,10 @@ from concurrent.futures import CancelledError, Future
 from typing import Any
 
 from sim.config.errors import ConfigError, DataError, Problem
-from sim.ui.crew import Call, Crew
-from sim.ui.limits import Limits
-from sim.ui.told import JobTold, ProblemTold
-from sim.ui.worker import Setup
+from sim.ui.crew.crew import Call, Crew
+from sim.ui.crew.worker import Setup
+from sim.ui.wire.limits import Limits
+from sim.ui.wire.told import JobTold, ProblemTold
 
 __all__ = ["Jobs", "JobsFullError", "problems_told"]
 

@@ -18,9 +18,9 @@ from sim.config.loader import parse
 from sim.config.references import FROM, Foreign, referring
 from sim.config.tree import Node, dotted
 from sim.scenario import RULES, Scenario, load
-from sim.ui.asked import Source
-from sim.ui.limits import Limits
 from sim.ui.shelf import Shelf
+from sim.ui.wire.asked import Source
+from sim.ui.wire.limits import Limits
 
 __all__ = ["Files", "scenario_of"]
 

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from sim.config.errors import ConfigError, DataError, Problem
-from sim.ui.worker import READY, Setup, main
+from sim.ui.crew.worker import READY, Setup, main
 
 __all__ = ["BugError", "Call", "Crew", "TooLongError"]
 
@@ -25,7 +25,7 @@ START_S = 900.0
 _GLANCE_S = 0.05
 _GRACE_S = 1.0
 """Work that nobody wants any more is let finish so long: a process takes longer to replace."""
-PRELOAD = "sim.ui.worker"
+PRELOAD = "sim.ui.crew.worker"
 
 
 class BugError(Exception):

@@ -22,7 +22,7 @@ from sim.scenario import Pool, Scenario
 from sim.scenario.changes import Changes
 from sim.scenario.replica import Batching
 from sim.study.compared.steps import changes
-from sim.ui.told import KnobTold
+from sim.ui.wire.told import KnobTold
 from sim.workload.law import Distribution
 from sim.workload.scaled import scaled
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
-from sim.ui.limits import Limits
+from sim.ui.wire.limits import Limits
 
 __all__ = ["Compare", "Link", "LongLook", "Look", "NewJob", "Open", "Shared", "Source", "State"]
 

@@ -11,8 +11,8 @@ import zlib
 from pydantic import ValidationError
 
 from sim.config.errors import ConfigError, Problem
-from sim.ui.asked import Shared
-from sim.ui.limits import Limits
+from sim.ui.wire.asked import Shared
+from sim.ui.wire.limits import Limits
 
 __all__ = ["packed", "unpacked"]
 

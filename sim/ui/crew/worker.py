@@ -20,9 +20,9 @@ from typing import Any
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.engine import warm_up
 from sim.model import compiled
-from sim.ui.desk import Desk
-from sim.ui.limits import Limits
-from sim.ui.source import Files
+from sim.ui.desk.desk import Desk
+from sim.ui.desk.source import Files
+from sim.ui.wire.limits import Limits
 
 __all__ = ["CALLS", "JOBS", "READY", "Setup", "main"]
 
