@@ -11,7 +11,7 @@ import importlib
 import math
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
@@ -164,12 +164,21 @@ def _built(found: Any, keys: Mapping[str, Any], kind: str) -> Any:
     """An instance of the class, made from the keys. A pydantic model's complaints keep their places."""
     if not isinstance(found, type):
         raise said(f"'{kind}' is not a class", "kind")
+    if not callable(getattr(found, "decide", None)):  # asked before it is made: a file must not call what it likes
+        raise _not_a_policy(kind, [name for name in _PROTOCOL if not hasattr(found, name)])
     if issubclass(found, BaseModel):
         return found.model_validate(dict(keys))
     try:
         return found(**_parts(keys)) if dataclasses.is_dataclass(found) else found(**keys)
     except Exception as error:
         raise said(f"'{kind}' does not take these keys: {error}") from None
+
+
+def _not_a_policy(kind: str, missing: Sequence[str]) -> Exception:
+    lacks = ", ".join(missing) or "a method decide"
+    return said(
+        f"'{kind}' is not a policy: it lacks {lacks}; a subclass of sim.autoscaling.base.Elastic has the rest", "kind"
+    )
 
 
 def _parts(keys: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,9 +195,7 @@ def _checked(policy: Any, kind: str) -> Policy:
     """The policy, if it has what a policy needs. Raises `said`."""
     missing = [name for name in _PROTOCOL if not hasattr(type(policy), name) and not _has(policy, name)]
     if missing or not callable(policy.decide):
-        lacks = ", ".join(missing) or "a method decide"
-        told = f"'{kind}' is not a policy: it lacks {lacks}; a subclass of sim.autoscaling.base.Elastic has the rest"
-        raise said(told, "kind")
+        raise _not_a_policy(kind, missing)
     checked: Policy = policy
     try:
         wrong = _wrong_policy(checked)

@@ -143,6 +143,8 @@ def test_a_class_inside_a_function_runs_though_no_file_can_name_it() -> None:
         ({"kind": f"{__name__}:Mine"}, f"kind: module '{__name__}' has no 'Mine'"),
         ({"kind": "a b:C"}, "kind: must be the path of a class, such as my_pkg.policies:MyPolicy; got 'a b:C'"),
         ({"kind": f"{__name__}:SEEN"}, f"kind: '{__name__}:SEEN' is not a class"),
+        # not even made: a file must not call what it likes
+        ({"kind": "subprocess:Popen", "args": ["false"]}, "'subprocess:Popen' is not a policy: it lacks period_s"),
         ({"kind": f"{__name__}:Half"}, "is not a policy: it lacks queries, pipeline, initial_replicas"),
         ({"kind": STEADY, "wanted": "x"}, r"\.wanted: must be a whole number; got 'x'"),
         ({"kind": STEADY, "wanted": 1, "evry": 3}, r"\.evry: no such key"),
