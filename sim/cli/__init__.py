@@ -6,6 +6,7 @@ loads nothing but click.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import importlib
 import io
@@ -75,9 +76,12 @@ class _Verbs(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb; turn what it raises into words on stderr and an exit code."""
+        from sim.cli.shared.plain import spelled
+
+        codecs.register_error("spelled", spelled)
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character shows a ? for it
-                stream.reconfigure(errors="replace")
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="spelled")
         try:
             with _stoppable():
                 return super().invoke(ctx)
@@ -120,10 +124,10 @@ def _stoppable() -> Iterator[None]:
 
 
 def _say(*lines: str) -> None:
+    from sim.cli.shared.plain import printable
+
     for line in lines:
-        # A key or a path may hold anything, terminal control codes included: show those, do not send them.
-        safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-        click.echo(f"error: {safe}", err=True)
+        click.echo(f"error: {printable(line)}", err=True)  # a key or a path may hold anything
 
 
 def _about(error: OSError) -> str:

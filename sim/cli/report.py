@@ -48,17 +48,18 @@ def command(
     reports = [Report(located(path)) for path in (first, second) if path is not None]
     made = _pictures(reports[0], forms) if pictures is not None else {}
     _check(out, pictures, list(made), force)
-    written = [] if pictures is None else _write_pictures(made, pictures)
-    if out is not None:
-        from sim.cli.shared.files import write_whole
+    from sim.cli.shared.files import write_together, write_whole
 
+    if pictures is not None:
+        write_together(pictures, made)
+    if out is not None:
         write_whole(out, reports[0].with_beside(reports[1]))
     if as_json:
         from sim.result.files import json_text
 
-        click.echo(json_text(_document(reports, out, pictures, written)), nl=False)
+        click.echo(json_text(_document(reports, out, pictures, list(made))), nl=False)
     else:
-        _show(reports, out, pictures, written)
+        _show(reports, out, pictures, list(made))
 
 
 def _check(out: Path | None, pictures: Path | None, names: list[str], force: bool) -> None:
@@ -74,6 +75,8 @@ def _check(out: Path | None, pictures: Path | None, names: list[str], force: boo
 
 def _pictures(report: Report, forms: tuple[str, ...]) -> dict[str, bytes]:
     """The pictures by the names of their files. Raises `DataError` for one that is not as fleetcast draws it."""
+    import warnings
+
     from sim.config.errors import DataError, Problem
     from sim.report.drawing.paint.files import FORMATS, picture
 
@@ -81,20 +84,13 @@ def _pictures(report: Report, forms: tuple[str, ...]) -> dict[str, bytes]:
     for figure in report.figures:
         for form in forms or FORMATS:
             try:
-                made[f"{figure.key}.{form}"] = picture(figure, form)
-            except (AssertionError, ArithmeticError, LookupError, TypeError, ValueError):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of numbers beyond what can be drawn
+                    made[f"{figure.key}.{form}"] = picture(figure, form)
+            except Exception:  # the file may say anything, and each part of the drawing chokes on something else
                 told = f"its picture '{figure.key}' is not one that fleetcast draws; write the report again"
                 raise DataError(Problem(told, file=str(report.path))) from None
     return made
-
-
-def _write_pictures(made: dict[str, bytes], folder: Path) -> list[str]:
-    from sim.cli.shared.files import write_bytes
-
-    folder.mkdir(exist_ok=True)
-    for name, content in made.items():
-        write_bytes(folder / name, content)
-    return list(made)
 
 
 def _document(reports: list[Report], out: Path | None, pictures: Path | None, written: list[str]) -> dict[str, Any]:
@@ -107,13 +103,15 @@ def _document(reports: list[Report], out: Path | None, pictures: Path | None, wr
 
 
 def _show(reports: list[Report], out: Path | None, pictures: Path | None, written: list[str]) -> None:
+    from sim.cli.shared.plain import printable
+
     for one in reports:
-        click.echo(f"{one.data.title}: {one.data.verdict}")
+        click.echo(printable(f"{one.data.title}: {one.data.verdict}"))
         if one.data.confidence:
-            click.echo(f"  {one.data.confidence}")
+            click.echo(printable(f"  {one.data.confidence}"))
         for tile in one.data.tiles:
             around = f" ({tile.around})" if tile.around else ""
-            click.echo(f"  {tile.value}  {tile.label}{around}")
+            click.echo(printable(f"  {tile.value}  {tile.label}{around}"))
         click.echo(f"  in {one.path}, {len(one.data.plots)} pictures")
     if pictures is not None:
         click.echo(f"written to {pictures}: {', '.join(written)}")

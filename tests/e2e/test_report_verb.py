@@ -74,6 +74,11 @@ def test_hostile_words_stay_words() -> None:
     assert "<script>alert(1)" not in Path("both.html").read_text()
 
 
+def test_control_codes_are_shown_and_not_sent() -> None:
+    Path("a/report.html").write_text(render(page("fleet", "\x1b[31mred\r\nA line.")), encoding="utf-8")
+    assert report("a").stdout.splitlines()[0] == "fleet: \\x1b[31mred\\r\\nA line."
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -87,6 +92,16 @@ def test_hostile_words_stay_words() -> None:
         (lambda text: text[: text.index('id="report">') + 20], "ends too early"),
         (lambda text: text.replace('"type":"scatter"', '"type":"violin"', 1), "'one' is not one that fleetcast draws"),
         (lambda text: text.replace('"x":[0,1]', '"x":[0]', 1), "'one' is not one that fleetcast draws"),
+        (lambda text: text.replace('"layout":{}', '"layout":{"xaxis":null}', 1), "'one' is not one that fleetcast"),
+        (lambda text: text.replace('"x":[0,1]', '"x":[0,NaN]', 1), "its data are damaged"),
+        (lambda text: text.replace('"x":[0,1]', '"x":[0,1e999]', 1), "its data are damaged"),
+        (lambda text: text.replace('"x":[0,1]', '"x":' + "[" * 99_999, 1), "its data are damaged"),
+        (lambda text: text.replace('"one":', '"../one":'), "are not those of a report (plots.../one"),
+        (lambda text: text.replace('"one":', '"..":'), "are not those of a report (plots...."),
+        (
+            lambda text: text.replace('"Picture one"', f'"{"n" * 10_001}"', 1),
+            "are not those of a report (figures.one.title",
+        ),
     ],
 )
 def test_what_is_no_report_is_told_with_its_place(change: object, told: str) -> None:

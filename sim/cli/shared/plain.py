@@ -9,13 +9,15 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _WIDTH = 132
+_SPELLED = {"≤": "<=", "≥": ">=", "±": "+-", "≈": "~", "×": "x", "→": "->", "←": "<-", "…": "...", "·": "-", "─": "-"}
+"""Characters for which a terminal without Unicode has others."""
 
 
 def console(width: int = _WIDTH) -> Console:
     """Where tables go; `width`: where there is no terminal that says how wide it is."""
     from rich.console import Console
 
-    made = Console(highlight=False)
+    made = Console(highlight=False, markup=False)  # names may hold brackets
     if not made.is_terminal:
         made.width = max(made.width, width)  # a file or a pipe has no edge to fold at
     return made
@@ -39,3 +41,14 @@ def print_fitting(made: Table, to: Console) -> None:
     if to.measure(made, options=to.options.update(width=10_000)).maximum > to.width:
         made.box, made.padding = None, (0, 1, 0, 0)
     to.print(made)
+
+
+def printable(line: str) -> str:
+    """A line that may hold anything, control codes of terminals included: they are shown, not sent."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
+def spelled(error: UnicodeError) -> tuple[str, int]:
+    """What a terminal shows for characters that it has not, as an error handler of codecs: `<=` for `≤`, else a `?`."""
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(_SPELLED.get(c, "?") for c in error.object[error.start : error.end]), error.end

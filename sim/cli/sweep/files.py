@@ -73,19 +73,16 @@ def hand_over(
         click.echo(json_text(document), nl=False)
     if out is None:
         return
-    from sim.cli.shared.files import write_whole
+    from sim.cli.shared.files import write_together
     from sim.cli.sweep.tables import csv_text
     from sim.report.drawing.paint.files import svg
     from sim.report.page.render import render
 
-    out.mkdir(exist_ok=True)
-    for name, text in zip(FILES, (json_text(document), csv_text(document["runs"])), strict=True):
-        write_whole(out / name, text)
-    for name, figure in pictures.items():
-        write_whole(out / name, svg(figure))
+    texts = dict(zip(FILES, (json_text(document), csv_text(document["runs"])), strict=True))
+    texts |= {name: svg(figure) for name, figure in pictures.items()}
     if page is not None:
-        write_whole(out / REPORT, render(page))
-    if PICTURE not in pictures:
-        (out / PICTURE).unlink(missing_ok=True)  # of an older sweep
+        texts[REPORT] = render(page)
+    older = [] if PICTURE in pictures else [PICTURE]
+    write_together(out, texts, gone=older)
     if not as_json:
         click.echo(f"written to {out}")

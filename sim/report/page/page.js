@@ -91,9 +91,13 @@
     const key = holder.dataset.plot;
     drawOn(holder, report.plots[key]);
     const other = second(holder);
-    if (other) {
+    if (!other) return;
+    try {
       drawOn(other, inUnitOf(beside.plots[key], report.plots[key]));
       meet(holder, other);
+    } catch {
+      forget();
+      say("The other report holds pictures that cannot be drawn.");
     }
   };
 
@@ -188,6 +192,12 @@
     return item;
   };
   const say = (text) => document.getElementById("beside").replaceChildren(element("p", text, { class: "note" }));
+  const forget = () => {
+    beside = null;
+    delete root.dataset.beside;
+    for (const holder of holders) second(holder)?.remove();
+    again(); // on their own axes
+  };
   const showBeside = (found) => {
     beside = found;
     const box = document.getElementById("beside");
@@ -217,6 +227,7 @@
       if (!isReport(found)) throw new Error("not a report");
       showBeside(found);
     } catch {
+      forget();
       say(`${file.name} is not a report of fleetcast.`);
     }
   });

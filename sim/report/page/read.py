@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +16,9 @@ from sim.report.page.render import BESIDE, DATA, script_json
 NAME = "report.html"
 _MOST_BYTES = 50_000_000
 _ELEMENT = '<script type="application/json" id="{}">'
-_KEY = re.compile(r"[A-Za-z0-9._-]{1,120}")
+_KEY = r"\A[A-Za-z0-9_][A-Za-z0-9._-]{0,119}\z"
+"""What a picture is called, and its file: no way out of the folder."""
+_Words = Annotated[str, Field(max_length=10_000)]
 _REMEDY = "write it again with the command at its end"
 
 
@@ -34,8 +36,8 @@ class _Plot(_Strict):
 class _About(_Strict):
     """What stands around a picture."""
 
-    title: str
-    caption: str
+    title: _Words
+    caption: _Words
     shape: Literal["small", "wide", "tall", "short"]
 
 
@@ -56,7 +58,7 @@ class _Embedded(_Strict):
     confidence: str
     facts: list[str]
     tiles: list[_Tile]
-    plots: dict[Annotated[str, Field(pattern=_KEY.pattern)], _Plot]
+    plots: dict[Annotated[str, Field(pattern=_KEY)], _Plot]
     figures: dict[str, _About]
 
 
@@ -94,8 +96,8 @@ class Report:
     def _data(self) -> Any:
         start, end = self._place(DATA)
         try:
-            return json.loads(self.text[start:end])
-        except ValueError:
+            return json.loads(self.text[start:end], parse_constant=_finite, parse_float=_finite)
+        except (ValueError, RecursionError):
             raise self._wrong(f"its data are damaged; {_REMEDY}") from None
 
     def _place(self, element: str) -> tuple[int, int]:
@@ -120,6 +122,14 @@ def located(path: Path) -> Path:
         told = "there is no report.html in it" if path.is_dir() else "there is no such file or folder"
         remedy = "name the folder that a verb has written with --out"
         raise DataError(Problem(f"{told}; {remedy}", file=str(path)))
+    return found
+
+
+def _finite(text: str) -> float:
+    """A number, as JSON has them. Raises `ValueError` for what is none, or larger than any."""
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(text)
     return found
 
 

@@ -41,7 +41,9 @@ def painted(figure: Figure) -> Canvas:
     for note in layout.get("annotations", ()):
         _note(canvas, panels, note)
     top = _legend(canvas, handles, wide) if layout.get("showlegend", True) else 1.0
-    canvas.text(0.0, top + 0.16 / high, figure.title, fontsize=12, fontweight="bold", color=colour("var(--text)"))
+    canvas.text(
+        0.0, top + 0.16 / high, plain(figure.title), fontsize=12, fontweight="bold", color=colour("var(--text)")
+    )
     return canvas
 
 

@@ -15,12 +15,15 @@ from sim.report.drawing.paint.colours import colour
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_LONGEST = 160
+"""Letters of a word or a line in a picture."""
 _D3 = re.compile(r"(\$?)([+,]*(?:\.\d+)?[%fges]?)")
 
 
 def plain(said: str) -> str:
-    """Text of a plot without the little HTML that Plotly reads."""
-    return html.unescape(re.sub(r"<[^>]*>", "", said.replace("<br>", "\n")))
+    """Text of a plot without the little HTML that Plotly reads; what is too long for a picture is cut."""
+    text = html.unescape(re.sub(r"<[^>]*>", "", said.replace("<br>", "\n")))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 @dataclass
