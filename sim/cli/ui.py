@@ -121,7 +121,9 @@ def _listen(host: str, port: int) -> socket.socket:
     except socket.gaierror:
         raise ConfigError(Problem(f"'{host[:80]}' is no address of this machine", "--host")) from None
     except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        told = f"{port} is taken; give another, or 0 for any" if taken else f"{host}:{port}: {error.strerror}"
-        raise ConfigError(Problem(told, "--port")) from None
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError(Problem(f"{port} is taken; give another, or 0 for any", "--port")) from None
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ConfigError(Problem(f"'{host[:80]}' is no address of this machine", "--host")) from None
+        raise ConfigError(Problem(f"{host}:{port}: {error.strerror}; give another above 1023", "--port")) from None
     return listening

@@ -89,7 +89,7 @@ def located(error: ConfigError, found: Read) -> ConfigError:
     """The same problems, those that only say which key is wrong with its place in the file too."""
     problems = []
     for problem in error.problems:
-        if problem.path and not problem.file:
+        if problem.path and not problem.file and not problem.path.startswith("--"):  # an option has no place in a file
             steps = [int(step) if step.isdigit() else step for step in problem.path.split(".")]
             problem = place_of(steps, found.root).problem(problem.message, tuple(steps))
         problems.append(problem)

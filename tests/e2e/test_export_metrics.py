@@ -139,6 +139,7 @@ def test_counters_begin_at_zero_with_a_replica_and_its_gauges_end_at_zero(tmp_pa
 
 
 def test_what_cannot_be_written_is_said(small: Path, tmp_path: Path) -> None:
+    assert "error: --every: is longer than the run, which is over after" in export(small, "--every", "1e9s").stderr
     assert "--every: must be at least 1ms" in export(small, "--every", "0s").stderr
     assert "--start: must be a time, such as 2026-01-01" in export(small, "--start", "noon").stderr
     assert "--start: must be between 1971 and 2200" in export(small, "--start", "1969-01-01").stderr

@@ -30,6 +30,23 @@ def test_a_line_has_the_lowest_and_the_highest_block_and_gaps() -> None:
     assert list(sparklines.shared(mean.values, 2)) == [2.0, 5.0]
 
 
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [
+        ([], ""),
+        ([np.nan, np.inf, -np.inf], "   "),
+        ([3.0], "▁"),
+        ([1.0, np.inf, 2.0], "▁ █"),
+        ([1e308, -1e308, 0.0], "█▁▅"),
+        ([5e-324, 0.0], "▁▁"),
+    ],
+)
+def test_any_numbers_can_be_drawn(values: list[float], drawn: str) -> None:
+    line = sparklines.Sparkline("x", np.array(values, float), words.count)
+    assert sparklines.spark(line.values) == drawn
+    assert len(sparklines.lines([line], 2000)) == 1
+
+
 def test_lines_keep_within_the_width_or_are_left_out() -> None:
     made = [sparklines.Sparkline("replicas ready", np.arange(300.0), words.count)]
     for width in (40, 80, 200):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,9 +14,7 @@ from sim.cli.shared.study_options import check_who
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table as Grid
 
-    from sim.report.tables.table import Table
     from sim.result import Result
 
 SLO_MISSED, INTERRUPTED = 99, 130
@@ -151,6 +148,7 @@ def show(result: Result, folder: Path | None) -> None:
     """Print the verdict, the tables, the notes, and where the rest is."""
     from rich.console import Console
 
+    from sim.cli.shared.sheets import fitting
     from sim.report.tables.assertions import assertion_notes
     from sim.report.tables.contracts import contract_notes
     from sim.report.tables.economics import economics_sentence
@@ -160,7 +158,7 @@ def show(result: Result, folder: Path | None) -> None:
     from sim.result.twin.words import theory_notes, theory_sentence
     from sim.result.verdict import ledger_sentence, regret_sentence
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
     summary = result.summary()
     for note in [*replication_notes(summary), *assertion_notes(summary)]:
@@ -194,36 +192,3 @@ def _over_time(result: Result, summary: dict[str, Any], console: Console) -> Non
     first = ", first replication" if summary.get("replications", {}).get("number", 1) > 1 else ""
     heading = f"Over time, 0 s to {duration(float(result.log.edges_s[-1]))}{first}"
     pictured.show(console, heading, sparklines.over_time(result.columns))
-
-
-def fitting(sheet: Table, console: Console) -> Grid:
-    """A table in full words if the terminal is wide enough, else in short ones, and then closer together."""
-    boundless = console.options.update(width=10_000)
-    for brief, gap in ((False, 2), (True, 2), (True, 1)):
-        grid = _grid(sheet, brief, gap)
-        if console.measure(grid, options=boundless).maximum <= console.width:
-            break
-    return grid
-
-
-_LEAST_NAME = 10
-"""Characters that the names of rows have at least, however narrow the terminal is."""
-
-
-def _grid(sheet: Table, brief: bool, gap: int) -> Grid:
-    """A table for the terminal; `brief` says TTFT for `first token (TTFT)`, `gap` is the space between columns."""
-    from rich import table
-
-    from sim.report.tables.intervals import SHORT
-
-    grid = table.Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
-    title = sheet.caption if brief else f"{sheet.caption} {sheet.heading[0]}".strip()
-    longest = max(map(len, (title, *(row[0] for row in sheet.rows))))
-    grid.add_column(title, min_width=min(longest, _LEAST_NAME))  # what a row is about is not to be cut to a letter
-    for head in sheet.heading[1:]:
-        grid.add_column(head, justify="right", no_wrap=True)
-    for name, *values in sheet.rows:
-        if brief:
-            name, values = re.sub(r"^.*\((TTFT|TPOT|E2E)\)", r"\1", name), [SHORT.sub(r"+\1", each) for each in values]
-        grid.add_row(name, *values)
-    return grid

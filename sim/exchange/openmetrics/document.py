@@ -177,13 +177,16 @@ class Metrics:
 
 def metrics_of(result: Result, start_s: float, every_s: float | None = None, most: int = MOST_SAMPLES) -> Metrics:
     """A run as metrics, from a Unix time on; `every_s`: seconds from sample to sample, at least 0.001 (None: 15, or
-    more for a large run). Raises `ConfigError` where that is more than `most` samples.
+    more for a large run). Raises `ConfigError` where that is more than `most` samples, or longer
+    than the run.
     """
     served = served_of(result)
     each, end_s = lines_a_sample(_token_edges(result)), result.log.end_s
     if every_s is None:
         fits = (step_s for step_s in STEPS_S if _samples(served.lives, step_s, end_s) * each <= COMFORTABLE)
         every_s = next(fits, STEPS_S[-1])
+    elif every_s > end_s:
+        raise ConfigError(Problem(f"is longer than the run, which is over after {duration(end_s)}", "--every"))
     samples = _samples(served.lives, every_s, end_s) * each
     if samples > most:
         told = f"makes {count(samples)} samples, and {count(most)} are the most; take them less often than every"

@@ -34,12 +34,16 @@ class Sparkline:
     def varies(self) -> bool:
         """Whether there is something to be seen."""
         known = self.values[np.isfinite(self.values)]
-        return bool(len(known) > 1 and known.max() - known.min() > 1e-9 * max(abs(known.max()), abs(known.min())))
+        return bool(
+            len(known) > 1 and known.max() / 2 - known.min() / 2 > 5e-10 * max(abs(known.max()), abs(known.min()))
+        )
 
     @property
     def range(self) -> str:
         """`2 to 7`, `102 ms to 1.2 s`."""
         known = self.values[np.isfinite(self.values)]
+        if not len(known):
+            return words.MISSING
         return words.between(float(known.min()), float(known.max()), self.say)
 
     def blocks(self, width: int) -> str:
@@ -48,13 +52,22 @@ class Sparkline:
 
 
 def spark(values: NDArray[np.float64]) -> str:
-    """A block a value, a gap for NaN."""
+    """A block a value, a gap for what is no number."""
     known = values[np.isfinite(values)]
     if not len(known):
         return GAP * len(values)
-    low, high = float(known.min()), float(known.max())
-    scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
-    return "".join(GAP if math.isnan(value) else BLOCKS[round((value - low) * scale)] for value in values.tolist())
+    low, high = (
+        float(known.min()) / 2,
+        float(known.max()) / 2,
+    )  # halved: their difference may be more than a float holds
+    top = len(BLOCKS) - 1
+
+    def block(value: float) -> str:
+        if not math.isfinite(value):
+            return GAP
+        return BLOCKS[round((value / 2 - low) / (high - low) * top) if high > low else 0]
+
+    return "".join(map(block, values.tolist()))
 
 
 def shared(values: NDArray[np.float64], most: int, peaks: bool = False) -> NDArray[np.float64]:
