@@ -17,6 +17,8 @@ from sim.workload.base import Columns, Floats, Stream, Workload, below, merged
 from sim.workload.demand import Demand
 from sim.workload.randomness import RngOf, going_on, rngs_of
 
+MOST_STREAMED = 1e12
+"""Requests of a run that somebody may wait for: at 1.6 million a second, a week."""
 LEAST_ROWS = 64
 """Of a piece of a stream, unless chunks are smaller."""
 
@@ -42,6 +44,10 @@ def chunks(workload: Workload, seed: int, replication: int, horizon_s: float | N
     and DataError as `demand` does, but when the drawing has come that far.
     """
     streams = workload.by_name()
+    expected = 0.0 if horizon_s is None else workload.expected_requests(horizon_s)
+    if expected > MOST_STREAMED:
+        told = f"about {expected:.3g} requests before the horizon would take longer than a week"
+        raise ConfigError(Problem(f"{told}: shorten the horizon or lower the rate", "workload"))
     parts = _shares(streams, horizon_s, rows)
     sources = [
         _Source(workload.place_of(name), stream, going_on(rngs_of(seed, replication, name)), horizon_s, parts[name])

@@ -146,7 +146,8 @@ def test_what_cannot_be_written_is_said(small: Path, tmp_path: Path) -> None:
     result = simulate(load(small))
     with pytest.raises(Exception, match=r"--every: makes .* samples, and 10,000 are the most"):
         metrics_of(result, START_S, every_s=1.0, most=10_000)
-    assert "--query.lookback-delta of more than 10 min" in export(small, "--every", "10m").stderr
+    long = export(small, "--every", "10m", "--set", "horizon=11m")
+    assert "--query.lookback-delta of more than 10 min" in long.stderr
 
 
 def answered(url: str, query: str, at_s: float) -> float:

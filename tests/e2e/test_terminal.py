@@ -67,3 +67,17 @@ def test_sweep_shows_its_numbers_over_the_key(wave: Path) -> None:
     assert lines[at + 2].split()[2][0] == "▁"  # and cost rises
     few = printed("utf-8", "sweep", wave, "--over", f"{key}=1,2", "--replications", 1)
     assert not any(line.startswith("Over ") for line in few)
+
+
+def test_characters_that_a_terminal_has_not_are_spelled(wave: Path) -> None:
+    lines = printed(
+        "ascii", "run", wave, "--no-save", "--replications", 1, "--set", "slo=[{metric: ttft, under: 2s, share: 9%}]"
+    )
+    assert any(line.startswith("first token (TTFT) <= 2 s") for line in lines)
+
+
+def test_more_requests_than_anybody_can_wait_for_are_refused(wave: Path) -> None:
+    arrivals = "workload.arrivals={kind: poisson, rate: 1e30/s}"
+    done = CliRunner().invoke(main, ["run", str(wave), "--no-save", "--stream", "--set", arrivals])
+    assert done.exit_code == 2
+    assert "workload: about 1.8e+33 requests before the horizon would take longer than a week" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from sim.cli import main
+from sim.report.drawing.figure import Figure
+from sim.report.page.document import Page
+from sim.report.page.read import Report
+from sim.report.page.render import render
+from tests.e2e.report.opened import Opened
 
 SCENARIO = """
 name: small
@@ -98,3 +104,21 @@ def test_two_studies_stand_side_by_side_and_words_stay_words(chromium: Any, fold
     assert page.locator(".description").inner_text() == "Is <b>this</b> & that enough?"
     assert wrong == []
     page.close()
+
+
+def test_what_cannot_be_drawn_beside_leaves_the_page_as_it_was(opens: Callable[..., Opened], tmp_path: Path) -> None:
+    plot = {"data": [{"type": "scatter", "x": [0, 1], "y": [0, 1]}], "layout": {"xaxis": {}, "yaxis": {}}}
+    own, other = tmp_path / "own.html", tmp_path / "other.html"
+    own.write_text(render(Page("own", "So.", (), hero=Figure("one", "One", "So.", plot))), encoding="utf-8")
+    broken = {"data": plot["data"], "layout": {"xaxis": None}}
+    other.write_text(render(Page("other", "So.", (), hero=Figure("one", "One", "So.", broken))), encoding="utf-8")
+    shown = opens(own)
+    shown.page.set_input_files("#beside-file", str(other))
+    shown.page.wait_for_selector("text=cannot be drawn")
+    assert shown.page.locator(".plot").count() == 1
+    shown.page.click("#theme")
+    both = tmp_path / "both.html"
+    both.write_text(Report(own).with_beside(Report(other)), encoding="utf-8")
+    shown.open(both)
+    shown.page.wait_for_selector("text=cannot be drawn")
+    assert not shown.said
