@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sim.report.drawing.figure import Figure, Plot
 from sim.report.drawing.paint.colours import colour
 from sim.report.drawing.paint.panel import DASHES, PX, Panel
-from sim.report.drawing.paint.scales import Scale, dressed, key_of, names_of, plain
+from sim.report.drawing.paint.scales import Scale, dressed, key_of, names_of, plain, short
 from sim.report.drawing.paint.traces import drawn
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def painted(figure: Figure) -> Canvas:
         _note(canvas, panels, note)
     top = _legend(canvas, handles, wide) if layout.get("showlegend", True) else 1.0
     canvas.text(
-        0.0, top + 0.16 / high, plain(figure.title), fontsize=12, fontweight="bold", color=colour("var(--text)")
+        0.0, top + 0.16 / high, short(figure.title), fontsize=12, fontweight="bold", color=colour("var(--text)")
     )
     return canvas
 

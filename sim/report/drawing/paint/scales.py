@@ -22,7 +22,11 @@ _D3 = re.compile(r"(\$?)([+,]*(?:\.\d+)?[%fges]?)")
 
 def plain(said: str) -> str:
     """Text of a plot without the little HTML that Plotly reads; what is too long for a picture is cut."""
-    text = html.unescape(re.sub(r"<[^>]*>", "", said.replace("<br>", "\n")))
+    return short(html.unescape(re.sub(r"<[^>]*>", "", said.replace("<br>", "\n"))))
+
+
+def short(text: str) -> str:
+    """A text, cut if it is too long for a picture."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
