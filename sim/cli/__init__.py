@@ -10,16 +10,13 @@ import errno
 import importlib
 import io
 import keyword
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from sim.cli.shared.stopping import Stopping
 from sim.config.errors import ConfigError, DataError
 
 # One line a verb, here rather than in the verb's module, so that `--help` need not import any of them.
@@ -78,10 +75,15 @@ class _Verbs(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character shows a ? for it
                 stream.reconfigure(errors="replace")
+        stopping = Stopping()
         try:
-            with _stoppable():
+            with stopping:
                 return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except click.exceptions.Exit as end:
+            if end.exit_code == INTERRUPTED:  # of a verb that keeps what it has done by then
+                ctx.exit(stopping.code)
+            raise
+        except (click.ClickException, click.Abort):
             raise
         except ConfigError as error:
             _say(*map(str, error.problems))
@@ -91,7 +93,7 @@ class _Verbs(click.Group):
             ctx.exit(WRONG_DATA)
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
-            ctx.exit(INTERRUPTED)
+            ctx.exit(stopping.code)
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of our output has gone: click ends quietly
                 raise
@@ -104,19 +106,6 @@ class _Verbs(click.Group):
             traceback.print_exc(file=sys.stderr)
             _say("this is a bug in fleetcast, not in your scenario; please report it with the lines above")
             ctx.exit(OUR_BUG)
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does, so that what is half-written is taken away."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _say(*lines: str) -> None:

@@ -79,6 +79,7 @@ def command(
     from sim.cli.shared.again import again
     from sim.cli.shared.files import check_folder
     from sim.report.comparison.page import Compared
+    from sim.result.files import json_text
     from sim.study.compared.alternatives import alternatives, notes
 
     if replications is not None and replications < 2:
@@ -99,10 +100,12 @@ def command(
         said.append("no cost is compared: a pool has no price (pools.NAME.price, or a GPU with one)")
     if not as_json:
         _say(baseline.name, ours, compared)
-    _hand_over(_document(baseline, others, ours, compared, strides if walks else None, said), out, as_json)
+    document = _document(baseline, others, ours, compared, strides if walks else None, said)
+    if as_json:
+        click.echo(json_text(document), nl=False)
     if out is not None:
         made = Compared(baseline, others, ours, compared, strides if walks else None, said)
-        _draw(out, made, again(ctx))
+        _write(out, document, made, again(ctx))
     if not as_json:  # after the files, which a wrong --metric leaves whole
         _show(baseline.name, ours, compared, metrics, strides if walks else None, said)
         if out is not None:
@@ -237,20 +240,6 @@ def _told(one: Alternative) -> dict[str, Any]:
     return {"name": one.name, "scenario": one.source, "set": list(one.sets)}
 
 
-def _hand_over(document: dict[str, Any], out: Path | None, as_json: bool) -> None:
-    from sim.cli.shared.files import write_whole
-    from sim.result.files import json_text
-
-    if as_json:
-        click.echo(json_text(document), nl=False)
-    if out is None:
-        return
-    out.mkdir(exist_ok=True)
-    for name, text in zip(FILES, (json_text(document), _csv(document)), strict=True):
-        write_whole(out / name, text)
-    (out / PICTURE).unlink(missing_ok=True)  # of an older walk
-
-
 def _csv(document: dict[str, Any]) -> str:
     """A row a number and alternative."""
     text = io.StringIO()
@@ -263,15 +252,18 @@ def _csv(document: dict[str, Any]) -> str:
     return text.getvalue()
 
 
-def _draw(out: Path, made: Compared, again: str) -> None:
-    """The report, and the picture of a walk."""
-    from sim.cli.shared.files import write_whole
+def _write(out: Path, document: dict[str, Any], made: Compared, again: str) -> None:
+    """The document, the table, the report, and the picture of a walk."""
+    from sim.cli.shared.files import write_folder
     from sim.report.comparison.page import page_of
     from sim.report.comparison.walk_picture import of_walk
     from sim.report.drawing.paint.files import svg
     from sim.report.page.render import render
+    from sim.result.files import json_text
 
-    write_whole(out / REPORT, render(page_of(made, again)))
     walked = of_walk(made.baseline.name, made.others[0].name, made.ours, made.strides) if made.strides else None
+    files = dict(zip(FILES, (json_text(document), _csv(document)), strict=True))
+    files[REPORT] = render(page_of(made, again))
     if walked is not None:
-        write_whole(out / PICTURE, svg(walked))
+        files[PICTURE] = svg(walked)
+    write_folder(out, files, gone={PICTURE} - files.keys())  # that of an older walk

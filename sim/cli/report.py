@@ -48,11 +48,12 @@ def command(
     reports = [Report(located(path)) for path in (first, second) if path is not None]
     made = _pictures(reports[0], forms) if pictures is not None else {}
     _check(out, pictures, list(made), force)
+    page = reports[0].with_beside(reports[1]) if out is not None else ""
     written = [] if pictures is None else _write_pictures(made, pictures)
     if out is not None:
         from sim.cli.shared.files import write_whole
 
-        write_whole(out, reports[0].with_beside(reports[1]))
+        write_whole(out, page)
     if as_json:
         from sim.result.files import json_text
 
@@ -89,11 +90,9 @@ def _pictures(report: Report, forms: tuple[str, ...]) -> dict[str, bytes]:
 
 
 def _write_pictures(made: dict[str, bytes], folder: Path) -> list[str]:
-    from sim.cli.shared.files import write_bytes
+    from sim.cli.shared.files import write_folder
 
-    folder.mkdir(exist_ok=True)
-    for name, content in made.items():
-        write_bytes(folder / name, content)
+    write_folder(folder, made)
     return list(made)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from gzip import GzipFile
 from io import TextIOWrapper
@@ -19,7 +19,9 @@ def check_free(path: Path, force: bool) -> None:
         raise ConfigError(Problem(f"the folder '{path.parent}' does not exist; make it first", file=str(path)))
     if path.is_dir():
         raise ConfigError(Problem("is a folder; name a file", file=str(path)))
-    if path.exists() and not force:
+    if path.exists() and not path.is_file():
+        raise ConfigError(Problem("is no plain file, and would be replaced by one; name another", file=str(path)))
+    if os.path.lexists(path) and not force:
         raise ConfigError(Problem("is already there; name another file, or say --force", file=str(path)))
 
 
@@ -51,19 +53,48 @@ def check_ending(path: Path, ending: str) -> None:
         raise ConfigError(Problem(f"name it so that it ends in {ending}", file=str(path)))
 
 
-def write_whole(path: Path, text: str) -> None:
+Content = str | bytes
+
+
+def write_whole(path: Path, content: Content) -> None:
     """The file with this content, or as it was."""
-    write_lines(path, [text])
+    write_files({path: content})
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """The same of what is no text."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+def write_files(contents: Mapping[Path, Content], gone: Iterable[Path] = ()) -> None:
+    """All these files with their content, or all as they were; `gone`: others that are no longer there then.
+
+    The disk has all of them before the first takes its name.
+    """
+    from sim.result.save import uninterrupted
+
+    wanted = {_led_to(path): content for path, content in contents.items()}
+    beside = {path: _beside(path) for path in wanted}
     try:
-        beside.write_bytes(content)
-        beside.replace(path)
+        for path, content in wanted.items():
+            beside[path].write_bytes(content.encode() if isinstance(content, str) else content)
+        with uninterrupted():
+            for path, part in beside.items():
+                part.replace(path)
+            for path in gone:
+                path.unlink(missing_ok=True)
     finally:
-        beside.unlink(missing_ok=True)
+        for part in beside.values():
+            part.unlink(missing_ok=True)
+
+
+def write_folder(folder: Path, contents: Mapping[str, Content], gone: Iterable[str] = ()) -> None:
+    """The folder with all these files in it, or as it was; a new one comes whole or not at all.
+
+    `gone`: files of other names that an older one may have, and this has not.
+    """
+    from sim.result.save import whole_or_absent
+
+    if folder.exists():
+        write_files({folder / name: content for name, content in contents.items()}, [folder / name for name in gone])
+        return
+    with whole_or_absent(folder, replace=False) as draft:
+        write_files({draft / name: content for name, content in contents.items()})
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> int:
@@ -71,7 +102,8 @@ def write_lines(path: Path, lines: Iterable[str]) -> int:
 
     A file whose name ends in .gz is compressed: the same lines, the same bytes.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path = _led_to(path)
+    beside = _beside(path)
     count = 0
     try:
         with _opened(beside, path.suffix == ".gz") as file:
@@ -81,6 +113,16 @@ def write_lines(path: Path, lines: Iterable[str]) -> int:
     finally:
         beside.unlink(missing_ok=True)
     return count
+
+
+def _led_to(path: Path) -> Path:
+    """The file itself, where the path is a link to one: the link is somebody's arrangement, and stays."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _beside(path: Path) -> Path:
+    """A name nobody else has: in containers, process numbers repeat."""
+    return path.with_name(f".{path.name}.{os.urandom(6).hex()}.part")
 
 
 @contextmanager

@@ -73,19 +73,15 @@ def hand_over(
         click.echo(json_text(document), nl=False)
     if out is None:
         return
-    from sim.cli.shared.files import write_whole
+    from sim.cli.shared.files import write_folder
     from sim.cli.sweep.tables import csv_text
     from sim.report.drawing.paint.files import svg
     from sim.report.page.render import render
 
-    out.mkdir(exist_ok=True)
-    for name, text in zip(FILES, (json_text(document), csv_text(document["runs"])), strict=True):
-        write_whole(out / name, text)
-    for name, figure in pictures.items():
-        write_whole(out / name, svg(figure))
+    files = dict(zip(FILES, (json_text(document), csv_text(document["runs"])), strict=True))
+    files |= {name: svg(figure) for name, figure in pictures.items()}
     if page is not None:
-        write_whole(out / REPORT, render(page))
-    if PICTURE not in pictures:
-        (out / PICTURE).unlink(missing_ok=True)  # of an older sweep
+        files[REPORT] = render(page)
+    write_folder(out, files, gone={PICTURE} - files.keys())
     if not as_json:
         click.echo(f"written to {out}")

@@ -29,8 +29,8 @@ def names_of(pool: str) -> tuple[str, str]:
 
 
 def write(found: Tuned, document: dict[str, Any], out: Path, again: str) -> None:
-    """All of them, each whole or not at all. `again`: the command that makes the same tuning."""
-    from sim.cli.shared.files import write_whole
+    """All of them, or none. `again`: the command that makes the same tuning."""
+    from sim.cli.shared.files import write_folder
     from sim.cli.tune.tables import said_of
     from sim.report.drawing.paint.files import svg
     from sim.report.page.render import render
@@ -39,7 +39,6 @@ def write(found: Tuned, document: dict[str, Any], out: Path, again: str) -> None
     from sim.result.files import json_text
     from sim.study.tuned.tune import candidate_of
 
-    out.mkdir(exist_ok=True)
     texts = {
         DOCUMENT: json_text(document),
         SCENARIO: _about(found) + candidate_of(found).scenario.to_yaml(),
@@ -50,8 +49,7 @@ def write(found: Tuned, document: dict[str, Any], out: Path, again: str) -> None
         texts |= _manifest(found, pool)
     diffs = [(name, text) for name, text in texts.items() if name.endswith(".diff")]
     texts[REPORT] = render(page_of(found, said_of(found, diffs, texts[SCENARIO]), again))
-    for name, text in texts.items():
-        write_whole(out / name, text)
+    write_folder(out, texts)
 
 
 def _about(found: Tuned) -> str:
