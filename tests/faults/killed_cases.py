@@ -87,7 +87,7 @@ CASES = (
     Case("run again", ("run", "line.yaml", *ONE, "--force", *_PLACE), first=(("run", "line.yaml", *ONE, *_PLACE),)),
     Case("run, rows as they end", ("run", "line.yaml", *ONE, "--stream", "--requests", *_PLACE)),
     Case("run, compiled", ("run", "line.yaml", *ONE, "--calendar", "compiled", *_PLACE), compiles=True),
-    Case("compare", ("compare", "line.yaml", "line.yaml", "--with", f"{REPLICAS}=9", "--replications", "3", *_PLACE)),
+    Case("compare", ("compare", "line.yaml", "--with", f"{REPLICAS}=9", "--replications", "3", *_PLACE)),
     Case("sweep", (*SWEEP, "--study", "study", *_PLACE), ("study", "out")),
     Case("sweep, two processes", (*SWEEP, "--study", "study", "--workers", "2"), ("study",)),
     Case(
