@@ -89,7 +89,7 @@ class Control:
             told = (
                 f"'{kind}' wants {shown(wanted)} replicas at {now_s:g} s, and may want 0 to {most} (its most_replicas)"
             )
-            raise ConfigError(Problem(told, self._place))
+            raise ConfigError(Problem(f"{told}, and may want 0 to {most} (its most_replicas)", self._place))
         served_s, _, running_s = map(float, transitions.sample(self.state, deployment.pool_row, now_s)[:3])
         proposed = wanted if decision.proposed is None else decision.proposed
         ready = int(self.state.pools[deployment.pool_row]["ready"])
