@@ -119,7 +119,7 @@ def _about(error: OSError) -> str:
     """What the operating system refused, on which file."""
     reason = error.strerror or str(error)
     where = f"{error.filename}: " if error.filename else ""
-    remedy = "; make room, or write elsewhere" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    remedy = "; make room, or write elsewhere" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
     return f"{where}{reason}{remedy}"
 
 

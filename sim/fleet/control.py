@@ -86,9 +86,7 @@ class Control:
         most, wanted = self.policy.most_replicas, decision.replicas
         if not 0 <= wanted <= most:
             kind = getattr(self.policy, "kind", type(self.policy).__name__)
-            told = (
-                f"'{kind}' wants {shown(wanted)} replicas at {now_s:g} s, and may want 0 to {most} (its most_replicas)"
-            )
+            told = f"'{kind}' wants {shown(wanted)} replicas at {now_s:g} s"
             raise ConfigError(Problem(f"{told}, and may want 0 to {most} (its most_replicas)", self._place))
         served_s, _, running_s = map(float, transitions.sample(self.state, deployment.pool_row, now_s)[:3])
         proposed = wanted if decision.proposed is None else decision.proposed

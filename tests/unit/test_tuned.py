@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from sim.study.tuned.front import memberships
 from sim.study.tuned.goal import Goal
 from sim.study.tuned.race import Standing, race, runs_of, stages
 from sim.study.tuned.runs import Runs, kept_runs
+from sim.study.tuned.search import IDLE
 from sim.study.tuned.space import Candidate, candidate, space_of, untouched
 from sim.study.tuned.tune import candidate_of, tune
 from tests.contract.test_policies import ADAPTER, EXAMPLES_OF
@@ -322,6 +324,31 @@ def test_a_tuning_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path)
     other = load({**SMALL, "seed": 4})
     with pytest.raises(ConfigError, match="another scenario"), kept_runs(tmp_path / "study", untouched(other)):
         pass
+
+
+def test_a_space_that_has_no_more_to_give_ends_a_search_before_its_budget() -> None:
+    two = {"only": True, "ranges": {"pools.main.autoscaler.max_replicas": {"choices": [10, 20]}}}
+    found = tune(small(**two, search_runs=1, fresh_runs=2, finalists=2, budget="1000 runs"))
+    assert found.spent["points"] == 2
+    assert found.spent["batches"] == 1 + IDLE
+
+
+def test_where_no_point_can_be_run_it_is_said_why() -> None:
+    low = {"only": True, "ranges": {"pools.main.autoscaler.max_replicas": {"from": 1, "to": 5}}}
+    scenario = small(**low, search_runs=1, fresh_runs=2)
+    pool = scenario.pools["main"]
+    pool = pool.model_copy(update={"autoscaler": pool.autoscaler.model_copy(update={"min_replicas": 6})})
+    scenario = scenario.model_copy(update={"pools": {"main": pool}})
+    with pytest.raises(
+        ConfigError, match=r"^none of the \d+ points that were tried can be run: pools\.main.*max_replicas"
+    ):
+        tune(scenario)
+
+
+def test_a_scenario_with_a_first_day_is_tuned(tmp_path: Path) -> None:
+    scenario = load({**SMALL, "starts": date(2026, 1, 1)})
+    assert load(scenario) == scenario
+    assert candidate(untouched(scenario), {TARGET: "0.7"}) is not None
 
 
 def test_the_best_point_is_cheaper_and_keeps_what_is_needed() -> None:

@@ -10,6 +10,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, cast
 
+from sim.config.errors import naming
+
 
 def check_free(path: Path, force: bool) -> None:
     """Raise `ConfigError` for a place where no file can be written, or where one is already."""
@@ -72,7 +74,8 @@ def write_files(contents: Mapping[Path, Content], gone: Iterable[Path] = ()) -> 
     beside = {path: _beside(path) for path in wanted}
     try:
         for path, content in wanted.items():
-            beside[path].write_bytes(content.encode() if isinstance(content, str) else content)
+            with naming(path):
+                beside[path].write_bytes(content.encode() if isinstance(content, str) else content)
         with uninterrupted():
             for path, part in beside.items():
                 part.replace(path)
@@ -106,7 +109,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> int:
     beside = _beside(path)
     count = 0
     try:
-        with _opened(beside, path.suffix == ".gz") as file:
+        with naming(path), _opened(beside, path.suffix == ".gz") as file:
             for count, line in enumerate(lines, start=1):  # noqa: B007
                 file.write(line)
         beside.replace(path)

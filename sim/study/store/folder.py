@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from sim.config.errors import ConfigError, DataError, Problem
+from sim.config.errors import ConfigError, DataError, Problem, naming
 from sim.study.store import design as designs
 from sim.study.store import locks, parquet
 from sim.study.store.design import Design, joined, read_design
@@ -218,7 +218,7 @@ def put(path: Path, data: bytes) -> None:
     """The file with this content, or as it was."""
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
     try:
-        with beside.open("wb") as file:
+        with naming(path), beside.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
