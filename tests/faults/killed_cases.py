@@ -94,7 +94,8 @@ CASES = (
     Case("sweep, two processes", (*SWEEP, "--study", "study", "--workers", "2"), ("study",)),
     Case(
         "merge",
-        ("merge", "a", "b", "--out", "out"),
+        ("merge", "a", "b", "--out", "study"),
+        ("study",),
         first=((*SWEEP, "--study", "a", "--shard", "1/2"), (*SWEEP, "--study", "b", "--shard", "2/2")),
     ),
     Case("tune", ("tune", "scaled.yaml", "--budget", "20 runs", "--workers", "1", "--study", "study", *_PLACE)),

@@ -107,7 +107,7 @@ class Killing:
         found = found_in(folder, case)
         for name in case.makes:
             if name in STUDIES:
-                continue
+                continue  # that it goes on is seen the second time
             parts = [{path: of[path] for path in of if Path(path).parts[0] == name} for of in (found, quiet.before)]
             whole = {path: quiet.after[path] for path in quiet.after if Path(path).parts[0] == name}
             if parts[0] not in (parts[1], whole):

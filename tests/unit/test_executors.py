@@ -108,11 +108,17 @@ def _stopped(told: Path) -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
+def _interrupt_when(there: Path, thread: int) -> None:
+    while not there.exists():
+        time.sleep(0.01)
+    time.sleep(0.1)
+    signal.pthread_kill(thread, signal.SIGINT)
+
+
 def test_a_process_that_hangs_ends_with_the_command(tmp_path: Path) -> None:
     told = tmp_path / "pid"
     with Local(1) as workers:
-        main = threading.main_thread().ident
-        threading.Timer(1.5, lambda: signal.pthread_kill(main or 0, signal.SIGINT)).start()
+        threading.Thread(target=_interrupt_when, args=(told, threading.get_ident())).start()
         with pytest.raises(KeyboardInterrupt):
             next(workers.as_ended(_stopped, [told]))  # type: ignore[call-overload]
     assert not _is_there(int(told.read_text()))
