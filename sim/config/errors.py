@@ -58,10 +58,9 @@ class DataError(ValueError):
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Have an error of the operating system say which file it is about: that of a full disk does not."""
+    """Have an error of the operating system name this file: that of a full disk names none, others a draft of it."""
     try:
         yield
     except OSError as error:
-        if error.filename is None:
-            error.filename = str(path)
+        error.filename = str(path)
         raise

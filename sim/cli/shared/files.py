@@ -19,6 +19,7 @@ def check_free(path: Path, force: bool) -> None:
 
     if not path.parent.is_dir():
         raise ConfigError(Problem(f"the folder '{path.parent}' does not exist; make it first", file=str(path)))
+    _check_writable(path.parent)
     if path.is_dir():
         raise ConfigError(Problem("is a folder; name a file", file=str(path)))
     if path.exists() and not path.is_file():
@@ -35,8 +36,17 @@ def check_folder(path: Path, names: Iterable[str], force: bool) -> None:
         raise ConfigError(Problem("is a file; name a folder", file=str(path)))
     if not path.exists():
         check_free(path, force)
+    else:
+        _check_writable(path)
     for name in names if path.exists() else ():
         check_free(path / name, force)
+
+
+def _check_writable(folder: Path) -> None:
+    from sim.config.errors import ConfigError, Problem
+
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(Problem("cannot be written to; name another place", file=str(folder)))
 
 
 def check_svg(path: Path) -> None:
@@ -78,7 +88,8 @@ def write_files(contents: Mapping[Path, Content], gone: Iterable[Path] = ()) -> 
                 beside[path].write_bytes(content.encode() if isinstance(content, str) else content)
         with uninterrupted():
             for path, part in beside.items():
-                part.replace(path)
+                with naming(path):
+                    part.replace(path)
             for path in gone:
                 path.unlink(missing_ok=True)
     finally:
@@ -96,7 +107,7 @@ def write_folder(folder: Path, contents: Mapping[str, Content], gone: Iterable[s
     if folder.exists():
         write_files({folder / name: content for name, content in contents.items()}, [folder / name for name in gone])
         return
-    with whole_or_absent(folder, replace=False) as draft:
+    with naming(folder), whole_or_absent(folder, replace=False) as draft:
         write_files({draft / name: content for name, content in contents.items()})
 
 
