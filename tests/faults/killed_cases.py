@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[2]
 LINE: dict[str, Any] = {
     "name": "line",
     "seed": 3,
-    "horizon": "120s",
-    "warmup": "20s",
+    "horizon": "40s",
+    "warmup": "10s",
     "workload": {"arrivals": {"kind": "poisson", "rate": 5}, "service": {"kind": "exponential", "mean": "1s"}},
     "pools": {
         "main": {
@@ -38,8 +38,6 @@ LINE: dict[str, Any] = {
 }
 SCALED = {
     **LINE,
-    "horizon": "40s",
-    "warmup": "10s",
     "tune": {"search_runs": 2, "fresh_runs": 2, "finalists": 2},
     "pools": {
         "main": {
@@ -98,7 +96,7 @@ CASES = (
         ("study",),
         first=((*SWEEP, "--study", "a", "--shard", "1/2"), (*SWEEP, "--study", "b", "--shard", "2/2")),
     ),
-    Case("tune", ("tune", "scaled.yaml", "--budget", "20 runs", "--workers", "1", "--study", "study", *_PLACE)),
+    Case("tune", ("tune", "scaled.yaml", "--budget", "12 runs", "--workers", "1", "--study", "study", *_PLACE)),
     Case(
         "plan",
         ("plan", "line.yaml", "--no-drills", "--no-sensitivity", "--workers", "1", "--study", "study", *_PLACE),

@@ -83,7 +83,7 @@ class Killing:
             return f"the second time: exit code {process.returncode}: {said}"
         found = found_in(here, case)
         other = sorted(path for path in quiet.after.keys() | found.keys() if quiet.after.get(path) != found.get(path))
-        return f"the second time, not the same: {other}; {said}" if other else ""
+        return f"the second time, not the same: {_differing(other, quiet.after, found)}; {said}" if other else ""
 
     def quiet(self, case: Case) -> Quiet:
         """The command without a kill; made once."""
@@ -125,6 +125,16 @@ def _wrong_end(number: int, code: int, said: str) -> str:
     if code == 143 and lines.count("interrupted") != 1:
         return f"not one line: {said}"
     return ""
+
+
+def _differing(paths: list[str], one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
+    """Where files first differ, and how."""
+    told = []
+    for path in paths:
+        mine, theirs = one.get(path, b""), other.get(path, b"")
+        place = next((k for k, pair in enumerate(zip(mine, theirs, strict=False)) if pair[0] != pair[1]), 0)
+        told.append(f"{path} at {place}: {mine[place - 40 : place + 40]!r} and {theirs[place - 40 : place + 40]!r}")
+    return told
 
 
 def _slug(case: Case) -> str:

@@ -139,7 +139,8 @@ def test_a_file_that_vanishes_between_a_look_and_the_reading_is_one_line(
     read = Path.read_text
 
     def gone(self: Path, *arguments: object, **options: object) -> str:
-        self.unlink(missing_ok=True)
+        if self.name == "study.json":  # and nothing else: what libraries read of themselves is no business of ours
+            (here / "study" / self.name).unlink(missing_ok=True)
         return read(self, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Path, "read_text", gone)
