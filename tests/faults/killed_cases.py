@@ -78,6 +78,8 @@ class Case:
     """Commands that are let alone, before."""
     compiles: bool = False
     """With Numba, whose cache is empty; else in plain Python."""
+    is_long: bool = False
+    """It takes a minute, and is killed only every third time that its turn comes."""
 
 
 _PLACE = ("--out", "out")
@@ -86,7 +88,7 @@ CASES = (
     Case("run", ("run", "line.yaml", "--replications", "3", *_PLACE)),
     Case("run again", ("run", "line.yaml", *ONE, "--force", *_PLACE), first=(("run", "line.yaml", *ONE, *_PLACE),)),
     Case("run, rows as they end", ("run", "line.yaml", *ONE, "--stream", "--requests", *_PLACE)),
-    Case("run, compiled", ("run", "line.yaml", *ONE, "--calendar", "compiled", *_PLACE), compiles=True),
+    Case("run, compiled", ("run", "line.yaml", *ONE, "--calendar", "compiled", *_PLACE), compiles=True, is_long=True),
     Case("compare", ("compare", "line.yaml", "--with", f"{REPLICAS}=9", "--replications", "3", *_PLACE)),
     Case("sweep", (*SWEEP, "--study", "study", *_PLACE), ("study", "out")),
     Case("sweep, two processes", (*SWEEP, "--study", "study", "--workers", "2"), ("study",)),
@@ -106,6 +108,7 @@ CASES = (
         "calibrate",
         ("calibrate", "light.json", "heavy.json", *_PAIR, "--out", "out.yaml", "--plot", "out.svg"),
         ("out.yaml", "out.svg"),
+        is_long=True,
     ),
     Case("report", ("report", "run", "--pictures", "out"), first=(("run", "line.yaml", *ONE, "--out", "run"),)),
     Case("export focus", ("export", "focus", "line.yaml", "--out", "out.csv"), ("out.csv",)),
