@@ -72,7 +72,7 @@ class Killing:
         process.send_signal(point.number)
         said = process.communicate(timeout=120)[1]
         gone(process.pid)
-        wrong = _wrong_end(point.number, process.returncode, said) or self._half(here, case, quiet)
+        wrong = _wrong_end(point.number, process.returncode, said) or _half(here, case, quiet)
         if not wrong and point.number is signal.SIGTERM and process.returncode == 143 and litter(here):
             wrong = f"left {litter(here)}"
         if wrong:
@@ -102,17 +102,18 @@ class Killing:
             assert self._quiet[case.name].after, case.name
         return self._quiet[case.name]
 
-    def _half(self, folder: Path, case: Case, quiet: Quiet) -> str:
-        """What is neither whole, nor as before, nor absent."""
-        found = found_in(folder, case)
-        for name in case.makes:
-            if name in STUDIES:
-                continue  # that it goes on is seen the second time
-            parts = [{path: of[path] for path in of if Path(path).parts[0] == name} for of in (found, quiet.before)]
-            whole = {path: quiet.after[path] for path in quiet.after if Path(path).parts[0] == name}
-            if parts[0] not in (parts[1], whole):
-                return f"{name} is half there: {sorted(parts[0])}"
-        return ""
+
+def _half(folder: Path, case: Case, quiet: Quiet) -> str:
+    """What is neither whole, nor as before, nor absent."""
+    found = found_in(folder, case)
+    for name in case.makes:
+        if name in STUDIES:
+            continue  # that it goes on is seen the second time
+        parts = [{path: of[path] for path in of if Path(path).parts[0] == name} for of in (found, quiet.before)]
+        whole = {path: quiet.after[path] for path in quiet.after if Path(path).parts[0] == name}
+        if parts[0] not in (parts[1], whole):
+            return f"{name} is half there: {sorted(parts[0])}"
+    return ""
 
 
 def _wrong_end(number: int, code: int, said: str) -> str:
