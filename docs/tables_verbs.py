@@ -11,8 +11,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 
 CODES = {
-    "run": "99: an objective or an assertion was missed, and `--check` was given. 130: interrupted; replications that "
-    "were done are told and kept.",
+    "run": "99: an objective or an assertion was missed, and `--check` was given. 130, 143: interrupted; replications "
+    "that were done are told and kept.",
     "sweep": "4: `--find` found no value that turns. 5: some runs failed.",
     "merge": "5: some runs of the study failed.",
     "plan": "4: no fleet keeps the promises; the reason is told.",

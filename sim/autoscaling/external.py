@@ -10,19 +10,18 @@ import dataclasses
 import importlib
 import math
 import re
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Integral, Real
-from pathlib import Path
+from functools import cached_property
+from numbers import Real
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema, to_jsonable_python
 
+from sim.autoscaling.answers import SOONEST_S, asked, is_count, where
 from sim.autoscaling.observation import Across, Decision, How, Observation, Pipeline, Policy, Query
-from sim.config.errors import ConfigError, Problem
 from sim.config.said import said
 from sim.config.units import shown
 
@@ -33,8 +32,6 @@ _PATH = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*"
 _HEARS = ("nothing", "first_arrival", "changes")
 MOST_REPLICAS = 100_000
 """Of a policy of the user's own, as of a fixed fleet."""
-SOONEST_S = 0.001
-"""Until such a policy may be asked again: a run has to end."""
 _PROTOCOL = tuple(name for name in vars(Policy) if not name.startswith("_"))
 
 
@@ -48,49 +45,39 @@ class External:
     keys: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """The other keys, plain values."""
 
-    @property
+    # read once: what a policy says of itself holds for the whole run
+
+    @cached_property
     def period_s(self) -> float:
         return self.policy.period_s
 
-    @property
+    @cached_property
     def queries(self) -> tuple[Query, ...]:
         return self.policy.queries
 
-    @property
+    @cached_property
     def pipeline(self) -> Pipeline:
         return self.policy.pipeline
 
-    @property
+    @cached_property
     def initial_replicas(self) -> int:
         return self.policy.initial_replicas
 
-    @property
+    @cached_property
     def floor_replicas(self) -> int:
         return self.policy.floor_replicas
 
-    @property
+    @cached_property
     def most_replicas(self) -> int:
         return self.policy.most_replicas
 
-    @property
+    @cached_property
     def hears(self) -> Literal["nothing", "first_arrival", "changes"]:
         return self.policy.hears
 
     def decide(self, seen: Observation, memory: Any) -> tuple[Decision, Any]:
         """What the user's own policy says. Raises `ConfigError` when it fails, or says what is no decision."""
-        try:
-            answer = self.policy.decide(seen, memory)
-        except Exception as error:  # the class is the user's own: whatever it raises is a fault of the scenario
-            told = f"decide raised {type(error).__name__} at {seen.at_s:g} s{_where(error)}: {error}"
-            raise ConfigError(Problem(f"'{self.kind}': {told}", "autoscaler")) from error
-        wrong = _wrong(answer, seen.at_s)
-        if wrong:
-            raise ConfigError(Problem(f"'{self.kind}': at {seen.at_s:g} s, decide {wrong}", "autoscaler"))
-        decision, kept = answer
-        if type(decision.replicas) is not int or type(decision.proposed) not in (int, type(None)):  # numpy's
-            proposed = None if decision.proposed is None else int(decision.proposed)
-            decision = dataclasses.replace(decision, replicas=int(decision.replicas), proposed=proposed)
-        return decision, kept
+        return asked(self.policy, self.kind, seen, memory)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -200,7 +187,7 @@ def _checked(policy: Any, kind: str) -> Policy:
     try:
         wrong = _wrong_policy(checked)
     except Exception as error:  # a property that fails is the user's own
-        raise said(f"'{kind}' cannot be read: {type(error).__name__}{_where(error)}: {error}") from None
+        raise said(f"'{kind}' cannot be read: {type(error).__name__}{where(error)}: {error}") from None
     if wrong:
         raise said(f"'{kind}' {wrong}")
     return checked
@@ -216,11 +203,11 @@ def _has(policy: Any, name: str) -> bool:
 
 def _wrong_policy(policy: Policy) -> str | None:
     """What is wrong with the values of a policy's properties. Whatever reading them raises is the caller's to tell."""
-    if isinstance(policy.period_s, bool) or not isinstance(policy.period_s, Real) or not policy.period_s > 0:
-        return f"must have a period above 0 s, got {shown(policy.period_s)}"
+    if isinstance(policy.period_s, bool) or not isinstance(policy.period_s, Real) or not policy.period_s >= SOONEST_S:
+        return f"must have a period of at least 1 ms, got {shown(policy.period_s)}"
     for name in ("initial_replicas", "floor_replicas", "most_replicas"):
         value = getattr(policy, name)
-        if not _is_count(value) or value > MOST_REPLICAS:
+        if not is_count(value) or value > MOST_REPLICAS:
             return f"must have {name} of 0 to {MOST_REPLICAS}, a whole number; got {shown(value)}"
     if policy.initial_replicas > policy.most_replicas or policy.most_replicas == 0:
         return f"must have most_replicas of at least 1 and initial_replicas; got {policy.most_replicas}"
@@ -235,35 +222,6 @@ def _wrong_policy(policy: Policy) -> str | None:
     if policy.hears not in _HEARS:
         return f"must have hears as one of {', '.join(_HEARS)}; got {shown(policy.hears)}"
     return None
-
-
-def _wrong(answer: Any, at_s: float) -> str | None:
-    """Why what `decide` returned is no decision with what to remember."""
-    if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[0], Decision):
-        return f"must return (Decision, memory), got {shown(answer)}"
-    decision = answer[0]
-    if not _is_count(decision.replicas):
-        return f"must want a whole number of replicas, 0 or more; got {shown(decision.replicas)}"
-    if not isinstance(decision.reason, str):
-        return f"must give its reason as text; got {shown(decision.reason)}"
-    if decision.proposed is not None and not _is_count(decision.proposed):
-        return f"must propose a whole number of replicas, or None; got {shown(decision.proposed)}"
-    next_s = decision.next_s
-    if next_s is None:
-        return None
-    if isinstance(next_s, bool) or not isinstance(next_s, Real) or not next_s >= at_s + SOONEST_S:
-        return f"must ask to be asked again at least 1 ms later (next_s), or None for its period; got {shown(next_s)}"
-    return None
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0
-
-
-def _where(error: BaseException) -> str:
-    """The line that raised."""
-    steps = traceback.extract_tb(error.__traceback__)
-    return f" (line {steps[-1].lineno} of {Path(steps[-1].filename).name})" if steps else ""
 
 
 def _keys(policy: Any, kind: str) -> dict[str, Any]:

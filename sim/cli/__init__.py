@@ -11,16 +11,13 @@ import errno
 import importlib
 import io
 import keyword
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from sim.cli.shared.stopping import Stopping
 from sim.config.errors import ConfigError, DataError
 
 # One line a verb, here rather than in the verb's module, so that `--help` need not import any of them.
@@ -82,10 +79,15 @@ class _Verbs(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="spelled")
+        stopping = Stopping()
         try:
-            with _stoppable():
+            with stopping:
                 return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except click.exceptions.Exit as end:
+            if end.exit_code == INTERRUPTED:  # of a verb that keeps what it has done by then
+                ctx.exit(stopping.code)
+            raise
+        except (click.ClickException, click.Abort):
             raise
         except ConfigError as error:
             _say(*map(str, error.problems))
@@ -95,7 +97,7 @@ class _Verbs(click.Group):
             ctx.exit(WRONG_DATA)
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
-            ctx.exit(INTERRUPTED)
+            ctx.exit(stopping.code)
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of our output has gone: click ends quietly
                 raise
@@ -110,19 +112,6 @@ class _Verbs(click.Group):
             ctx.exit(OUR_BUG)
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does, so that what is half-written is taken away."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _say(*lines: str) -> None:
     from sim.cli.shared.plain import printable
 
@@ -134,7 +123,7 @@ def _about(error: OSError) -> str:
     """What the operating system refused, on which file."""
     reason = error.strerror or str(error)
     where = f"{error.filename}: " if error.filename else ""
-    remedy = "; make room, or write elsewhere" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    remedy = "; make room, or write elsewhere" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
     return f"{where}{reason}{remedy}"
 
 

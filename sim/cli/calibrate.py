@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli.shared.engine_options import engine_options, setting_from
-from sim.cli.shared.files import check_ending, check_free, check_svg, write_whole
+from sim.cli.shared.files import check_ending, check_free, check_svg, write_files
 from sim.cli.shared.options import JSON, QUIET
 from sim.cli.shared.plain import console, seconds_as, table
 from sim.cli.shared.progress import Counted, compiling
@@ -72,10 +72,10 @@ def command(
     fit = calibrate(
         measured, setting, seed, None if quiet else Counted("step of the fit:"), None if quiet else compiling
     )
-    write_whole(out, sheet_yaml(fit, setting))
-    write_whole(plot, svg(of_fit(fit, setting.label)))
+    written = {out: sheet_yaml(fit, setting), plot: svg(of_fit(fit, setting.label))}
     if report is not None:
-        _report(report, fit, setting, again(ctx))
+        written[report] = _report(fit, setting, again(ctx))
+    write_files(written)
     if as_json:
         from sim.result.files import json_text
 
@@ -84,14 +84,14 @@ def command(
         _show(fit, out, plot)
 
 
-def _report(path: Path, fit: Fit, setting: Setting, again: str) -> None:
+def _report(fit: Fit, setting: Setting, again: str) -> str:
     from sim.report.fidelity.page import page_of_fit
     from sim.report.page.render import render
     from sim.report.tables.table import Table as Sheet
 
     head, *rows = _of_coefficients(fit)
     sheet = Sheet("Coefficients", head, tuple(rows))
-    write_whole(path, render(page_of_fit(fit, setting.label, sheet, again)))
+    return render(page_of_fit(fit, setting.label, sheet, again))
 
 
 def _document(fit: Fit, setting: Setting, out: Path, plot: Path) -> dict[str, Any]:

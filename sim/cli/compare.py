@@ -79,6 +79,7 @@ def command(
     from sim.cli.shared.again import again
     from sim.cli.shared.files import check_folder
     from sim.report.comparison.page import Compared
+    from sim.result.files import json_text
     from sim.study.compared.alternatives import alternatives, notes
 
     if replications is not None and replications < 2:
@@ -101,8 +102,6 @@ def command(
         _say(baseline.name, ours, compared)
     document = _document(baseline, others, ours, compared, strides if walks else None, said)
     if as_json:
-        from sim.result.files import json_text
-
         click.echo(json_text(document), nl=False)
     if out is not None:
         made = Compared(baseline, others, ours, compared, strides if walks else None, said)
@@ -255,17 +254,17 @@ def _csv(document: dict[str, Any]) -> str:
 
 
 def _write(out: Path, document: dict[str, Any], made: Compared, again: str) -> None:
-    """The numbers, the report, and the picture of a walk."""
-    from sim.cli.shared.files import write_together
+    """The document, the table, the report, and the picture of a walk."""
+    from sim.cli.shared.files import write_folder
     from sim.report.comparison.page import page_of
     from sim.report.comparison.walk_picture import of_walk
     from sim.report.drawing.paint.files import svg
     from sim.report.page.render import render
     from sim.result.files import json_text
 
-    texts = dict(zip(FILES, (json_text(document), _csv(document)), strict=True))
-    texts[REPORT] = render(page_of(made, again))
     walked = of_walk(made.baseline.name, made.others[0].name, made.ours, made.strides) if made.strides else None
+    files = dict(zip(FILES, (json_text(document), _csv(document)), strict=True))
+    files[REPORT] = render(page_of(made, again))
     if walked is not None:
-        texts[PICTURE] = svg(walked)
-    write_together(out, texts, gone=() if walked is not None else (PICTURE,))  # that of an older walk
+        files[PICTURE] = svg(walked)
+    write_folder(out, files, gone={PICTURE} - files.keys())  # that of an older walk

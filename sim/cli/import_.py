@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sim.cli.shared.files import check_free, write_whole
+from sim.cli.shared.files import check_free, write_files
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -212,10 +212,10 @@ def _finish(
 
     step_s = None if bin_ is None else duration_s(bin_, "--bin")
     found = imported(source, [fitted(each, shape, step_s, zone) for each in traffic])
-    if out is not None:
-        write_whole(out, found.text())
+    files = {} if out is None else {out: found.text()}
     if history is not None:
-        write_whole(history, history_text(found.history()))
+        files[history] = history_text(found.history())
+    write_files(files)
     if as_json:
         click.echo(json.dumps(found.as_document(), indent=1, allow_nan=False))
         return

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from sim.config.errors import naming
+
 SCHEMA_NAME = "fleetcast.schema.json"
 _STARTER = Path(__file__).with_name("starter.yaml")
 _OURS = '"title": "fleetcast scenario"'
@@ -50,11 +52,12 @@ def _write_whole(path: Path, text: str, replace: bool) -> None:
     """The file with this content, or no file: written under another name, then renamed (linked, if it must be new)."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        beside.write_text(text, encoding="utf-8")
-        if replace:
-            beside.replace(path)
-        else:
-            os.link(beside, path)
+        with naming(path):
+            beside.write_text(text, encoding="utf-8")
+            if replace:
+                beside.replace(path)
+            else:
+                os.link(beside, path)
     except FileExistsError:
         from sim.config.errors import ConfigError, Problem
 

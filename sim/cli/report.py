@@ -48,12 +48,13 @@ def command(
     reports = [Report(located(path)) for path in (first, second) if path is not None]
     made = _pictures(reports[0], forms) if pictures is not None else {}
     _check(out, pictures, list(made), force)
-    from sim.cli.shared.files import write_together, write_whole
+    page = reports[0].with_beside(reports[1]) if out is not None else ""
+    from sim.cli.shared.files import write_folder, write_whole
 
     if pictures is not None:
-        write_together(pictures, made)
+        write_folder(pictures, made)
     if out is not None:
-        write_whole(out, reports[0].with_beside(reports[1]))
+        write_whole(out, page)
     if as_json:
         from sim.result.files import json_text
 

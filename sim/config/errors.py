@@ -6,8 +6,10 @@ Our own mistakes are assertions, never one of these.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -52,3 +54,13 @@ class DataError(ValueError):
     def __reduce__(self) -> tuple[Any, ...]:
         """As that of `ConfigError`."""
         return type(self), (self.problem,)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have an error of the operating system name this file: that of a full disk names none, others a draft of it."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise

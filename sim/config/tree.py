@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from numbers import Integral, Real
 from typing import Any
 
@@ -124,6 +125,8 @@ def from_python(
         return Node(float(value), place)
     if hasattr(value, "model_dump"):
         return from_python(value.model_dump(by_alias=True, exclude_none=True), place, depth + 1, as_it_is)
+    if isinstance(value, date):
+        return text_node(value.isoformat(), place)
     if hasattr(value, "__fspath__"):
         return text_node(str(value), place)
     raise ConfigError(place.problem(f"holds a {type(value).__name__}, which no settings file can hold"))

@@ -13,6 +13,7 @@ import simpy
 from sim.autoscaling import Decision, Observation, Policy
 from sim.autoscaling.observation import Pod, Query
 from sim.config.errors import ConfigError, Problem
+from sim.config.units import shown
 from sim.fleet.clock import DECIDE, Clock
 from sim.fleet.deployment import Deployment
 from sim.fleet.metering import Meter
@@ -84,12 +85,9 @@ class Control:
         deployment, now_s = self.deployment, self.clock.now
         most, wanted = self.policy.most_replicas, decision.replicas
         if not 0 <= wanted <= most:
-            raise ConfigError(
-                Problem(
-                    f"the policy wants {wanted} replicas at {now_s:g} s, and may want 0 to {most} (its most_replicas)",
-                    self._place,
-                )
-            )
+            kind = getattr(self.policy, "kind", type(self.policy).__name__)
+            told = f"'{kind}' wants {shown(wanted)} replicas at {now_s:g} s"
+            raise ConfigError(Problem(f"{told}, and may want 0 to {most} (its most_replicas)", self._place))
         served_s, _, running_s = map(float, transitions.sample(self.state, deployment.pool_row, now_s)[:3])
         proposed = wanted if decision.proposed is None else decision.proposed
         ready = int(self.state.pools[deployment.pool_row]["ready"])

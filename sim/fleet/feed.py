@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.autoscaling.observation import WORK_AHEAD
+from sim.config import machine
 from sim.config.errors import ConfigError, Problem
 from sim.fleet import quotas, setup
 from sim.fleet.clock import Clock
@@ -26,12 +27,16 @@ from sim.result.log import DecisionRow
 from sim.scenario import Scenario
 from sim.workload.chunks import chunks, why_whole
 from sim.workload.demand import Demand
+from sim.workload.rates import REQUEST_BYTES
 
 CHUNK_ROWS = 1 << 16
 """Requests drawn at a time: few enough for the processor's cache, so many that a chunk's own costs do not matter."""
 
 STREAMED_FROM = 20_000_000
 """Runs that expect more requests are streamed if they can be."""
+
+MOST_SHARE = 0.8
+"""Of the memory that there is, for requests that are under way at once."""
 
 Retired = Callable[[NDArray[Any], float], None]
 """Given rows that have ended, in arrival order, and how far the run is. The rows are overwritten afterwards."""
@@ -166,11 +171,25 @@ class Feed:
         self.gone += count
         return gone, now_s
 
+    def _check_room(self, rows: int) -> None:
+        """Refuse to hold so many requests at once as an overload without end makes it. Raises `ConfigError`."""
+        there = machine.memory_bytes()
+        if rows * REQUEST_BYTES > MOST_SHARE * there:
+            waiting = int(self.tables.run[0]["rows"])
+            at_s = float(self.tables.requests[waiting - 1]["arrival_s"]) if waiting else 0.0
+            told = (
+                f"at {at_s:.6g} s {waiting:,} requests are under way at once, and this machine's memory "
+                f"({there / 2**30:.3g} GiB) holds no more: the fleet does not keep up; give it more replicas, bound "
+                "its queue (pools.NAME.queue.max_waiting), or shorten the horizon"
+            )
+            raise ConfigError(Problem(told))
+
     def _append(self, rows: NDArray[Any]) -> None:
         run = self.tables.run[0]
         first = int(run["rows"])
         needed = first + len(rows)
         if needed > len(self.tables.requests):
+            self._check_room(needed + (needed >> 3))
             state.grow(self.tables, needed + (needed >> 3))
         self.tables.requests[first:needed] = rows
         if len(self.tables.calls):

@@ -8,17 +8,17 @@ For this to work, transitions call one another through their modules (`queues.pu
 from __future__ import annotations
 
 import functools
-import getpass
 import hashlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-OPTIONS: dict[str, Any] = {"cache": True, "_nrt": False, "no_cfunc_wrapper": True, "nogil": True}
+from sim.model import cache
+
+OPTIONS: dict[str, Any] = {"_nrt": False, "no_cfunc_wrapper": True, "nogil": True}
 """No transition allocates, so none needs reference counts: together with inlining this is worth a factor of four.
 No C code calls one: leaving out the door for it saves a sixth of the time that compiling takes. None touches Python's
 objects, so other threads may run meanwhile."""
@@ -83,14 +83,16 @@ def compile_all() -> None:
     import numba
 
     config: Any = numba.config
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(cache_folder())
+    before, folder = config.CACHE_DIR, cache_folder()
+    config.CACHE_DIR = str(folder or "")
+    options = {**OPTIONS, "cache": folder is not None}
     try:
         for function, inline in _marked:
             module = sys.modules[function.__module__]
             if hasattr(module, "EXTRAS"):
                 setattr(module, "EXTRAS", _build.extras)  # noqa: B010
-            jitted = numba.njit(forceinline=inline, **OPTIONS)(function)
+            jitted = numba.njit(forceinline=inline, **options)(function)
+            cache.checked(jitted)
             setattr(module, function.__name__, jitted)
     finally:
         config.CACHE_DIR = before
@@ -121,37 +123,21 @@ def watch_compiling(told: Callable[[bool], None]) -> None:
     register("numba:compile", Watch())
 
 
-def cache_folder() -> Path:
-    """The folder of this version's compiled code, with or without extras.
-
-    A folder for temporary files when the user's cache cannot be written.
-    """
-    wanted = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-    for base in (Path(wanted) if wanted else Path.home() / ".cache", Path(tempfile.gettempdir()) / getpass.getuser()):
-        folder = base / "fleetcast" / (_source_digest() + ("-extras" if _build.extras else ""))
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
-        except OSError:
-            continue
-    return _last_resort()
-
-
-@functools.cache
-def _last_resort() -> Path:
-    return Path(tempfile.mkdtemp(prefix="fleetcast-"))
+def cache_folder() -> Path | None:
+    """The folder of this version's compiled code, with or without extras; None where none can be had."""
+    return cache.folder(_source_digest() + ("-extras" if _build.extras else ""))
 
 
 def cached_on_disk() -> bool:
     """True when an earlier process left compiled code for exactly these sources."""
-    return any(cache_folder().rglob("*.nbi"))
+    folder = cache_folder()
+    return folder is not None and any(folder.rglob("*.nbi"))
 
 
 @functools.cache
 def _source_digest() -> str:
-    """Changes with any source file that has a marked function in it."""
-    digest = hashlib.sha256()
+    """Changes with any source file that has a marked function in it, and with the compiler."""
+    digest = hashlib.sha256(cache.versions().encode())
     for path in sorted({Path(sys.modules[function.__module__].__file__ or "") for function, _ in _marked}):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -155,10 +155,10 @@ def whole_or_absent(target: Path, replace: bool, marker: Marker = OF_RUNS) -> It
         make_parents(target.parent, made)
         draft.mkdir()
         yield draft
-        with _no_interrupt():
+        with uninterrupted():
             _put_in_place(draft, target, replace, marker)
     except BaseException:
-        with _no_interrupt():
+        with uninterrupted():
             shutil.rmtree(draft, ignore_errors=True)
             for parent in reversed(made):
                 remove_if_empty(parent)
@@ -201,7 +201,7 @@ def remove_if_empty(folder: Path) -> None:
 
 
 @contextmanager
-def _no_interrupt() -> Iterator[None]:
+def uninterrupted() -> Iterator[None]:
     """Put off Ctrl-C and SIGTERM for the few renames and removals that must not be cut in two."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -23,6 +23,7 @@ from sim.workload.prefixes import by_first_use
 from sim.workload.randomness import RngOf
 from sim.workload.returning import ComesBack
 from sim.workload.sessions import Session
+from sim.workload.sound import times
 
 __all__ = ["Generated", "PerToken", "ServiceLaw", "service_times"]
 
@@ -126,7 +127,7 @@ class Generated(Stream):
     def columns(self, rng_of: RngOf, horizon_s: float | None) -> Columns:
         if horizon_s is None:
             raise ConfigError("needs a horizon: generated arrivals never end by themselves")
-        arrival_s = self.arrivals.arrivals(rng_of, horizon_s)
+        arrival_s = times(self.arrivals.arrivals(rng_of, horizon_s), horizon_s, type(self.arrivals).__name__)
         n = len(arrival_s)
         if isinstance(self.arrivals, Closed):
             return self._rounds(rng_of, arrival_s, n, 0)
@@ -138,10 +139,11 @@ class Generated(Stream):
         if horizon_s is None or self.whole_only is not None:
             yield from super().pieces(rng_of, horizon_s, rows)
             return
-        some = False
-        for arrival_s in self.arrivals.pieces(rng_of, horizon_s, rows):
+        some, last_s = False, 0.0
+        for piece in self.arrivals.pieces(rng_of, horizon_s, rows):
+            arrival_s = times(piece, horizon_s, type(self.arrivals).__name__, last_s)
             if len(arrival_s):
-                some = True
+                some, last_s = True, float(arrival_s[-1])
                 yield self._served(rng_of, arrival_s, *self._tokens(rng_of, len(arrival_s)))
         if not some:
             yield self._served(rng_of, np.empty(0), *self._tokens(rng_of, 0))

@@ -12,6 +12,7 @@ from pydantic import model_validator as check
 
 from sim.config.said import said
 from sim.config.units import Amount, Duration, PositiveBandwidth
+from sim.workload.sound import drawn
 
 __all__ = ["Distribution", "Floats", "Q"]
 
@@ -31,8 +32,8 @@ class Distribution(BaseModel, Generic[Q]):
     max: Annotated[Q | None, Field(description="Larger draws become this.")] = None
 
     def draw(self, rng: np.random.Generator, n: int) -> Floats:
-        """Draw n values, shape (n,), in base units."""
-        values = self._draw(rng, n)
+        """Draw n values, shape (n,), in base units. Raises `ConfigError` where `_draw` gives anything else."""
+        values = drawn(self._draw(rng, n), n, type(self).__name__)
         if self.min is not None or self.max is not None:
             np.clip(values, self.min, self.max, out=values)
         return values

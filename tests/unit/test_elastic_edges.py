@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
+import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +15,7 @@ import yaml
 from click.testing import CliRunner
 
 from sim import Result, load, simulate
-from sim.autoscaling import Decision, Observation
+from sim.autoscaling import Decision, Observation, answers
 from sim.autoscaling.base import Elastic
 from sim.autoscaling.observation import Query
 from sim.cli import main
@@ -149,9 +152,28 @@ class Wayward(Elastic):
     def decide(self, seen: Observation, memory: Any) -> tuple[Decision, Any]:
         if self.does == "raise" and seen.at_s > 20:
             raise KeyError("gone")
+        if self.does == "exit":
+            raise SystemExit(7)
+        while self.does == "loop":
+            pass
+        if self.does == "sleep":
+            time.sleep(60)
+        while self.does == "stubborn":
+            with contextlib.suppress(Exception):
+                time.sleep(60)
         if self.does == "nothing":
             return None  # type: ignore[return-value]
-        wanted: dict[str, Any] = {"many": 11, "below": -1, "float": 2.5, "nan": float("nan"), "numpy": np.int64(3)}
+        wanted: dict[str, Any] = {
+            "huge": 10**30,
+            "text": "3",
+            "none": None,
+            "inf": float("inf"),
+            "many": 11,
+            "below": -1,
+            "float": 2.5,
+            "nan": float("nan"),
+            "numpy": np.int64(3),
+        }
         next_s = {"past": seen.at_s - 1, "now": seen.at_s + 1e-9}
         return Decision(wanted.get(self.does, 2), "as I like", next_s=next_s.get(self.does)), memory
 
@@ -161,7 +183,12 @@ class Wayward(Elastic):
     [
         ("raise", "decide raised KeyError at 30 s (line "),
         ("nothing", "at 0 s, decide must return (Decision, memory), got nothing"),
-        ("many", "the policy wants 11 replicas at 0 s, and may want 0 to 10"),
+        ("many", "Wayward' wants 11 replicas at 0 s, and may want 0 to 10 (its most_replicas)"),
+        ("huge", "Wayward' wants a number of more than 20 digits replicas at 0 s, and may want 0 to 10"),
+        ("text", "decide must want a whole number of replicas, 0 or more; got '3'"),
+        ("none", "decide must want a whole number of replicas, 0 or more; got nothing"),
+        ("inf", "decide must want a whole number of replicas, 0 or more; got inf"),
+        ("exit", "Wayward': decide raised SystemExit at 0 s (line "),
         ("below", "decide must want a whole number of replicas, 0 or more; got -1"),
         ("float", "decide must want a whole number of replicas, 0 or more; got 2.5"),
         ("nan", "decide must want a whole number of replicas, 0 or more; got nan"),
@@ -176,6 +203,17 @@ def test_a_policy_of_ones_own_that_goes_wrong_is_told_with_its_pool(does: str, t
     found = wrong(autoscaler={"kind": f"{__name__}:Wayward", "does": does})
     assert found.startswith("pools.p.autoscaler: ")
     assert told in found
+
+
+@pytest.mark.parametrize("does", ["loop", "sleep", "stubborn"])
+def test_a_policy_that_never_answers_is_ended(does: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "ANSWERS_S", 0.05)
+    before = signal.getsignal(signal.SIGALRM)
+    found = wrong(autoscaler={"kind": f"{__name__}:Wayward", "does": does})
+    assert "Wayward': decide has not answered within 0.05 s, asked at 0 s (line " in found
+    assert found.endswith(" of test_elastic_edges.py); let it do less, or end its loop")
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 def test_numpys_whole_numbers_are_whole_numbers() -> None:

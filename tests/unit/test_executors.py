@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from sim.config.errors import ConfigError, DataError, Problem
-from sim.study.executors import AsPays, Executor, Here, Local, LostError, executor
+from sim.study.executors import AsPays, Executor, Here, Local, LostError, executor, local
 from sim.study.executors.cluster import Cluster
 
 MADE = {"here": Here, "local": lambda: Local(2), "as pays": lambda: AsPays(cores=2)}
@@ -88,6 +90,38 @@ def test_a_task_that_ends_its_process_three_times_is_given_up(tmp_path: Path) ->
     assert isinstance(lost.error, LostError)
     assert "has ended its process 3 times; if memory ran out" in str(lost.error)
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_process_that_never_starts_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    monkeypatch.setattr(local, "_context", lambda: spawn)
+    monkeypatch.setattr(local, "PRELOAD", "tests.faults.hangs")
+    monkeypatch.setattr(local, "STARTS_S", 1.0)
+    workers = Local(1)
+    with pytest.raises(ConfigError, match="workers: a process has not started within 1 s; use one worker"), workers:
+        list(workers.in_order(_square, [1]))
+    assert workers.crew == []
+
+
+def _stopped(told: Path) -> None:
+    told.write_text(str(os.getpid()))
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _interrupt_when(there: Path, thread: int) -> None:
+    while not there.exists():
+        time.sleep(0.01)
+    time.sleep(0.1)
+    signal.pthread_kill(thread, signal.SIGINT)
+
+
+def test_a_process_that_hangs_ends_with_the_command(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    with Local(1) as workers:
+        threading.Thread(target=_interrupt_when, args=(told, threading.get_ident())).start()
+        with pytest.raises(KeyboardInterrupt):
+            next(workers.as_ended(_stopped, [told]))  # type: ignore[call-overload]
+    assert not _is_there(int(told.read_text()))
 
 
 class Unstartable:

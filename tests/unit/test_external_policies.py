@@ -151,7 +151,7 @@ def test_a_class_inside_a_function_runs_though_no_file_can_name_it() -> None:
         ({"kind": STEADY}, r"\.wanted: is missing"),
         ({"kind": f"{__name__}:Plain"}, "does not take these keys: .* missing 1 required positional argument: 'size'"),
         (Bare(), "must be a pydantic model or a dataclass, so that the scenario can be written to a file"),
-        (Plain(2, period_s=0.0), "must have a period above 0 s, got 0.0"),
+        (Plain(2, period_s=0.0), "must have a period of at least 1 ms, got 0.0"),
     ],
 )
 def test_what_is_wrong_with_a_policy_is_said_at_its_place(given: Any, told: str) -> None:

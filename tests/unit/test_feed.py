@@ -89,6 +89,18 @@ def test_the_table_holds_what_is_in_flight_and_grows_for_one_that_stays(monkeypa
     assert max(longest) > 500
 
 
+def test_an_overload_without_end_stops_before_memory_does(small_chunks: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed.machine, "memory_bytes", lambda: 400_000.0)
+    flood = {**LINE["workload"], "arrivals": {"kind": "poisson", "rate": 40}}
+    told = r"^at [\d.]+ s \d,\d{3} requests are under way at once.*does not keep up; give it more replicas"
+    with pytest.raises(ConfigError, match=told):
+        simulate(line(workload=flood), stream=True)
+    bounded = SLOTS | {"queue": {"kind": "central", "max_waiting": 50}}
+    summary = simulate(line(workload=flood, pools={"one": bounded}, horizon="2m"), stream=True).summary()
+    assert summary["requests"]["rejected"] > 3_000, "what is turned away takes no room"
+    assert simulate(line(), stream=True).summary()["requests"]["completed"] > 1000
+
+
 @pytest.mark.parametrize("rate", [4, 1e-9])
 @pytest.mark.parametrize("calendar", ["simpy", "compiled"])
 @pytest.mark.usefixtures("small_chunks")

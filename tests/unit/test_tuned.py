@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,16 @@ from sim.scenario import Scenario, load
 from sim.scenario.tune import budget_of
 from sim.study.executors import Here
 from sim.study.store.kept import Kept
+from sim.study.store.search import KeptRuns
 from sim.study.tuned import sampler
-from sim.study.tuned.figures import Measured
+from sim.study.tuned.figures import Measured, tail_of
 from sim.study.tuned.finalists import front_of
 from sim.study.tuned.front import memberships
 from sim.study.tuned.goal import Goal
 from sim.study.tuned.race import Standing, race, runs_of, stages
 from sim.study.tuned.runs import Runs, kept_runs
+from sim.study.tuned.sampler import Sampler
+from sim.study.tuned.search import IDLE, search
 from sim.study.tuned.space import Candidate, candidate, space_of, untouched
 from sim.study.tuned.tune import candidate_of, tune
 from tests.contract.test_policies import ADAPTER, EXAMPLES_OF
@@ -322,6 +326,29 @@ def test_a_tuning_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path)
     other = load({**SMALL, "seed": 4})
     with pytest.raises(ConfigError, match="another scenario"), kept_runs(tmp_path / "study", untouched(other)):
         pass
+
+
+def test_a_space_that_has_no_more_to_give_ends_a_search_before_its_budget() -> None:
+    scenario = small(only=True, ranges={"pools.main.autoscaler.max_replicas": {"choices": [10, 20]}})
+    runs = Runs(Here(), KeptRuns(), tail=tail_of(scenario))
+    goal, proposed = Goal("cost", "promised", (0.9,)), Sampler(space_of(scenario), 3)
+    found = search(runs, goal, untouched(scenario), proposed, 1, budget_of("1000 runs"), 0)
+    assert len(found.standings) == 2
+    assert found.batches == 1 + IDLE
+
+
+def test_where_no_point_can_be_run_it_is_said_why() -> None:
+    keys = {"max_replicas": [4, 5], "min_replicas": [6, 7]}  # each is well alone
+    ranges = {f"pools.main.autoscaler.{key}": {"choices": choices} for key, choices in keys.items()}
+    told = r"^none of the \d+ points that were tried can be run: --set: pools\.main\..*must be at most max_replicas"
+    with pytest.raises(ConfigError, match=told):
+        tune(small(only=True, ranges=ranges, search_runs=1, fresh_runs=2))
+
+
+def test_a_scenario_with_a_first_day_is_tuned(tmp_path: Path) -> None:
+    scenario = load({**SMALL, "starts": date(2026, 1, 1)})
+    assert load(scenario) == scenario
+    assert candidate(untouched(scenario), {TARGET: "0.7"}) is not None
 
 
 def test_the_best_point_is_cheaper_and_keeps_what_is_needed() -> None:

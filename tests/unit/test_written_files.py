@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.cli.shared.files import check_folder, check_free, write_together, write_whole
+from sim.cli.shared.files import check_folder, check_free, write_folder, write_whole
 from sim.config.errors import ConfigError
 
 
@@ -19,7 +19,7 @@ def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path: Path) -> N
     write_whole(link, "new")
     assert link.is_symlink()
     assert target.read_text() == "new"
-    write_together(tmp_path, {"link.txt": "newer"})
+    write_folder(tmp_path, {"link.txt": "newer"})
     assert link.is_symlink()
     assert target.read_text() == "newer"
 
@@ -42,7 +42,7 @@ def test_a_device_is_written_to_and_not_replaced() -> None:
 
 def test_several_files_come_together_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "made"
-    write_together(folder, {"a.txt": "a", "b.bin": b"b"})
+    write_folder(folder, {"a.txt": "a", "b.bin": b"b"})
     assert sorted(path.name for path in folder.iterdir()) == ["a.txt", "b.bin"]
     write, left = Path.write_bytes, [1]
 
@@ -54,12 +54,12 @@ def test_several_files_come_together_or_not_at_all(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
-        write_together(folder, {"a.txt": "new", "b.bin": b"new"})
+        write_folder(folder, {"a.txt": "new", "b.bin": b"new"})
     assert (folder / "a.txt").read_text() == "a"
     assert sorted(path.name for path in folder.iterdir()) == ["a.txt", "b.bin"]
     with pytest.raises(OSError, match="No space"):
-        write_together(tmp_path / "other", {"a.txt": "new"})
+        write_folder(tmp_path / "other", {"a.txt": "new"})
     assert not (tmp_path / "other").exists()
     monkeypatch.undo()
-    write_together(folder, {"a.txt": "new"}, gone=("b.bin", "never.svg"))
+    write_folder(folder, {"a.txt": "new"}, gone=("b.bin", "never.svg"))
     assert [path.name for path in folder.iterdir()] == ["a.txt"]

@@ -34,6 +34,7 @@ def read(path: Path) -> Before:
 
 def write(dossier: Dossier, document: dict[str, Any], out: Path, force: bool, command: str) -> None:
     """The folder with all documents, whole or not at all."""
+    from sim.config.errors import naming
     from sim.report.page.render import render
     from sim.report.plan.document import markdown, pictures, plan_csv
     from sim.report.plan.page import page_of
@@ -50,7 +51,7 @@ def write(dossier: Dossier, document: dict[str, Any], out: Path, force: bool, co
         **pictures(dossier, command),
         **({} if planned is None else {"planned.yaml": planned.to_yaml()}),
     }
-    with whole_or_absent(out, force, (_MARKED, f'"{FORMAT}"')) as draft:
+    with naming(out), whole_or_absent(out, force, (_MARKED, f'"{FORMAT}"')) as draft:
         for name, text in files.items():
             write_text(draft / name, text)
 

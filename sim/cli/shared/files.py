@@ -10,6 +10,10 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, cast
 
+from sim.config.errors import naming
+
+Content = str | bytes
+
 
 def check_free(path: Path, force: bool) -> None:
     """Raise `ConfigError` for a place where no file can be written, or where one is already."""
@@ -17,6 +21,7 @@ def check_free(path: Path, force: bool) -> None:
 
     if not path.parent.is_dir():
         raise ConfigError(Problem(f"the folder '{path.parent}' does not exist; make it first", file=str(path)))
+    _check_writable(path.parent)
     if path.is_dir():
         raise ConfigError(Problem("is a folder; name a file", file=str(path)))
     if path.is_symlink() and not path.exists():
@@ -35,8 +40,17 @@ def check_folder(path: Path, names: Iterable[str], force: bool) -> None:
         raise ConfigError(Problem("is a file; name a folder", file=str(path)))
     if not path.exists():
         check_free(path, force)
+    else:
+        _check_writable(path)
     for name in names if path.exists() else ():
         check_free(path / name, force)
+
+
+def _check_writable(folder: Path) -> None:
+    from sim.config.errors import ConfigError, Problem
+
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(Problem("cannot be written to; name another place", file=str(folder)))
 
 
 def check_svg(path: Path) -> None:
@@ -55,32 +69,50 @@ def check_ending(path: Path, ending: str) -> None:
         raise ConfigError(Problem(f"name it so that it ends in {ending}", file=str(path)))
 
 
-def write_whole(path: Path, text: str) -> None:
-    """The file with this content, or as it was."""
-    write_lines(path, [text])
+def write_whole(path: Path, content: Content) -> None:
+    """The file with this content, or as it was; a stream, such as `/dev/stdout`, is given it."""
+    if _is_stream(path):
+        path.write_bytes(_bytes(content))
+    else:
+        write_files({path: content})
 
 
-def write_together(folder: Path, contents: Mapping[str, str | bytes], gone: Iterable[str] = ()) -> None:
-    """All these files in a folder, which is made where there is none, or nothing new in it; `gone`: not there after.
+def write_files(contents: Mapping[Path, Content], gone: Iterable[Path] = ()) -> None:
+    """All these files with their content, or all as they were; `gone`: others that are no longer there then.
 
-    Everything is written under other names first: a full disk changes nothing that is there.
+    The disk has all of them before the first takes its name.
     """
-    is_new = not folder.exists()
-    folder.mkdir(exist_ok=True)
-    places = {name: os.path.realpath(folder / name) for name in contents}
-    parts = {name: _beside(Path(place)) for name, place in places.items()}
+    from sim.result.save import uninterrupted
+
+    wanted = {_led_to(path): content for path, content in contents.items()}
+    beside = {path: _beside(path) for path in wanted}
     try:
-        for name, content in contents.items():
-            parts[name].write_bytes(content.encode() if isinstance(content, str) else content)
-        for name, place in places.items():
-            parts[name].replace(place)
-        for name in gone:
-            (folder / name).unlink(missing_ok=True)
+        for path, content in wanted.items():
+            with naming(path):
+                beside[path].write_bytes(_bytes(content))
+        with uninterrupted():
+            for path, part in beside.items():
+                with naming(path):
+                    part.replace(path)
+            for path in gone:
+                path.unlink(missing_ok=True)
     finally:
-        for part in parts.values():
+        for part in beside.values():
             part.unlink(missing_ok=True)
-        if is_new and not any(folder.iterdir()):
-            folder.rmdir()
+
+
+def write_folder(folder: Path, contents: Mapping[str, Content], gone: Iterable[str] = ()) -> None:
+    """The folder with all these files in it, or as it was; a new one comes whole or not at all.
+
+    `gone`: files of other names that an older one may have, and this has not.
+    """
+    from sim.result.save import whole_or_absent
+
+    if folder.exists():
+        write_files({folder / name: content for name, content in contents.items()}, [folder / name for name in gone])
+        return
+    with naming(folder), whole_or_absent(folder, replace=False) as draft:
+        write_files({draft / name: content for name, content in contents.items()})
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> int:
@@ -91,23 +123,24 @@ def write_lines(path: Path, lines: Iterable[str]) -> int:
     """
     if _is_stream(path):
         return _written(path, lines, path.suffix == ".gz")
-    target = Path(os.path.realpath(path))
-    beside = _beside(target)
+    path = _led_to(path)
+    beside = _beside(path)
     try:
-        count = _written(beside, lines, path.suffix == ".gz")
-        beside.replace(target)
+        with naming(path):
+            count = _written(beside, lines, path.suffix == ".gz")
+        beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
     return count
 
 
+def _bytes(content: Content) -> bytes:
+    return content.encode() if isinstance(content, str) else content
+
+
 def _is_stream(path: Path) -> bool:
     """Whether it takes what it is given, as `/dev/stdout` and pipes do: there is nothing to be replaced."""
     return path.exists() and not path.is_file() and not path.is_dir()
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def _written(path: Path, lines: Iterable[str], compressed: bool) -> int:
@@ -116,6 +149,16 @@ def _written(path: Path, lines: Iterable[str], compressed: bool) -> int:
         for count, line in enumerate(lines, start=1):  # noqa: B007
             file.write(line)
     return count
+
+
+def _led_to(path: Path) -> Path:
+    """The file itself, where the path is a link to one: the link is somebody's arrangement, and stays."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _beside(path: Path) -> Path:
+    """A name nobody else has: in containers, process numbers repeat."""
+    return path.with_name(f".{path.name}.{os.urandom(6).hex()}.part")
 
 
 @contextmanager

@@ -73,16 +73,15 @@ def hand_over(
         click.echo(json_text(document), nl=False)
     if out is None:
         return
-    from sim.cli.shared.files import write_together
+    from sim.cli.shared.files import write_folder
     from sim.cli.sweep.tables import csv_text
     from sim.report.drawing.paint.files import svg
     from sim.report.page.render import render
 
-    texts = dict(zip(FILES, (json_text(document), csv_text(document["runs"])), strict=True))
-    texts |= {name: svg(figure) for name, figure in pictures.items()}
+    files = dict(zip(FILES, (json_text(document), csv_text(document["runs"])), strict=True))
+    files |= {name: svg(figure) for name, figure in pictures.items()}
     if page is not None:
-        texts[REPORT] = render(page)
-    older = [] if PICTURE in pictures else [PICTURE]
-    write_together(out, texts, gone=older)
+        files[REPORT] = render(page)
+    write_folder(out, files, gone={PICTURE} - files.keys())
     if not as_json:
         click.echo(f"written to {out}")

@@ -30,7 +30,7 @@ def names_of(pool: str) -> tuple[str, str]:
 
 def write(found: Tuned, document: dict[str, Any], out: Path, again: str) -> None:
     """All of them, or none. `again`: the command that makes the same tuning."""
-    from sim.cli.shared.files import write_together
+    from sim.cli.shared.files import write_folder
     from sim.cli.tune.tables import said_of
     from sim.report.drawing.paint.files import svg
     from sim.report.page.render import render
@@ -49,7 +49,7 @@ def write(found: Tuned, document: dict[str, Any], out: Path, again: str) -> None
         texts |= _manifest(found, pool)
     diffs = [(name, text) for name, text in texts.items() if name.endswith(".diff")]
     texts[REPORT] = render(page_of(found, said_of(found, diffs, texts[SCENARIO]), again))
-    write_together(out, texts)
+    write_folder(out, texts)
 
 
 def _about(found: Tuned) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli.shared.engine_options import engine_options, setting_from
-from sim.cli.shared.files import check_folder, check_free, check_svg, write_whole
+from sim.cli.shared.files import check_folder, check_free, check_svg, write_folder, write_whole
 from sim.cli.shared.options import QUIET
 from sim.cli.shared.progress import Counted, compiling
 
@@ -98,9 +98,7 @@ def _write(out: Path, found: Validation, law: Law, text: str, again: str) -> Non
     if out.suffix and not out.is_dir():
         write_whole(out, picture)
         return
-    out.mkdir(exist_ok=True)
-    for name, content in zip(FILES, (text + "\n", picture, render(page_of(found, law, again))), strict=True):
-        write_whole(out / name, content)
+    write_folder(out, dict(zip(FILES, (text + "\n", picture, render(page_of(found, law, again))), strict=True)))
 
 
 def _cases(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
@@ -16,6 +17,8 @@ from sim.study.executors.worker import READY, Worker
 
 MOST_DEATHS = 3
 """So often a task may end its process before it is given up, and so often in a row a process may fail to start."""
+STARTS_S = 300.0
+"""How long a process may take to start, on a machine however busy. How long a task may take, nobody can say."""
 LEAST_BORNE, BORNE_A_CORE = 8, 2
 """More processes than this, in all or for each core, only take memory from one another."""
 PRELOAD = "sim.study.replicated.record"
@@ -92,9 +95,17 @@ class Local(InOrder):
             self.crew.append(Worker(_context(), PRELOAD))
 
     def _speaking(self) -> list[Worker]:
-        """The workers that have said something, or have died; waits for one."""
+        """The workers that have said something, or have died; waits for one.
+
+        Raises `ConfigError` where one does not even start.
+        """
         pipes: dict[Any, Worker] = {worker.pipe: worker for worker in self.crew}
-        return [pipes[pipe] for pipe in wait(list(pipes))]
+        ends_s = min((worker.began_s + STARTS_S for worker in self.crew if not worker.is_ready), default=None)
+        heard = wait(list(pipes), None if ends_s is None else max(ends_s - time.monotonic(), 0.0))
+        if not heard:
+            told = f"a process has not started within {STARTS_S:g} s; use one worker, or see what holds it up"
+            raise ConfigError(Problem(told, "workers"))
+        return [pipes[pipe] for pipe in heard]
 
     def _bury(self, worker: Worker) -> None:
         """Note a death; who dies before it has started tells of the machine, not of a task."""

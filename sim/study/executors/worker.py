@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ class Worker:
             self.process.start()
         theirs.close()  # so that its end is seen here when it dies
         self.is_ready = False
+        self.began_s = time.monotonic()
         self.place: int | None = None
         """The task that it works at."""
 

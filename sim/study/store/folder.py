@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from sim.config.errors import ConfigError, DataError, Problem
+from sim.config.errors import ConfigError, DataError, Problem, naming
 from sim.study.store import design as designs
 from sim.study.store import locks, parquet
 from sim.study.store.design import Design, joined, read_design
@@ -22,6 +23,7 @@ from sim.version import VERSION
 JOURNALS = "journal*.jsonl"
 _WAIT_S, _LOOKS = 0.1, 50
 """Shards that start together wait for the one that writes `study.json`."""
+_PART = re.compile(r"\..+\.[0-9a-f]{12}\.part")
 
 
 class Store:
@@ -104,6 +106,7 @@ def opened(folder: Path, asked: Design, has_rule: bool = True, shard: str = "") 
         else:
             if not lock.alone():
                 raise in_use(folder)
+            clear(folder)
             design, is_new = _designed(folder, asked, has_rule)
             if is_new:
                 put(folder / designs.FILE, design.text().encode())
@@ -194,16 +197,28 @@ def _check(folder: Path) -> None:
     """Raise `ConfigError` for a place where no study can be."""
     if folder.exists() and not folder.is_dir():
         raise ConfigError(Problem("is a file; name a folder", file=str(folder)))
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    names = {path.name for path in folder.iterdir() if not is_part(path)} if folder.is_dir() else set()
     if names and designs.FILE not in names and parquet.FILE not in names and not any(folder.glob(JOURNALS)):
         raise ConfigError(Problem("holds other things and no study; name another folder", file=str(folder)))
+
+
+def is_part(path: Path) -> bool:
+    """Whether this is what `put` had begun when its process was killed."""
+    return _PART.fullmatch(path.name) is not None
+
+
+def clear(folder: Path) -> None:
+    """Take away what processes that were killed had begun; only while no other is at work in the folder."""
+    for path in folder.iterdir():
+        if is_part(path):
+            path.unlink(missing_ok=True)
 
 
 def put(path: Path, data: bytes) -> None:
     """The file with this content, or as it was."""
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
     try:
-        with beside.open("wb") as file:
+        with naming(path), beside.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from sim.config.errors import DataError, Problem
+from sim.config.errors import DataError, Problem, naming
 from sim.study.store.kept import Kept, from_text
 
 _HEAD = b'{"crc32":"%08x","run":'
@@ -34,6 +34,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         whole = max((end for _, end in _lines(path)), default=0) if path.exists() else 0
+        self.path = path
         self.file: BinaryIO = path.open("ab")
         if self.file.tell() > whole:
             self.file.truncate(whole)
@@ -41,15 +42,16 @@ class Journal:
 
     def add(self, run: Kept) -> None:
         """Write a run down; it is there even if this process is killed right after."""
-        self.file.write(line_of(run))
-        self.file.flush()
+        with naming(self.path):
+            self.file.write(line_of(run))
+            self.file.flush()
         self.count += 1
 
     def close(self) -> None:
         """Have it on the disk, and close it."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
+        with naming(self.path), self.file:
+            self.file.flush()
+            os.fsync(self.file.fileno())
 
 
 def _lines(path: Path) -> Iterator[tuple[Kept, int]]:

@@ -16,7 +16,7 @@ from typing import Any
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.scenario import Scenario
 from sim.study.store import locks
-from sim.study.store.folder import in_use, put
+from sim.study.store.folder import clear, in_use, is_part, put
 from sim.study.store.inputs import data_of, libraries
 from sim.study.store.journal import Journal, runs_in
 from sim.study.store.kept import Kept, Key
@@ -84,10 +84,11 @@ def kept_in(folder: Path | None, about: About, scenario: Scenario) -> Iterator[K
         file, path, asked = folder / about.file, folder / JOURNAL, about.plain(scenario)
         if file.exists():
             _check(file, about, asked)
-        elif any(folder.iterdir()):
+        elif not all(map(is_part, folder.iterdir())):
             raise ConfigError(Problem(f"holds other things and no {about.noun}; name another folder", file=str(folder)))
         else:
             put(file, (json.dumps(asked, indent=1) + "\n").encode())
+        clear(folder)
         known = {run.key: run for run in runs_in(path) if not run.failed} if path.exists() else {}
         journal = Journal(path)
         try:

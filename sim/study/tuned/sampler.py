@@ -90,7 +90,9 @@ class Sampler:
             judge = of.PedAnovaImportanceEvaluator()
             found: dict[str, float] = of.get_param_importances(self._study, evaluator=judge, target=score)
         total = sum(found.values())
-        return {key: share / total for key, share in found.items()} if total > 0 else found
+        # Optuna's own order, of equal ones, is another in every process
+        ranked = sorted(self._ranges, key=lambda key: -found.get(key, 0.0))
+        return {key: found[key] / total if total > 0 else found[key] for key in ranked if key in found}
 
 
 def hand_made(space: Sequence[Parameter]) -> list[dict[str, Value]]:

@@ -108,9 +108,14 @@ def untouched(scenario: Scenario) -> Candidate:
 def candidate(base: Candidate, values: Mapping[str, str]) -> Candidate | None:
     """The scenario with these values; None: it would be wrong."""
     try:
-        return Candidate(dict(values), load(base.scenario, [f"{key}={text}" for key, text in values.items()]))
+        return checked(base, values)
     except ConfigError:
         return None
+
+
+def checked(base: Candidate, values: Mapping[str, str]) -> Candidate:
+    """The same. Raises `ConfigError` where it would be wrong."""
+    return Candidate(dict(values), load(base.scenario, [f"{key}={text}" for key, text in values.items()]))
 
 
 def space_of(scenario: Scenario) -> tuple[Parameter, ...]:

@@ -120,6 +120,9 @@ def _ranged(axes: Axes, scale: Scale, way: str) -> tuple[float, float]:
             limits = axes.dataLim.intervalx if way == "x" else axes.dataLim.intervaly
             low, high = (0.0 if limits[0] >= 0 else low), max(high, 0.0)
         ends = (high, low) if scale.layout.get("autorange") == "reversed" else (low, high)
+    if ends[0] == ends[1]:  # all values are one: a little room around it
+        room = abs(ends[0]) / 20 or 1.0
+        ends = (ends[0] - room, ends[1] + room)
     put(*ends)
     return min(ends), max(ends)
 

@@ -1,0 +1,1 @@
+"""Our own faults: killed at any moment, a full disk, a broken cache, a user's code that fails."""

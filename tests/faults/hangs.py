@@ -1,0 +1,5 @@
+"""A module that cannot be imported in a lifetime."""
+
+import time
+
+time.sleep(600)
