@@ -43,5 +43,6 @@ def test_lines_that_have_moved_are_found(tmp_path):
 
 
 def test_the_gates_order_of_tests_is_there():
-    missing = [name for name in gate.ORDER if not (ROOT / name).exists()]
-    assert not missing
+    for test in gate.ORDER:
+        name, _, function = test.partition("::")
+        assert f"def {function}" in (ROOT / name).read_text()
