@@ -139,6 +139,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=8, help="of a test with more cases, so many judge")
     parser.add_argument("--longest", type=float, default=10.0, help="seconds of a test that may judge")
     parser.add_argument("--survivors", action="store_true", help="judge again those that have survived")
+    parser.add_argument("--only", nargs="+", default=[], help="judge these, sample or not: FILE#NUMBER")
     parser.add_argument("--unchanged", action="store_true", help="judge copies without a change: none may be caught")
     parser.add_argument("--folder", type=Path, default=ROOT / "build/mutation")
     parser.add_argument("--suite", nargs="+", default=list(SUITE))
@@ -158,7 +159,9 @@ def main() -> None:
     folder.read_map()
     parsed = trees()
     changes = {name: operators.changes(parsed[ROOT / name]) for name in files()}
-    mutants = drawn(None if asked.size == "all" else int(asked.size), asked.seed, changes)
+    mutants = drawn(None if asked.size == "all" or asked.only else int(asked.size), asked.seed, changes)
+    if asked.only:
+        mutants = [mutant for mutant in mutants if mutant.name in asked.only]
     judge(folder, parsed, mutants, asked)
 
 
