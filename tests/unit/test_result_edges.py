@@ -10,6 +10,7 @@ import pytest
 from sim.result import Result, occupancy
 from sim.result.fleet import replica_range
 from sim.result.lives import stages
+from sim.result.money.cost import cost
 from tests.made_logs import log, requests, scenario, target
 
 EDGES = [0.0, 4.0, 8.0, 10.0]
@@ -122,3 +123,12 @@ def test_the_fewest_and_the_most_replicas_of_a_window(
     made = log(TWO_POOLS, EDGES, [(0, place, *life) for place, life in enumerate(lives)])
     every = np.ones(len(lives), bool)
     assert replica_range(stages(made, made.spans["gone_s"], every), *window) == expected
+
+
+def test_money_of_an_empty_window_has_no_rate() -> None:
+    assert cost(0.0, 0.0, 0, 0) == {
+        "total_usd": 0.0,
+        **dict.fromkeys(("usd_per_hour", "usd_per_request", "usd_per_million_output_tokens", "usd_per_day")),
+        "usd_per_month": None,
+    }
+    assert cost(2.0, 7200.0, 4, 500)["usd_per_day"] == 24.0
