@@ -31,8 +31,8 @@ PARTS = ("sim/model", "sim/fleet", "sim/result")
 LEFT_OUT = ("sim/model/compiled.py",)
 """The door to Numba: mutants are judged in plain Python."""
 
-SUITE = ("tests/unit", "tests/property", "tests/contract", "tests/validation")
-"""Tests that judge. Those of whole commands (tests/e2e) start processes of their own, which a mutant is not in."""
+SUITE = ("tests/unit", "tests/property", "tests/contract", "tests/validation", "tests/e2e")
+"""Tests that judge. What they do in processes of their own is not seen: a mutant is in one only."""
 
 CAUGHT = ("caught", "hangs", "dies", "breaks pytest")
 

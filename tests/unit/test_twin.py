@@ -113,6 +113,13 @@ def test_their_numbers() -> None:
     assert batch["latency.e2e_s.mean"] == pytest.approx(12.5)  # reference: mx_m1_X4
 
 
+def test_gaps_of_any_family_that_are_exponential_are_poisson_arrivals() -> None:
+    plain = values(slots(poisson(0.8)))["latency.queue_wait_s.mean"]
+    for gap in ({"kind": "exponential"}, {"kind": "gamma", "cv": 1}, {"kind": "erlang", "phases": 1}):
+        arrivals = {"kind": "renewal", "gap": {"mean": 1.25, **gap}}
+        assert values(slots(arrivals))["latency.queue_wait_s.mean"] == pytest.approx(plain)
+
+
 def test_lines_by_lot_with_little_room_are_so_many_of_one() -> None:
     one = values(slots(poisson(0.9), queue={"kind": "central", "max_waiting": 3}))
     three = values(slots(poisson(2.7), replicas=3, queue=LOT | {"max_waiting": 3}))
@@ -264,6 +271,14 @@ def test_one_engine_without_prompts_is_the_chain_of_its_batch() -> None:
     assert told["utilization.batch_share"] == pytest.approx(chain.mean_running / 32)
     assert told["utilization.busy_share"] == pytest.approx(1 - chain.share[0])
     assert only(twin(scenario)).capacity_per_s == pytest.approx(32 / (0.052 * 500))
+
+
+def test_users_of_an_engine_ask_again_once_it_has_answered_them_alone() -> None:
+    none, length = ({"kind": "constant", "value": value} for value in (0, 500))
+    law = {"base_s": 0.02, "prefill_s_per_token": 0, "decode_s_per_seq": 0.001, "attention_s_per_token": 0}
+    users = {"kind": "closed", "users": 4, "think": {"kind": "exponential", "mean": 30}}
+    pool = only(twin(batches(users, prompt=none, output=length, pool={"latency": law})))
+    assert pool.offered_per_s == pytest.approx(4 / (30 + 500 * 0.021))
 
 
 def test_what_limits_an_engine() -> None:
