@@ -303,6 +303,17 @@ def test_more_prompt_is_less_capacity_and_cached_prompt_is_not() -> None:
     assert capacity(cached_share=0.5) > plain
 
 
+def test_turns_bring_what_was_said_before() -> None:
+    """Three turns of 600 and 100 tokens: prompts of 600, 1,300 and 2,000, 1,300 on average."""
+    sizes = {"prompt_tokens": {"kind": "constant", "value": 600}, "output_tokens": {"kind": "constant", "value": 100}}
+    session = {"turns": {"kind": "constant", "value": 3}, "think": {"kind": "constant", "value": 5}}
+    talks = {"workload": {"arrivals": poisson(0.1), **sizes, "session": {**session, "prefix_cache": False}}}
+    long = {"prompt": {"kind": "constant", "value": 1300}, "output": sizes["output_tokens"]}
+    told, as_long = only(twin(batches(0.1, **talks))), only(twin(batches(0.3, **long)))
+    assert told.offered_per_s == pytest.approx(as_long.offered_per_s)
+    assert told.capacity_per_s == pytest.approx(as_long.capacity_per_s, rel=0.02)
+
+
 def test_prefill_and_decode_are_told_apart() -> None:
     found = twin(load("chat-h100-disaggregated"))
     prefill, decode = found.pools.values()
@@ -367,7 +378,9 @@ def test_a_trace_is_a_rate_over_time(tmp_path: Path) -> None:
 
 
 def test_theory_beside_a_summary() -> None:
-    told = [each.as_document() for each in twin(slots(poisson(0.5))).figures]
+    document = twin(slots(poisson(0.5))).as_document()
+    assert document["schema_version"] == 1
+    told = document["figures"]
     summary: dict[str, Any] = {
         "utilization": {"busy_share": 0.55, "batch_share": 0.55},
         "latency": {"queue_wait_s": {"mean": 1.1, "p50": 0.2, "p99": None}},
