@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help install check lint test validate bench gallery docs clean
+SIZE ?= 400
+
+.PHONY: help install check lint test validate mutate mutate-sample bench gallery docs clean
 
 help:
 	@echo "make install   a virtual environment in .venv with everything for development"
 	@echo "make check     linters, types and the test suite"
 	@echo "make test      the test suite alone"
 	@echo "make validate  the slow proofs: every queue with a known answer, by replication, and random cases that no run has had"
+	@echo "make mutate    ten bugs made on purpose: the suite has to catch each within two minutes"
+	@echo "make mutate-sample   how many of SIZE small changes to model, fleet and results it catches (SIZE=all: hours)"
 	@echo "make bench     how fast the engine is, beside yardsticks in the same run"
 	@echo "make gallery   run the seventeen systems of the gallery, two at a time, and say how long they take together"
 	@echo "make docs      run everything the documentation quotes and rebuild its pages and pictures"
@@ -33,6 +37,12 @@ test: install
 validate: install
 	$(BIN)/pytest -m slow -n auto --dist worksteal
 	$(BIN)/pytest tests/property -n auto --dist worksteal --hypothesis-profile=random
+
+mutate: install
+	$(BIN)/python -m tests.mutation.gate
+
+mutate-sample: install
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m tests.mutation.sample --size $(SIZE)
 
 bench: install
 	$(BIN)/pytest -m bench tests/benchmarks

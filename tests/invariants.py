@@ -322,7 +322,9 @@ def little(part: Part) -> None:
             union_s(start_s, np.clip(end_s[known], start_s, at_s), rows["replica"]) for end_s in (left_s, least_s)
         )
         error_s = TINY * (1 + busy_s + part.overheads_s.max() * len(rows))
-        assert not known.all() or part.samples["busy_s"][-1] <= most_s + error_s, "busy without a request"
+        # a service that broke off for others may go on at another replica of the same line; a row tells the last one
+        moved = part.preempted and part.central and part.is_slots
+        assert moved or not known.all() or part.samples["busy_s"][-1] <= most_s + error_s, "busy without a request"
         assert part.preempted or part.samples["busy_s"][-1] >= busy_s - error_s, "idle with a request"
 
 

@@ -14,7 +14,7 @@ from sim.model import calls as model_calls
 from sim.model.tables import COMPLETED, NONE, OUTCOMES, REJECTED, REQUEST
 from sim.model.work import WorkLaw
 from sim.result import DecisionRow, RunLog
-from sim.result.log import DOWN, SAMPLE, WHY, new_spans
+from sim.result.log import DOWN, SAMPLE, SPAN, WHY
 
 NAN = float("nan")
 
@@ -85,8 +85,9 @@ def requests(*rows: dict[str, Any]) -> np.ndarray:
 
 def lives(*rows: dict[str, Any]) -> np.ndarray:
     """Life spans from what is known of each; `why` by name. All else: ordered and launched at 0, never the rest."""
-    made = new_spans(len(rows), 0.0)
-    made["launched_s"] = 0.0
+    made = np.zeros(len(rows), SPAN)
+    for name in ("image_s", "weights_s", "engine_s", "ready_s", "draining_s", "gone_s"):
+        made[name] = math.inf
     for place, given in enumerate(rows):
         for name, value in given.items():
             made[place][name] = WHY.index(value) if name == "why" else value

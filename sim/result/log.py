@@ -65,17 +65,6 @@ DOWN = np.dtype(
 )
 """One row a time that a replica is down and repaired in place: paid, and of no use."""
 
-NEVER = ("launched_s", "image_s", "weights_s", "engine_s", "ready_s", "draining_s", "gone_s")
-
-
-def new_spans(count: int, at_s: float) -> NDArray[np.void]:
-    """Rows of `SPAN` for replicas ordered at `at_s` of which nothing else is known yet, shape (count,)."""
-    spans = np.zeros(count, SPAN)
-    spans["ordered_s"] = at_s
-    for name in NEVER:
-        spans[name] = np.inf
-    return spans
-
 
 class DecisionRow(NamedTuple):
     """One decision of an autoscaler: what `decisions.csv` shows, and what the ledger needs to know beside it."""

@@ -28,6 +28,7 @@ NOT_RUN = [
     "make install",
     "make check",
     "make validate",
+    "make mutate",
     "make bench",
     "make docs",
     "fleetcast sweep chat-h100 --over pools.chat.autoscaler.replicas=8..11:1 --study buffer --cluster tcp://scheduler:8786",

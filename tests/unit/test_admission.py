@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from sim.model import queues
 from sim.model.specs import ClassLimit, SenderSpec, TenantSpec
 from sim.model.tables import REJECTED
 from tests.ordered import asked, engine, levels, run, served, slots
@@ -135,3 +136,12 @@ def test_controlled_delay_at_every_kind_of_queue(pool: object) -> None:
     late = s.requests["arrival_s"] > 40
     assert len(rejected(s)) > 60
     assert max(wait_s for wait_s in waited_s[late] if not math.isnan(wait_s)) < 8.0
+
+
+def test_a_replica_that_takes_over_a_row_knows_nothing_of_waits_there() -> None:
+    jobs = [served(0.4 * place, 0, 1) for place in range(16)]
+    s = run(slots(central=False, shed="codel", target_s=0.5, interval_s=3.0), jobs, levels(0))
+    place, told = len(s.pools), ["least_wait_s", "until_s", "overloaded"]
+    assert all(s.queues[name][place] > 0 for name in told)
+    queues.forget(s, place)
+    assert [s.queues[name][place] for name in told] == [0, 0, 0]

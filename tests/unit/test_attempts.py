@@ -57,6 +57,19 @@ def summary(**changes: Any) -> dict[str, Any]:
     return Result(scenario(warmup_s=warmup_s, slo=slo), made(**changes)).summary()
 
 
+def test_the_timeline_counts_attempts_and_requests_and_those_of_each_pool() -> None:
+    table = TABLE.copy()
+    table["pool"] = [0, 1, 0, 0, 1, 1, 0]
+    pools = {"a": {}, "b": {}}
+    spans = [(place, 0, 0.0, math.inf) for place in range(2)]
+    result = Result(scenario(pools), log(table, EDGES, spans, calls=CALLS.copy(), pools=tuple(pools)))
+    whole, first, second = result.columns, result.pool_timeline("a"), result.pool_timeline("b")
+    assert whole["arrivals"].tolist() == [3, 3, 1]
+    assert first["arrivals"].tolist() == [2, 1, 1]
+    assert second["arrivals"].tolist() == [1, 2, 0]
+    assert whole["offered"].tolist() == [2, 1, 1]
+
+
 def test_the_attempt_that_was_answered_counts_else_the_one_that_ended_last() -> None:
     logical = made().logical
     assert logical["first"].tolist() == [0, 1, 4, 6]

@@ -217,11 +217,18 @@ def test_each_replication_sees_its_own_spot_price_and_all_pools_of_one_the_same(
         "supply": [offer],
     }
     work = {"pool": "a", "arrivals": {"kind": "poisson", "rate": "1/h"}, "service": {"kind": "constant", "value": 1}}
-    said = load({"name": "spot", "horizon": "5h", "workload": work, "pools": {"a": pool, "b": pool}})
-    runs = [simulate(said, replication).summary()["pools"] for replication in (0, 0, 1)]
-    first, again, other = ({name: block["cost"]["total_usd"] for name, block in pools.items()} for pools in runs)
+
+    def costs(replication: int, beside: dict[str, Any]) -> dict[str, float]:
+        said = load({"name": "spot", "horizon": "5h", "workload": work, "pools": {"a": pool, "b": beside}})
+        pools = simulate(said, replication).summary()["pools"]
+        return {name: block["cost"]["total_usd"] for name, block in pools.items()}
+
+    first, again, other = (costs(replication, pool) for replication in (0, 0, 1))
     assert first == again
     assert first["a"] == first["b"] != other["a"] == other["b"]
+    # it moves by the hour beside a price that does not move, too
+    steady = pool | {"supply": [], "price": {"on_demand": 3}}
+    assert costs(0, steady) == pytest.approx({"a": first["a"], "b": 15})
 
 
 def test_a_pool_without_a_price_has_a_bill_if_contracts_cover_all_of_it() -> None:

@@ -50,6 +50,13 @@ def test_a_slot_of_one_who_has_gone(
     assert summary["ledger"]["usd"]["useful"] == pytest.approx(0.5 if cancels else 0)
 
 
+def test_a_first_token_that_is_late_on_its_way_is_late(tmp_path: Path) -> None:
+    """Served by 0.9 s, but the answer is 0.3 s on its way, and a first token is waited for until 1 s."""
+    pool = {**SLOT, **ONE, "overhead": 0.3}
+    _, rows, calls = replay(tmp_path, pool, {"first_token_timeout": 1}, "arrival_s,service_s", "0,0.9", "5,0.2")
+    assert (rows["finish_s"][0], rows["outcome"][0], calls["left_s"][0]) == (1.0, TIMED_OUT, 0.9)
+
+
 @pytest.mark.parametrize(("cancels", "left_s", "tokens"), [(True, 6.0, 5), (False, 21.0, 20)])
 def test_a_batch_with_one_who_has_gone(tmp_path: Path, cancels: bool, left_s: float, tokens: int) -> None:
     """Prefilled at 2 s, a token a second from then on; gone at 5.5 s. Another one, later, is answered."""

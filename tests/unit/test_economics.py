@@ -208,6 +208,9 @@ def test_owned_hardware_pays_for_itself() -> None:
         "against_renting_months": pytest.approx(72_000 / 3_500),
         "by_margin_months": pytest.approx(36),
     }
+    over_two = payback_block({"ours": owned}, [line, idle, power], 575.0, 2.0)
+    assert over_two is not None
+    assert (over_two["saved_usd_per_month"], over_two["kept_usd_per_month"]) == pytest.approx((3_500 / 2, 2_000 / 2))
     assert payback_block({"ours": owned}, None, 575.0, 1.0) is None
     assert payback_block({}, [line], 575.0, 1.0) is None
     losing = payback_block({"ours": owned}, [], -2_000.0, 1.0)

@@ -12,9 +12,12 @@ import pytest
 from sim import load, simulate
 from sim.config.errors import ConfigError
 from sim.fleet import feed
+from sim.model import lines, retiring, state
 from sim.result import files, rows_draft
 from sim.scenario import Scenario
+from tests import runs
 from tests.laws import chat
+from tests.ordered import levels, served, slots
 
 SLOTS = {"replica": {"kind": "slots", "concurrency": 2}, "autoscaler": {"kind": "fixed", "replicas": 3}}
 LINE = {
@@ -201,3 +204,12 @@ def test_rows_that_were_not_kept_are_not_given(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--no-stream"):
         result.save(tmp_path / "run", requests=True)
     assert not (result.save(tmp_path / "run") / "requests.parquet").exists()
+
+
+def test_a_line_keeps_its_order_when_rows_leave_the_table() -> None:
+    """The fourth stands before the third; the first two have ended, and leave."""
+    s = state.build([slots()], runs.table([served(at_s, 0, 1) for at_s in range(4)]), levels(0))
+    lines.append(s.queues, s.requests, 0, 2)
+    lines.prepend(s.queues, s.requests, 0, 3)
+    retiring.retire(s, 2)
+    assert [lines.pop(s.queues, s.requests, 0) for _ in range(2)] == [1, 0]

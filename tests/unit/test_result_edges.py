@@ -10,6 +10,7 @@ import pytest
 from sim.result import Result, occupancy
 from sim.result.fleet import replica_range
 from sim.result.lives import stages
+from sim.result.money.cost import cost
 from tests.made_logs import log, requests, scenario, target
 
 EDGES = [0.0, 4.0, 8.0, 10.0]
@@ -134,3 +135,12 @@ def test_short_waits_in_a_bin_of_weeks_are_told_exactly() -> None:
     found = occupancy.occupancy(table, np.array([0.0, 29 * 86_400]))
     assert found.waiting_s[0] == pytest.approx(math.fsum(table["start_s"] - table["arrival_s"]), rel=1e-12)
     assert found.running_s[0] == pytest.approx(math.fsum(table["finish_s"] - table["start_s"]), rel=1e-12)
+
+
+def test_money_of_an_empty_window_has_no_rate() -> None:
+    assert cost(0.0, 0.0, 0, 0) == {
+        "total_usd": 0.0,
+        **dict.fromkeys(("usd_per_hour", "usd_per_request", "usd_per_million_output_tokens", "usd_per_day")),
+        "usd_per_month": None,
+    }
+    assert cost(2.0, 7200.0, 4, 500)["usd_per_day"] == 24.0

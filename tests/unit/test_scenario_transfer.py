@@ -70,6 +70,8 @@ def test_who_is_handed_over_decodes_elsewhere_and_later() -> None:
     link_s = 131_072 * 500 / 50e9
     busy = blocks["prefill"]["kv_transfer"]["link_busy_share"]
     assert busy == pytest.approx(len(rows) * link_s / (2 * 60))
+    shared = simulate(load(TWO, ["pools.prefill.kv_transfer.shared=true"])).summary()["pools"]["prefill"]
+    assert shared["kv_transfer"]["link_busy_share"] == pytest.approx(2 * busy), "one link for both replicas"
     slow = simulate(load(TWO, ["pools.prefill.kv_transfer.latency=200ms"]))
     gaps = slow.log.requests["finish_s"] - slow.log.requests["first_token_s"]
     assert (gaps >= 0.2 + link_s).all()

@@ -43,6 +43,16 @@ def test_without_a_price_there_is_no_block() -> None:
     assert "slow and lost" not in Result(scenario(), log(TABLE.copy(), [0.0, 10.0], ALWAYS)).verdict()
 
 
+def test_sla_credits_by_pace_are_for_answers_of_several_tokens() -> None:
+    # gaps of half a second are late; one token has no gaps and is in time; who has no answer is not
+    served = {"start_s": 0.0, "first_token_s": 1.0, "finish_s": 3.0}
+    table = requests(*[served | {"output_tokens": 5}] * 2, served | {"output_tokens": 1}, {"outcome": "rejected"})
+    tiers = {"kind": "sla_credits", "metric": "tpot", "under": "0.4s", "monthly_usd": 2_592_000, "tiers": {0.3: 0.5}}
+    price = TypeAdapter[Any](AnySlowness).validate_python(tiers)
+    said = Result(scenario(slowness=(price,)), log(table, [0.0, 10.0], ALWAYS)).summary()["slowness"]
+    assert said["entries"][0]["usd"] == pytest.approx(0.5 * 10), "a quarter in time: half of a dollar a second"
+
+
 def test_requests_count_from_their_first_attempt_to_their_last() -> None:
     said = summary(WAITS, LOST)["slowness"]
     waits, lost = said["entries"]

@@ -48,3 +48,16 @@ def test_a_fleet_that_a_policy_sizes_has_no_curve() -> None:
     assert spend_curve(load("mmc", QUICK), summary) is not None
     assert spend_curve(load("autoscale-hpa"), summary) is None
     assert spend_curve(load("mmc", QUICK), summary | {"theory": []}) is None, "where theory is silent"
+
+
+def test_points_of_a_large_fleet_are_dense_where_the_curve_bends() -> None:
+    scenario = load(
+        "mmc", ("horizon=1m", "warmup=0s", "workload.arrivals.rate=80", "pools.servers.autoscaler.replicas=90")
+    )
+    curve = spend_curve(scenario, simulate(scenario).summary())
+    assert curve is not None
+    sizes = [point.replicas for point in curve.points]
+    assert sizes[:2] == [81, 82], "80 are just overloaded"
+    assert len(sizes) > 10
+    assert 90 in sizes
+    assert sizes[-1] == 135

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from sim import load, theory
 from sim.result.twin import Twin, compared, twin
 from sim.result.twin.block import contradictions
-from sim.result.twin.words import check_sentences, theory_notes, theory_sentence, warnings
+from sim.result.twin.words import check_sentences, figure_rows, theory_notes, theory_sentence, warnings
 from sim.scenario import Scenario
 from tests.twins import batches, poisson, slots
 
@@ -88,6 +89,17 @@ def test_the_best_formula_is_taken(scenario: Scenario, method: str, kind: str) -
     assert methods(scenario) == [(method, kind)]
 
 
+DAY = {"kind": "diurnal", "rate": 5, "peak": 1.5, "trough": 0.5}
+BY_PIECES = (slots(DAY, replicas=10, horizon="24h"), "M/G/10 by pieces of time (pointwise stationary)", "approximation")
+
+
+@pytest.mark.parametrize("scenario", [case[0] for case in (*CASES, BY_PIECES)])
+def test_the_way_to_the_user_is_added_to_answers_and_to_nothing_else(scenario: Scenario) -> None:
+    near, far = values(scenario), values(load(yaml.safe_load(scenario.to_yaml()), ["pools.p.overhead=0.5s"]))
+    assert any("e2e" in path for path in near)
+    assert far == pytest.approx({path: value + 0.5 * ("e2e" in path or "ttft" in path) for path, value in near.items()})
+
+
 def test_their_numbers() -> None:
     line = theory.mmck(2, 1.8, 1.0, 6)
     limited = values(slots(poisson(1.8), queue={"kind": "central", "max_waiting": 4}, replicas=2))
@@ -99,6 +111,21 @@ def test_their_numbers() -> None:
     assert in_turn["latency.queue_wait_s.mean"] == pytest.approx(2.2673836103192992)  # reference: gim1_RR4_rho0.8
     batch = values(slots({"kind": "batch", "rate": 0.2, "size": {"kind": "constant", "value": 4}}))
     assert batch["latency.e2e_s.mean"] == pytest.approx(12.5)  # reference: mx_m1_X4
+
+
+def test_gaps_of_any_family_that_are_exponential_are_poisson_arrivals() -> None:
+    plain = values(slots(poisson(0.8)))["latency.queue_wait_s.mean"]
+    for gap in ({"kind": "exponential"}, {"kind": "gamma", "cv": 1}, {"kind": "erlang", "phases": 1}):
+        arrivals = {"kind": "renewal", "gap": {"mean": 1.25, **gap}}
+        assert values(slots(arrivals))["latency.queue_wait_s.mean"] == pytest.approx(plain)
+
+
+def test_lines_by_lot_with_little_room_are_so_many_of_one() -> None:
+    one = values(slots(poisson(0.9), queue={"kind": "central", "max_waiting": 3}))
+    three = values(slots(poisson(2.7), replicas=3, queue=LOT | {"max_waiting": 3}))
+    for path in ("time_average.waiting", "time_average.running", "time_average.in_system", "requests.rejected"):
+        assert three[path] == pytest.approx(3 * one[path])
+    assert three["latency.queue_wait_s.mean"] == pytest.approx(one["latency.queue_wait_s.mean"])
 
 
 def test_impatience_is_erlang_a() -> None:
@@ -170,12 +197,11 @@ def test_an_overload_is_a_fluid() -> None:
 
 
 def test_a_slow_curve_is_steady_by_pieces() -> None:
-    day = {"kind": "diurnal", "rate": 5, "peak": 1.5, "trough": 0.5}
-    scenario = slots(day, replicas=10, horizon="24h")
-    assert methods(scenario) == [("M/G/10 by pieces of time (pointwise stationary)", "approximation")]
+    scenario, method, kind = BY_PIECES
+    assert methods(scenario) == [(method, kind)]
     calm, busy = theory.MMc(10, 5.0).mean_wait_s, theory.MMc(10, 7.5).mean_wait_s
     assert calm < values(scenario)["latency.queue_wait_s.mean"] < busy
-    fast = slots({**day, "period": 10}, replicas=10)
+    fast = slots({**DAY, "period": 10}, replicas=10)
     assert methods(fast) == []
 
 
@@ -190,6 +216,22 @@ def test_more_than_it_carries_is_told_and_is_no_error() -> None:
     assert "OVERLOADED" in text
     assert "from 0 s on the queue grows, to 3,000 requests at 50 min: a wait of 25 min" in text
     assert "smallest fleet by theory: 4 replicas (it has 2)" in text
+
+
+def test_what_comes_when_most_do_is_told_where_it_is_more() -> None:
+    [found, _] = check_sentences(twin(BY_PIECES[0]))
+    assert found.endswith(
+        "5 requests/s come, 50.0% of that; 7.507 requests/s when most do, 75.1%; it could take 1.33 times the traffic"
+    )
+
+
+def test_figures_are_told_in_their_units() -> None:
+    slo = [{"metric": "e2e", "under": "4s", "share": 0.9}]
+    rows = {path: value for path, value, *_ in figure_rows(twin(slots(poisson(2.4), replicas=3, slo=slo)))}
+    assert rows["utilization.busy_share"] == "80.0%"
+    assert rows["latency.queue_wait_s.p50"] == "430 ms"
+    assert rows["time_average.waiting"] == "2.59"
+    assert rows["slo.0.attained"] == "86.5%"
 
 
 # -- the smallest fleet ------------------------------------------------------------------------------------------------
@@ -231,13 +273,21 @@ def test_one_engine_without_prompts_is_the_chain_of_its_batch() -> None:
     assert only(twin(scenario)).capacity_per_s == pytest.approx(32 / (0.052 * 500))
 
 
+def test_users_of_an_engine_ask_again_once_it_has_answered_them_alone() -> None:
+    none, length = ({"kind": "constant", "value": value} for value in (0, 500))
+    law = {"base_s": 0.02, "prefill_s_per_token": 0, "decode_s_per_seq": 0.001, "attention_s_per_token": 0}
+    users = {"kind": "closed", "users": 4, "think": {"kind": "exponential", "mean": 30}}
+    pool = only(twin(batches(users, prompt=none, output=length, pool={"latency": law})))
+    assert pool.offered_per_s == pytest.approx(4 / (30 + 500 * 0.021))
+
+
 def test_what_limits_an_engine() -> None:
     def limit(**changes: Any) -> str:
         return str(only(twin(batches(1.0, **changes))).limited_by)
 
     assert limit() == "max_num_seqs: 32 sequences in a batch"
     # 600 of prompt and 150 of answer: a long answer is there longer, so as much as it is long
-    assert limit(pool={"kv_capacity_tokens": 16_000}) == "KV memory, which holds 21 sequences of 750 tokens"
+    assert limit(pool={"kv_capacity_tokens": 15_800}) == "KV memory, which holds 21 sequences of 750 tokens"
     long = {"kind": "constant", "value": 8000}
     assert limit(prompt=long, output={"kind": "constant", "value": 20}) == "prompts: 2048 tokens an iteration"
 
@@ -251,6 +301,17 @@ def test_more_prompt_is_less_capacity_and_cached_prompt_is_not() -> None:
     plain = capacity()
     assert capacity(prompt_tokens={"kind": "lognormal", "mean": 1200, "cv": 1}) < plain
     assert capacity(cached_share=0.5) > plain
+
+
+def test_turns_bring_what_was_said_before() -> None:
+    """Three turns of 600 and 100 tokens: prompts of 600, 1,300 and 2,000, 1,300 on average."""
+    sizes = {"prompt_tokens": {"kind": "constant", "value": 600}, "output_tokens": {"kind": "constant", "value": 100}}
+    session = {"turns": {"kind": "constant", "value": 3}, "think": {"kind": "constant", "value": 5}}
+    talks = {"workload": {"arrivals": poisson(0.1), **sizes, "session": {**session, "prefix_cache": False}}}
+    long = {"prompt": {"kind": "constant", "value": 1300}, "output": sizes["output_tokens"]}
+    told, as_long = only(twin(batches(0.1, **talks))), only(twin(batches(0.3, **long)))
+    assert told.offered_per_s == pytest.approx(as_long.offered_per_s)
+    assert told.capacity_per_s == pytest.approx(as_long.capacity_per_s, rel=0.02)
 
 
 def test_prefill_and_decode_are_told_apart() -> None:
@@ -284,6 +345,15 @@ def test_what_theory_leaves_out_keeps_its_numbers_away(changes: dict[str, Any], 
     assert found.capacity_per_s is not None
 
 
+def test_of_several_streams_it_is_said_which_one_is_no_law() -> None:
+    drifts = {"kind": "curve", "points": [["0s", 0.1], ["1h", 0.3]], "drift": {"cv": 0.2, "correlation": "3m"}}
+    work = {"service": {"kind": "exponential", "mean": 1}}
+    streams = {"steady": {"arrivals": poisson(0.1), **work}, "moody": {"arrivals": drifts, **work}}
+    alone, both = (only(twin(slots(drifts, **more))).uncovered for more in ({}, {"workload": {"streams": streams}}))
+    [why] = [each for each in alone if each.startswith("its rate drifts")]
+    assert f"{why} (stream moody)" in both
+
+
 def test_a_queue_that_sheds_keeps_only_its_waits_away() -> None:
     queue = {"kind": "central", "shed": {"kind": "codel"}}
     found = only(twin(slots(poisson(0.5), queue=queue)))
@@ -308,7 +378,9 @@ def test_a_trace_is_a_rate_over_time(tmp_path: Path) -> None:
 
 
 def test_theory_beside_a_summary() -> None:
-    told = [each.as_document() for each in twin(slots(poisson(0.5))).figures]
+    document = twin(slots(poisson(0.5))).as_document()
+    assert document["schema_version"] == 1
+    told = document["figures"]
     summary: dict[str, Any] = {
         "utilization": {"busy_share": 0.55, "batch_share": 0.55},
         "latency": {"queue_wait_s": {"mean": 1.1, "p50": 0.2, "p99": None}},

@@ -1,0 +1,1 @@
+"""Bugs made on purpose: does the suite notice?"""
