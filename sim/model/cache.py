@@ -42,15 +42,13 @@ def checked(jitted: Any) -> None:
     cache: Any = getattr(jitted, "_cache", None)
     kept: Any = getattr(cache, "_cache_file", None)
     if kept is not None:
-        cache._cache_file = _kind()(cache.cache_path, cache._impl.filename_base, kept._source_stamp)
+        base: Any = type(kept)
+        cache._cache_file = kind(base)(cache.cache_path, cache._impl.filename_base, kept._source_stamp)
 
 
 @functools.cache
-def _kind() -> Any:
-    """Numba's index and data files of one function, with digests. A class within, so that Numba is loaded late."""
-    from numba.core.caching import IndexDataCacheFile
-
-    files: Any = IndexDataCacheFile
+def kind(files: Any) -> Any:
+    """Numba's class for the index and data files of one function (given: this module does not load Numba), checked."""
 
     class Checked(files):  # type: ignore[misc]
         """What is not as it was written is not there; what cannot be written is not kept."""

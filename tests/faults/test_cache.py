@@ -11,6 +11,7 @@ from typing import Any
 import numba
 import pytest
 from numba.core import event
+from numba.core.caching import IndexDataCacheFile
 
 from sim.model import cache
 from tests.faults.cached_function import twice
@@ -76,7 +77,7 @@ def test_what_is_damaged_is_compiled_again_and_then_sound(
 
 def checked(folder: Path) -> Any:
     """The files of one function, without a compiler."""
-    return cache._kind()(str(folder), "function", "stamp")
+    return cache.kind(IndexDataCacheFile)(str(folder), "function", "stamp")
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"\x80\x04garbage" * 50, pickle.dumps("0.1")])

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.killed_cases import CASES
+from tests.faults.killed_cases import CASES, Case
 from tests.faults.kills import Killing, Point, points
 
 SWEEP = next(case for case in CASES if case.name == "sweep")
+STUDY = Case("study", (*SWEEP.words[:-4], "--study", "study"), ("study",))
 
 
 def test_a_few_kills_are_survived(tmp_path: Path) -> None:
     killing = Killing(tmp_path)
-    for point in (Point(SWEEP, signal.SIGTERM, 0.6), Point(SWEEP, signal.SIGKILL, 0.9)):
+    for point in (Point(STUDY, signal.SIGTERM, 0.6), Point(STUDY, signal.SIGKILL, 0.9)):
         assert killing.survived(point) == ""
 
 
