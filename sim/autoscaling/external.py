@@ -10,6 +10,7 @@ import dataclasses
 import importlib
 import math
 import re
+import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ MOST_REPLICAS = 100_000
 """Of a policy of the user's own, as of a fixed fleet."""
 SOONEST_S = 0.001
 """Until such a policy may be asked again: a run has to end."""
+_REST = "a subclass of sim.autoscaling.base.Elastic has the rest"
 _PROTOCOL = tuple(name for name in vars(Policy) if not name.startswith("_"))
 
 
@@ -144,6 +146,8 @@ def _found(kind: str) -> Any:
     if not re.fullmatch(_PATH, kind):
         raise said(f"must be the path of a class, such as my_pkg.policies:MyPolicy; got {shown(kind)}", "kind")
     module, _, name = kind.partition(":")
+    if module.partition(".")[0] in sys.stdlib_module_names:  # some of these act when they are only imported
+        raise said(f"'{module}' is Python's own library, which has no policies; name a class of yours", "kind")
     try:
         found: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -164,6 +168,9 @@ def _built(found: Any, keys: Mapping[str, Any], kind: str) -> Any:
     """An instance of the class, made from the keys. A pydantic model's complaints keep their places."""
     if not isinstance(found, type):
         raise said(f"'{kind}' is not a class", "kind")
+    if not callable(getattr(found, "decide", None)):  # before it is made: making one may do anything
+        lacks = ", ".join(name for name in _PROTOCOL if not hasattr(found, name))
+        raise said(f"'{kind}' is not a policy: it lacks {lacks}; {_REST}", "kind")
     if issubclass(found, BaseModel):
         return found.model_validate(dict(keys))
     try:
@@ -186,9 +193,7 @@ def _checked(policy: Any, kind: str) -> Policy:
     """The policy, if it has what a policy needs. Raises `said`."""
     missing = [name for name in _PROTOCOL if not hasattr(type(policy), name) and not _has(policy, name)]
     if missing or not callable(policy.decide):
-        lacks = ", ".join(missing) or "a method decide"
-        told = f"'{kind}' is not a policy: it lacks {lacks}; a subclass of sim.autoscaling.base.Elastic has the rest"
-        raise said(told, "kind")
+        raise said(f"'{kind}' is not a policy: it lacks {', '.join(missing) or 'a method decide'}; {_REST}", "kind")
     checked: Policy = policy
     try:
         wrong = _wrong_policy(checked)

@@ -95,7 +95,7 @@ class Report:
         start, end = self._place(DATA)
         try:
             return json.loads(self.text[start:end])
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._wrong(f"its data are damaged; {_REMEDY}") from None
 
     def _place(self, element: str) -> tuple[int, int]:
