@@ -15,7 +15,8 @@ from sim.config.errors import ConfigError, Problem
 Path = tuple[str | int, ...]
 """Keys and list indices from the root down."""
 
-NODES_MAX = 200_000
+NODES_MAX = 32_000
+"""Of a file: what larger ones hold takes more than a moment to look at."""
 DEPTH_MAX = 40
 
 
@@ -96,6 +97,22 @@ def replaced(root: Node, path: Path, new: Node, key_place: Place | None = None) 
     if not rest and (key_place is not None or str(step) not in keys):
         keys[str(step)] = key_place or new.place
     return mapping({**root.value, str(step): below}, root.place, keys)
+
+
+def replaced_at(root: Node, changes: Mapping[Path, Node]) -> Node:
+    """The tree with each of these nodes at its path, which exists. None is below another."""
+    if not changes:
+        return root
+    if () in changes:
+        return changes[()]
+    below: dict[str | int, dict[Path, Node]] = {}
+    for path, new in changes.items():
+        below.setdefault(path[0], {})[path[1:]] = new
+    if isinstance(root.value, list):
+        return sequence([replaced_at(item, below.get(at, {})) for at, item in enumerate(root.value)], root.place)
+    assert isinstance(root.value, dict)
+    entries = {key: replaced_at(item, below.get(key, {})) for key, item in root.value.items()}
+    return mapping(entries, root.place, root.keys)
 
 
 def from_python(

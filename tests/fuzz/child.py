@@ -1,7 +1,4 @@
-"""One process that fuzzes one reader: libFuzzer chooses inputs by the branches of `sim` that they take (atheris).
-
-    python -m tests.fuzz.child NAME INPUTS SEED CORPUS FINDINGS
-"""
+"""One process that fuzzes one reader: libFuzzer chooses inputs by the branches of `sim` that they take (atheris)."""
 
 from __future__ import annotations
 
@@ -13,31 +10,28 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from sim.config.errors import ConfigError, DataError
+from tests.fuzz.mutate import mutated
+from tests.fuzz.reader import Reader, tried
 
 MEMORY = 4_000_000_000
 """Bytes of address space beside what is taken when all is loaded: a stop, the measure is `guard.BYTES`."""
 
 
-def main(name: str, inputs: int, seed: int, corpus: Path, findings: Path) -> None:
+def fuzz(reader: Reader, inputs: int, seed: int, corpus: Path, findings: Path) -> NoReturn:
+    """Try so many inputs, write what came of them beside the corpus, and end this process."""
     import atheris
 
-    with atheris.instrument_imports(include=["sim"]):
-        from tests.fuzz.readers import by_name
-    from tests.fuzz.mutate import mutated
-    from tests.fuzz.reader import tried
-
-    reader = by_name(name)
-    folder = Path(tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+    folder = Path(tempfile.mkdtemp(dir=corpus.parent))
     seeds = list(reader.seeds())
     corpus.mkdir(parents=True, exist_ok=True)
     for place, data in enumerate(seeds):
         (corpus / f"seed-{place}").write_bytes(data)
-        (folder / reader.file).write_bytes(data)
-        with suppress(Exception):  # what is loaded late is loaded now
-            reader.read(folder / reader.file)
     limit_memory()
     told: Counter[str] = Counter()
     seen: dict[tuple[Any, ...], str] = {}
@@ -65,7 +59,7 @@ def main(name: str, inputs: int, seed: int, corpus: Path, findings: Path) -> Non
 
     def end() -> None:
         result = {
-            "reader": name,
+            "reader": reader.name,
             **told,
             "inputs": told.total(),
             "seconds": round(time.monotonic() - began_s, 1),
@@ -81,10 +75,20 @@ def main(name: str, inputs: int, seed: int, corpus: Path, findings: Path) -> Non
             return bytes(atheris.Mutate(data, most))
         return mutated(data or rng.choice(seeds), reader.shape, rng, most)
 
-    flags = [f"-max_len={reader.longest}", f"-seed={seed}", "-timeout=0", "-rss_limit_mb=0", "-len_control=0"]
+    flags = [f"-max_len={reader.longest}", f"-seed={seed}", "-timeout=120", "-rss_limit_mb=0", "-len_control=0"]
     flags += ["-print_final_stats=1", "-verbosity=1", "-use_value_profile=0", "-reload=0"]
     atheris.Setup([sys.argv[0], *flags, str(corpus)], one, custom_mutator=mutate)
     atheris.Fuzz()
+    raise AssertionError("it goes on until all inputs are tried")
+
+
+def loaded(readers: Iterable[Reader], folder: Path) -> None:
+    """Let every reader answer what it answers, so that all that is loaded late is loaded now."""
+    for reader in readers:
+        for data in reader.seeds():
+            (folder / reader.file).write_bytes(data)
+            with suppress(ConfigError, DataError):
+                reader.read(folder / reader.file)
 
 
 def limit_memory() -> None:
@@ -94,7 +98,3 @@ def limit_memory() -> None:
     with open("/proc/self/statm", encoding="ascii") as file:
         taken = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, resource.RLIM_INFINITY))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]), Path(sys.argv[5]))

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from sim.autoscaling.knative.knative import Knative
 from sim.autoscaling.kubernetes.hpa import Hpa
 from sim.autoscaling.kubernetes.keda import Keda
-from sim.autoscaling.knative.knative import Knative
 from sim.exchange import read_given
 from sim.exchange.documents import open_document
 from sim.exchange.formats import format_names, read_benchmark
 from sim.exchange.recorded import replay
 from sim.exchange.traffic.counters import read_counters, traffic_of
 from sim.exchange.traffic.fit import fitted
+from sim.exchange.traffic.metrics import EVERY
 from sim.exchange.traffic.server import Server
 from sim.exchange.traffic.written import imported
 from tests import benchmark_files as made
@@ -33,7 +34,13 @@ _POLICIES = (
             "metrics": [
                 {"metric": "num_requests_waiting", "type": "AverageValue", "target": 1},
                 {"metric": "busy_share", "type": "Utilization", "target": 80},
-                {"metric": "vllm:time_to_first_token_seconds", "how": "p99", "over": "1m", "type": "Value", "target": 1},
+                {
+                    "metric": "vllm:time_to_first_token_seconds",
+                    "how": "p99",
+                    "over": "1m",
+                    "type": "Value",
+                    "target": 1,
+                },
             ],
         }
     ),
@@ -85,11 +92,12 @@ def counters() -> Sequence[bytes]:
         for name in ("vllm:request_prompt_tokens", "vllm:request_generation_tokens")
         for part, labels in (("bucket", {"le": "100.0"}), ("bucket", {"le": "+Inf"}), ("sum", {}), ("count", {}))
     ]
+    tokens = [series(f"vllm:{of}_tokens_total", [0, *range(9), 40], 60.0) for of in ("prompt", "generation")]
     one = series(ended, [0, 5, 9, 2, 4, 6, 9, 12, 15, 18, 21], 60.0, pod="a", finished_reason="stop")
     two = series(ended, [0, None, 3, 4, 9, 12, 15, 16, 17, 18, 30], 60.0, pod="b", model_name="m")
     gone = series(ended, [0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4], 60.0, pod="a", finished_reason="abort")
     running = series("vllm:num_requests_running", range(11), 60.0, pod="a")
-    return _json(matrix(one, gone, running, *lengths), matrix(one, two, *lengths))
+    return _json(matrix(one, gone, running, *lengths), matrix(one, two, *tokens), matrix(one, *tokens))
 
 
 def recordings() -> Sequence[bytes]:
@@ -123,17 +131,19 @@ def _counted(path: Path) -> object:
 
 
 def _fitted(path: Path) -> object:
-    found = imported("prometheus", [fitted(each, "auto", None, UTC) for each in read_counters([open_document(str(path))])])
+    found = imported(
+        "prometheus", [fitted(each, "auto", None, UTC) for each in read_counters([open_document(str(path))])]
+    )
     return found.text(), found.lines()
 
 
 def _answered(path: Path) -> object:
     """A server that answers everything with this."""
-    names = json.dumps({"status": "success", "data": ["vllm:request_success_total", "vllm:num_requests_running"]}).encode()
+    names = json.dumps({"status": "success", "data": [*EVERY]}).encode()
     data = path.read_bytes()
 
     def urlopen(asked: Any, timeout: float) -> io.BytesIO:
-        first = asked.full_url.endswith("values") and len(data) % 3
+        first = asked.full_url.endswith("values") and len(data) % 5 > 0
         return io.BytesIO(names if first else data)
 
     with mock.patch("sim.exchange.traffic.server.request.urlopen", urlopen):
@@ -141,10 +151,10 @@ def _answered(path: Path) -> object:
 
 
 READERS = (
-    Reader("benchmark", _benchmark, benchmarks, "json", 5, "b.json"),
-    Reader("benchmark, CSV", _benchmark, benchmark_tables, "csv", 5, "b.csv"),
+    Reader("benchmark", _benchmark, benchmarks, "json", 2.5, "b.json"),
+    Reader("benchmark, CSV", _benchmark, benchmark_tables, "csv", 2.5, "b.csv"),
     Reader("observations", _decide, recordings, "json", 1.5, "o.jsonl"),
     Reader("Prometheus file", _counted, counters, "json", 1.5, "p.json"),
     Reader("Prometheus file, fitted", _fitted, counters, "json", 0.05, "p.json"),
-    Reader("Prometheus server", _answered, counters, "json", 1, "p.json"),
+    Reader("Prometheus server", _answered, counters, "json", 0.5, "p.json"),
 )

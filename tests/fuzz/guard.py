@@ -125,7 +125,9 @@ def _inside(watch: Watch, path: Any, *more: Any) -> bool:
 
 @cache
 def _readable() -> tuple[str, ...]:
-    paths = {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")} | {path for path in sys.path if path}
+    paths = {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")} | {
+        path for path in sys.path if path
+    }
     ours = (_PROJECT / "configs", _PROJECT / "workloads", *map(os.path.realpath, paths))
     return (*map(str, ours), "/usr/", *_MACHINE)
 

@@ -111,6 +111,6 @@ def _like(path: Path) -> object:
 
 
 READERS = (
-    Reader("manifest", _manifest, seeds, "yaml", 2, "input.yaml"),
+    Reader("manifest", _manifest, seeds, "yaml", 4, "input.yaml"),
     Reader("manifest, in a scenario", _like, seeds, "yaml", 0.5, "input.yaml"),
 )

@@ -114,7 +114,9 @@ _CHANGES = _lines(
     "name=other",
     "pools.main.faults=[{kind: crash, every: 1h}]",
 )
-_AXES = _lines("seed=1..8", "pools.main.autoscaler.replicas=4..40:4", "horizon=10s,20s,'30s'", "slo.0.under=1s..2s", "name=a,b")
+_AXES = _lines(
+    "seed=1..8", "pools.main.autoscaler.replicas=4..40:4", "horizon=10s,20s,'30s'", "slo.0.under=1s..2s", "name=a,b"
+)
 _SENTENCES = _lines(
     "p99 e2e < 1s with 95% confidence",
     "requests.rejected = 0",
@@ -123,20 +125,20 @@ _SENTENCES = _lines(
 )
 
 READERS = (
-    Reader("yaml", _trees, scenarios, "yaml", 12, "input.yaml"),
-    Reader("scenario", load, scenarios, "yaml", 1, "input.yaml", anywhere=True),
-    Reader("pasted scenario", _pasted, scenarios, "yaml", 0.6, "input.yaml"),
-    Reader("--set", _set, _CHANGES, "line", 1, anywhere=True, longest=2_000),
-    Reader("--set, the path", _override, _CHANGES, "line", 8, anywhere=True, longest=2_000),
-    Reader("--over", _over, _AXES, "line", 8, longest=2_000),
-    Reader("--over, the points", _over_grid, _AXES, "line", 0.3, anywhere=True, longest=500),
-    Reader("assert", _assertion, _SENTENCES, "line", 1, longest=1_000),
-    Reader("workload", lambda path: load({**BATCHING, "workload": str(path)}), lambda: [to_yaml(WORKLOAD).encode(), *shipped(catalogue.WORKLOADS)()], "yaml", 1, "w.yaml", anywhere=True),
-    Reader("GPU sheet", in_pool("gpu"), shipped(catalogue.GPUS), "yaml", 0.5, "g.yaml"),
-    Reader("model sheet", in_pool("model"), shipped(catalogue.MODELS), "yaml", 0.5, "m.yaml"),
-    Reader("engine sheet", in_pool("engine"), shipped(catalogue.ENGINES), "yaml", 0.5, "e.yaml"),
-    Reader("boot sheet", in_pool("boot"), shipped(catalogue.BOOTS), "yaml", 0.5, "b.yaml", anywhere=True),
-    Reader("price book", in_pool("book"), shipped(catalogue.PRICES), "yaml", 0.5, "p.yaml"),
-    Reader("measured points", _measured, shipped("configs/measured"), "yaml", 0.5, "m.yaml", anywhere=True),
-    Reader("policy", _policy, scenarios, "yaml", 0.5, "p.yaml", anywhere=True),
+    Reader("yaml", _trees, scenarios, "yaml", 5, "input.yaml"),
+    Reader("scenario", load, scenarios, "yaml", 0.35, "input.yaml", anywhere=True),
+    Reader("pasted scenario", _pasted, scenarios, "yaml", 0.25, "input.yaml"),
+    Reader("--set", _set, _CHANGES, "line", 0.4, anywhere=True, longest=2_000),
+    Reader("--set, the path", _override, _CHANGES, "line", 9, anywhere=True, longest=2_000),
+    Reader("--over", _over, _AXES, "line", 4, longest=2_000),
+    Reader("--over, the points", _over_grid, _AXES, "line", 0.15, anywhere=True, longest=500),
+    Reader("assert", _assertion, _SENTENCES, "line", 0.3, longest=1_000),
+    Reader("workload", lambda path: load({**BATCHING, "workload": str(path)}), lambda: [to_yaml(WORKLOAD).encode(), *shipped(catalogue.WORKLOADS)()], "yaml", 0.12, "w.yaml", anywhere=True),
+    Reader("GPU sheet", in_pool("gpu"), shipped(catalogue.GPUS), "yaml", 0.1, "g.yaml"),
+    Reader("model sheet", in_pool("model"), shipped(catalogue.MODELS), "yaml", 0.15, "m.yaml"),
+    Reader("engine sheet", in_pool("engine"), shipped(catalogue.ENGINES), "yaml", 0.1, "e.yaml"),
+    Reader("boot sheet", in_pool("boot"), shipped(catalogue.BOOTS), "yaml", 0.1, "b.yaml", anywhere=True),
+    Reader("price book", in_pool("book"), shipped(catalogue.PRICES), "yaml", 0.1, "p.yaml"),
+    Reader("measured points", _measured, shipped("configs/measured"), "yaml", 0.15, "m.yaml", anywhere=True),
+    Reader("policy", _policy, scenarios, "yaml", 0.2, "p.yaml", anywhere=True),
 )  # fmt: skip

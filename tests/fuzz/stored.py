@@ -15,7 +15,6 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from sim.cli.sweep.study import document_of, from_folder, of_folder, show
 from sim.engine import simulate
@@ -59,7 +58,12 @@ def _study() -> dict[str, bytes]:
 
         kept = runs_of(folder / "whole" / "runs.parquet", None)
         lines = b"".join(map(line_of, kept))
-        return {"runs.parquet": journal, "study.json": design, "journal.jsonl": lines, "open.json": json.dumps(before).encode()}
+        return {
+            "runs.parquet": journal,
+            "study.json": design,
+            "journal.jsonl": lines,
+            "open.json": json.dumps(before).encode(),
+        }
     finally:
         shutil.rmtree(folder)
 
@@ -107,7 +111,9 @@ def _beside(path: Path, *names: str) -> None:
         if name != path.name:
             (path.parent / name).unlink(missing_ok=True)
     for name in names:
-        (path.parent / name).write_bytes(_study()[name if name != "study.json" or "runs.parquet" in names else "open.json"])
+        (path.parent / name).write_bytes(
+            _study()[name if name != "study.json" or "runs.parquet" in names else "open.json"]
+        )
 
 
 def _told(folder: Path) -> object:
@@ -252,16 +258,16 @@ def _scenarios() -> Sequence[bytes]:
 
 
 READERS = (
-    Reader("share link", _link, _links, "bytes", 8),
+    Reader("share link", _link, _links, "bytes", 18),
     Reader("share link, opened", _link_opened, _shared, "json", 0.5),
-    Reader("study.json", _design, _of("open.json"), "json", 0.5, "study.json"),
+    Reader("study.json", _design, _of("open.json"), "json", 0.4, "study.json"),
     Reader("study.json, merged", _merged, _of("open.json"), "json", 0.1, "study.json"),
-    Reader("journal", _journal, _runs, "json", 0.5, "journal.jsonl", longest=20_000),
-    Reader("journal, unsigned", _journal_raw, _of("journal.jsonl"), "json", 3, "journal.jsonl", longest=20_000),
-    Reader("runs.parquet", _parquet, _of("runs.parquet"), "bytes", 0.3, "runs.parquet", longest=200_000),
-    Reader("folder of a search", _searched, _search_file, "json", 0.5, "tuning.json"),
-    Reader("plan.json", _plan, _plans, "json", 0.6, "plan.json"),
-    Reader("report.html", _report, _reports, "bytes", 0.1, "report.html", longest=60_000),
-    Reader("report.html, its data", _report_of_data, _report_data, "json", 0.3, "report.html", longest=20_000),
-    Reader("stored run", _shelf, _scenarios, "yaml", 0.3, "scenario.yaml", anywhere=True),
+    Reader("journal", _journal, _runs, "json", 0.4, "journal.jsonl", longest=20_000),
+    Reader("journal, unsigned", _journal_raw, _of("journal.jsonl"), "json", 6, "journal.jsonl", longest=20_000),
+    Reader("runs.parquet", _parquet, _of("runs.parquet"), "bytes", 0.15, "runs.parquet", longest=200_000),
+    Reader("folder of a search", _searched, _search_file, "json", 0.2, "tuning.json"),
+    Reader("plan.json", _plan, _plans, "json", 3, "plan.json"),
+    Reader("report.html", _report, _reports, "bytes", 0.02, "report.html", longest=60_000),
+    Reader("report.html, its data", _report_of_data, _report_data, "json", 0.3, "report.html", longest=60_000),
+    Reader("stored run", _shelf, _scenarios, "yaml", 0.2, "scenario.yaml", anywhere=True),
 )

@@ -57,7 +57,9 @@ def _traced(path: Path) -> object:
 def _curve(path: Path) -> object:
     arrivals = {"kind": "curve", "file": str(path)}
     prompt = {"kind": "histogram", "file": str(path)}
-    columns = ("at_s", "rate_per_s") if path.read_bytes().lstrip(b"\xef\xbb\xbf").startswith(b"at") else ("value", "weight")
+    columns = (
+        ("at_s", "rate_per_s") if path.read_bytes().lstrip(b"\xef\xbb\xbf").startswith(b"at") else ("value", "weight")
+    )
     read_table(str(path), columns, rising=columns[0], some_above_zero=columns[1])
     if columns[0] == "value":
         return load({**BATCHING, "workload": {**BATCHING["workload"], "prompt_tokens": prompt}})
@@ -129,17 +131,17 @@ def _written(table: Any) -> bytes:
 
 
 READERS = (
-    Reader("trace", _trace, texts(AZURE, BURST, MOONCAKE, PLAIN, SERVICE), "csv", 8, "t.csv"),
-    Reader("trace, JSON lines", _trace, texts(MOONCAKE), "json", 6, "t.jsonl"),
-    Reader("trace, packed", _trace, packed, "bytes", 4, "t.gz"),
-    Reader("trace, Parquet", _trace, parquet, "bytes", 2, "t.parquet"),
-    Reader("trace, in a scenario", _traced, texts(AZURE, BURST, MOONCAKE, PLAIN), "csv", 0.4, "t.csv"),
-    Reader("curve and histogram", _curve, texts(CURVE, WEIGHTS), "csv", 0.6, "c.csv"),
-    Reader("demand history", _history, texts(HISTORY), "csv", 6, "h.csv"),
-    Reader("monthly forecast", _months, texts(MONTHS, MONTHS.replace("p10,p50,p90", "low,base,high")), "csv", 6, "m.csv"),
-    Reader("points of a sweep", _points, texts(POINTS), "csv", 0.4, "p.csv", anywhere=True),
-    Reader("request log", _log, texts(LOG, AZURE, PLAIN), "csv", 0.6, "l.csv"),
-    Reader("request log, JSON lines", _log, texts(LOGGED, MOONCAKE), "json", 1.5, "l.jsonl"),
-    Reader("request log, Parquet", _log, parquet, "bytes", 1, "l.parquet"),
-    Reader("request log, fitted", _imported, texts(LOG, PLAIN), "csv", 0.05, "l.csv"),
+    Reader("trace", _trace, texts(AZURE, BURST, MOONCAKE, PLAIN, SERVICE), "csv", 4, "t.csv"),
+    Reader("trace, JSON lines", _trace, texts(MOONCAKE), "json", 4, "t.jsonl"),
+    Reader("trace, packed", _trace, packed, "bytes", 3, "t.gz"),
+    Reader("trace, Parquet", _trace, parquet, "bytes", 1.5, "t.parquet"),
+    Reader("trace, in a scenario", _traced, texts(AZURE, BURST, MOONCAKE, PLAIN), "csv", 0.05, "t.csv"),
+    Reader("curve and histogram", _curve, texts(CURVE, WEIGHTS), "csv", 0.4, "c.csv"),
+    Reader("demand history", _history, texts(HISTORY), "csv", 14, "h.csv"),
+    Reader("monthly forecast", _months, texts(MONTHS, MONTHS.replace("p10,p50,p90", "low,base,high")), "csv", 14, "m.csv"),
+    Reader("points of a sweep", _points, texts(POINTS), "csv", 0.3, "p.csv", anywhere=True),
+    Reader("request log", _log, texts(LOG, AZURE, PLAIN), "csv", 0.4, "l.csv"),
+    Reader("request log, JSON lines", _log, texts(LOGGED, MOONCAKE), "json", 1, "l.jsonl"),
+    Reader("request log, Parquet", _log, parquet, "bytes", 0.5, "l.parquet"),
+    Reader("request log, fitted", _imported, texts(LOG, PLAIN), "csv", 0.01, "l.csv"),
 )  # fmt: skip
