@@ -258,16 +258,16 @@ def _scenarios() -> Sequence[bytes]:
 
 
 READERS = (
-    Reader("share link", _link, _links, "bytes", 18),
+    Reader("share link", _link, _links, "bytes", 26),
     Reader("share link, opened", _link_opened, _shared, "json", 0.5),
     Reader("study.json", _design, _of("open.json"), "json", 0.4, "study.json"),
     Reader("study.json, merged", _merged, _of("open.json"), "json", 0.1, "study.json"),
     Reader("journal", _journal, _runs, "json", 0.4, "journal.jsonl", longest=20_000),
     Reader("journal, unsigned", _journal_raw, _of("journal.jsonl"), "json", 6, "journal.jsonl", longest=20_000),
-    Reader("runs.parquet", _parquet, _of("runs.parquet"), "bytes", 0.15, "runs.parquet", longest=200_000),
-    Reader("folder of a search", _searched, _search_file, "json", 0.2, "tuning.json"),
+    Reader("runs.parquet", _parquet, _of("runs.parquet"), "bytes", 0.08, "runs.parquet", longest=200_000),
+    Reader("folder of a search", _searched, _search_file, "json", 0.1, "tuning.json"),
     Reader("plan.json", _plan, _plans, "json", 3, "plan.json"),
-    Reader("report.html", _report, _reports, "bytes", 0.02, "report.html", longest=60_000),
-    Reader("report.html, its data", _report_of_data, _report_data, "json", 0.3, "report.html", longest=60_000),
-    Reader("stored run", _shelf, _scenarios, "yaml", 0.2, "scenario.yaml", anywhere=True),
+    Reader("report.html", _report, _reports, "bytes", 0.01, "report.html", longest=60_000),
+    Reader("report.html, its data", _report_of_data, _report_data, "json", 0.05, "report.html", longest=60_000),
+    Reader("stored run", _shelf, _scenarios, "yaml", 0.1, "scenario.yaml", anywhere=True),
 )
