@@ -18,6 +18,9 @@ from sim.config.tree import Node, Place, from_python, replaced
 
 Model = TypeVar("Model", bound=BaseModel)
 
+EXPANDED_MAX = 200_000
+"""Values of a scenario with all that it refers to: a sheet counts once for each pool that names it."""
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -58,6 +61,9 @@ def read(source: str | Path | Mapping[str, Any] | BaseModel | Node, sets: Sequen
     if problems:
         raise ConfigError(problems)
     root, lost = resolve_all(root, rules.references, problems)
+    if root.size > EXPANDED_MAX:
+        told = f"holds more than {EXPANDED_MAX:,} values once the files that it refers to are read"
+        raise ConfigError(root.place.problem(told))
     for key in rules.data_paths_under:
         part = root.child(key)
         if part is not None:

@@ -24,7 +24,7 @@ from sim.config.tree import Path as KeyPath
 
 FROM = "from"
 _NUMERIC = re.compile(r"\s*[+-]?\.?[0-9]")
-_LOST_MAX = 60
+_LOST_MAX, _REFERRING_MAX = 60, 2_000
 _DATA_SUFFIXES = (".csv", ".jsonl", ".parquet", ".gz", ".tsv")
 
 
@@ -176,7 +176,11 @@ def resolve_all(
                 problems.extend(replace(problem, path=problem.path or dotted(path)) for problem in error.problems)
                 lost.append(dotted(path))
             else:
-                changes |= {path: found} if found is not node else {}
+                if found is not node:
+                    changes[path] = found
+                if len(changes) > _REFERRING_MAX:
+                    told = f"refers to other files in more than {_REFERRING_MAX:,} places"
+                    raise ConfigError(root.place.problem(told))
         root = replaced_at(root, changes)
     return root, tuple(lost)
 

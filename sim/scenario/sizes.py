@@ -10,7 +10,7 @@ from sim.config.said import Problems
 __all__ = ["MOST", "too_many"]
 
 MOST: Mapping[tuple[str, ...], int] = {
-    ("pools",): 500,
+    ("pools",): 200,
     ("workload", "streams"): 1_000,
     ("classes",): 500,
     ("tenants",): 2_000,

@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 BLOCK_ROWS = 4_096  # more at a time is slower: the garbage collector walks every row it can see
 _LONGEST_LINE_BYTES = 16_000_000  # a request with a million tokens of prefix hashes has about a tenth of that
 _BLOCK_CHARS = 16_000_000  # of JSON text: a block of long lines has fewer rows
-_MOST_UNPACKED, _LITTLE, _MOST_BLANK = 100, 1_000_000, 100_000
+_MOST_UNPACKED, _LITTLE, _MOST_BLANK = 50, 1_000_000, 100_000
 """Times its packed size that a file may have, bytes that it always may have, and blank lines after one another."""
 _MOST_ROWS_A_BYTE, _MOST_GROUP_BYTES = 100, 400_000_000
 _MOST_ID = 2**63 - 1

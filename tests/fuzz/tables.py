@@ -14,7 +14,7 @@ from sim.exchange.traffic.fit import fitted
 from sim.exchange.traffic.log import read_log
 from sim.exchange.traffic.written import imported
 from sim.forecast.history import history_text, read_history
-from sim.scenario import load
+from sim.scenario import Scenario, load
 from sim.scenario.plan_over_time import MonthlyFile
 from sim.study.purchased.monthly_file import read_monthly
 from sim.study.swept.sweep import listed
@@ -34,7 +34,7 @@ LOGGED = '{"created": 1764000000, "usage": {"prompt_tokens": 10, "completion_tok
 HISTORY = "time,rate_per_s\n2026-03-01T00:00,1.5\n2026-03-01T01:00,2\n2026-03-01T03:00,nan\n2026-03-01T04:00,3\n"
 MONTHS = "month,p10,p50,p90\n2026-01,1,2,3\n2026-02,1.5,2.5,4\n2026-03,2,3,5\n"
 POINTS = "seed,pools.main.autoscaler.replicas\n1,4\n2,5\n"
-CURVE = "at_s,rate_per_s\n0,1\n10,2.5\n20,0\n"
+CURVE = "t_s,rate_per_s\n0,1\n10,2.5\n20,0\n"
 WEIGHTS = "value,weight\n1,0.5\n10,0.25\n100,0.25\n"
 
 
@@ -55,15 +55,16 @@ def _traced(path: Path) -> object:
 
 
 def _curve(path: Path) -> object:
-    arrivals = {"kind": "curve", "file": str(path)}
-    prompt = {"kind": "histogram", "file": str(path)}
-    columns = (
-        ("at_s", "rate_per_s") if path.read_bytes().lstrip(b"\xef\xbb\xbf").startswith(b"at") else ("value", "weight")
-    )
-    read_table(str(path), columns, rising=columns[0], some_above_zero=columns[1])
-    if columns[0] == "value":
-        return load({**BATCHING, "workload": {**BATCHING["workload"], "prompt_tokens": prompt}})
-    return load({**BATCHING, "workload": {**BATCHING["workload"], "arrivals": arrivals}})
+    """A rate curve, then a law of lengths, each as a run draws from it."""
+    curve = {**BATCHING["workload"], "arrivals": {"kind": "curve", "file": str(path)}}
+    lengths = {**BATCHING["workload"], "prompt_tokens": {"kind": "histogram", "file": str(path)}}
+    rates = may(_drawn, load({**BATCHING, "workload": curve}))
+    return _drawn(load({**BATCHING, "workload": lengths})) if rates is None else rates
+
+
+def _drawn(scenario: Scenario) -> object:
+    expected = scenario.workload.expected_requests(5.0)
+    return scenario.workload.demand(scenario.seed, 0, 5.0) if expected < 10_000 else expected
 
 
 def _history(path: Path) -> object:
