@@ -30,7 +30,7 @@ _WRAPPER = re.compile(
 
 
 def complaints(error: ValidationError, root: Node, model: type[BaseModel]) -> tuple[list[Problem], int]:
-    """The findings of a failed validation of `root` as `model`, and how many more there are where they are very many."""
+    """What a failed validation of `root` as `model` found, and how many more there are where they are very many."""
     details = error.errors(include_url=False)
     spots = [spot for detail in details[:_LOOKED_AT] for spot in islice(_spots(detail, root, model), _LOOKED_AT)]
     guessed = {(spot.path[:-1], spot.guess) for spot in spots if spot.guess}

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from sim.config.errors import ConfigError, Problem
-from sim.config.tree import DEPTH_MAX, NODES_MAX, Node, Place, mapping, sequence, text_node
+from sim.config.tree import DEPTH_MAX, NODES_MAX, Node, Place, check_text, mapping, sequence, text_node
 
 BYTES_MAX = 4 * 2**20
 _DOCUMENTS_MAX = 1_000
@@ -228,6 +228,8 @@ class _Builder:
         place = self.place(event)
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
             raise ConfigError(place.problem(f"YAML tags such as {_tag(event.tag)} are not supported"))
+        if event.style == '"':  # nothing else can write them
+            check_text(event.value, place)
         if self.open and self.open[-1].wants_key():
             if event.value == "<<":
                 raise ConfigError(place.problem("merge keys ('<<') are not YAML 1.2; write the keys out"))

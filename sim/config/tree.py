@@ -5,6 +5,7 @@ Trees are never changed in place, so a part may stand in several places (YAML al
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
@@ -15,6 +16,8 @@ from sim.config.errors import ConfigError, Problem
 Path = tuple[str | int, ...]
 """Keys and list indices from the root down."""
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+"""All but tab, line feed, carriage return and next line, which YAML has as white space."""
 NODES_MAX = 32_000
 """Of a file: what larger ones hold takes more than a moment to look at."""
 DEPTH_MAX = 40
@@ -152,7 +155,17 @@ def text_node(text: str, place: Place) -> Node:
         text.encode()
     except UnicodeEncodeError:
         raise ConfigError(place.problem(f"{text!a} is not valid Unicode text (a lone surrogate)")) from None
+    check_text(text, place)
     return Node(text, place)
+
+
+def check_text(text: str, place: Place) -> None:
+    """Raise `ConfigError` for control characters: a terminal obeys them, and neither SVG nor a table can hold them."""
+    if text.isprintable():
+        return
+    found = _CONTROL.search(text)
+    if found is not None:
+        raise ConfigError(place.problem(f"holds the control character U+{ord(found[0]):04X}; leave it out"))
 
 
 def dotted(path: Path) -> str:

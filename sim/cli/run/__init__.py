@@ -160,7 +160,7 @@ def show(result: Result, folder: Path | None) -> None:
     from sim.result.twin.words import theory_notes, theory_sentence
     from sim.result.verdict import ledger_sentence, regret_sentence
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(result.verdict(), style="bold", markup=False, soft_wrap=True)
     summary = result.summary()
     for note in [*replication_notes(summary), *assertion_notes(summary)]:

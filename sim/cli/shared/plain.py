@@ -15,7 +15,7 @@ def console(width: int = _WIDTH) -> Console:
     """Where tables go; `width`: where there is no terminal that says how wide it is."""
     from rich.console import Console
 
-    made = Console(highlight=False)
+    made = Console(highlight=False, markup=False)  # a file may be called [red].json
     if not made.is_terminal:
         made.width = max(made.width, width)  # a file or a pipe has no edge to fold at
     return made

@@ -1,4 +1,4 @@
-"""What may stand in `study.json` and in the text of a run, as pydantic models: both may have been written by anybody."""
+"""What may stand in `study.json` and in the text of a run, as pydantic models: anybody may have written them."""
 
 from __future__ import annotations
 
