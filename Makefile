@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help install check lint test validate bench gallery docs clean
+.PHONY: help install check lint test validate bench fuzz gallery docs clean
 
 help:
 	@echo "make install   a virtual environment in .venv with everything for development"
@@ -10,6 +10,7 @@ help:
 	@echo "make test      the test suite alone"
 	@echo "make validate  the slow proofs: every queue with a known answer, by replication, and random cases that no run has had"
 	@echo "make bench     how fast the engine is, beside yardsticks in the same run"
+	@echo "make fuzz      hostile input for every reader: INPUTS=1000000 over all of them, SEED=1"
 	@echo "make gallery   run the seventeen systems of the gallery, two at a time, and say how long they take together"
 	@echo "make docs      run everything the documentation quotes and rebuild its pages and pictures"
 
@@ -36,6 +37,12 @@ validate: install
 
 bench: install
 	$(BIN)/pytest -m bench tests/benchmarks
+
+INPUTS = 100000
+SEED = 1
+fuzz: install
+	$(BIN)/pip install --quiet -e '.[fuzz]'
+	$(BIN)/python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED)
 
 gallery: install
 	time $(BIN)/fleetcast examples --json \

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: so many inputs over all readers, each in a process of its own, and a table of what came of it.
+"""`python -m tests.fuzz`: so many inputs over all readers, each in a process of its own, and what came of it.
 
 Needs atheris (`pip install -e '.[fuzz]'`, Linux, Python up to what its wheels are built for).
 """

@@ -104,7 +104,7 @@ def recordings() -> Sequence[bytes]:
     """Lines of observations, and series of a Prometheus."""
     seen = [
         {"at_s": 15, "current": 4, "ready": 3, "unready": 1, "values": {"num_requests_waiting": 60}},
-        {"at_s": 30, "current": 4, "values": [{"metric": "busy_share", "how": "mean", "over_s": 60, "across": "mean", "value": 0.5}]},
+        {"at_s": 30, "current": 4, "values": [{"metric": "busy_share", "how": "mean", "over_s": 9, "value": 0.5}]},
         {"at_s": 45, "ready": 2, "values": {}, "pods": [{"name": 1, "phase": "ready", "values": {"busy_share": 0.9}}]},
     ]  # fmt: skip
     waiting = series("vllm:num_requests_waiting", [0, 5, "NaN", 30, 7], pod="a")

@@ -34,7 +34,7 @@ _MACHINE = ("/proc/", "/sys/", "/etc/", "/dev/null", "/dev/urandom")
 """What libraries ask of the machine (processors, time zones)."""
 
 
-class Finding(AssertionError):
+class FindingError(AssertionError):
     """A reader has done what no reader may."""
 
 
@@ -54,7 +54,7 @@ _hooked: list[bool] = []
 
 @contextmanager
 def guarded(folder: Path, anywhere: bool = False) -> Iterator[None]:
-    """Raise `Finding` for what is done in here and may not be. Files may be read and written in the folder."""
+    """Raise `FindingError` for what is done in here and may not be. Files may be read and written in the folder."""
     if not _hooked:
         sys.addaudithook(_told)
         _hooked.append(True)
@@ -72,15 +72,15 @@ def guarded(folder: Path, anywhere: bool = False) -> Iterator[None]:
     took_s = time.process_time() - began_s
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most_kb) * 1024
     if watch.seen:
-        raise Finding("; ".join(dict.fromkeys(watch.seen)))
+        raise FindingError("; ".join(dict.fromkeys(watch.seen)))
     if took_s > SECONDS:
-        raise Finding(f"took {took_s:.2f} s of processor time")
+        raise FindingError(f"took {took_s:.2f} s of processor time")
     if grown > BYTES:
-        raise Finding(f"took {grown / 1e6:.0f} MB")
+        raise FindingError(f"took {grown / 1e6:.0f} MB")
 
 
 def _too_slow(*_: Any) -> None:
-    raise Finding(f"takes more than {3 * SECONDS:g} s of processor time")
+    raise FindingError(f"takes more than {3 * SECONDS:g} s of processor time")
 
 
 def _told(event: str, args: tuple[Any, ...]) -> None:
@@ -99,7 +99,7 @@ def _told(event: str, args: tuple[Any, ...]) -> None:
         wrong = f"{event} of text"
     if wrong:
         watch.seen.append(wrong)
-        raise Finding(wrong)
+        raise FindingError(wrong)
 
 
 def _opened(watch: Watch, path: Any, mode: Any, flags: Any) -> str | None:

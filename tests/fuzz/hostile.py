@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable, Iterator
 
 Case = tuple[str, str, Callable[[], bytes]]
@@ -28,6 +29,13 @@ def _bomb() -> bytes:
     levels = [b"l0: &l0 [" + b"x, " * 9 + b"x]"]
     levels += [b"l%d: &l%d [%s]" % (at, at, b", ".join([b"*l%d" % (at - 1)] * 10)) for at in range(1, 30)]
     return b"\n".join(levels)
+
+
+def _leading_out() -> bytes:
+    plot, about = {"data": [], "layout": {}}, {"title": "", "caption": "", "shape": "small"}
+    words = dict.fromkeys(("title", "verdict", "mood", "confidence"), "")
+    named = {"plots": {"../../evil": plot}, "figures": {"../../evil": about}}
+    return json.dumps({"format": "fleetcast-report", **words, "facts": [], "tiles": [], **named}).encode()
 
 
 def cases() -> Iterator[Case]:
@@ -89,8 +97,8 @@ def cases() -> Iterator[Case]:
         "plan.json",
         "a path for its scenario",
         lambda: (
-            b'{"format": "fleetcast-plan", "schema_version": 1, "scenario": "/etc/hostname", "version": "0", "seed": 1, '
-            b'"feasible": true, "usd_per_hour": 1, "pools": {}, "certificates": []}'
+            b'{"format": "fleetcast-plan", "schema_version": 1, "scenario": "/etc/hostname", "version": "0", '
+            b'"seed": 1, "feasible": true, "usd_per_hour": 1, "pools": {}, "certificates": []}'
         ),
     )
     yield (
@@ -101,3 +109,4 @@ def cases() -> Iterator[Case]:
             b'[99999999999999999999],"counts":[1],"zeros":0,"sum":1,"least":1,"most":1}},"summary":{"attempts":{"sent":1}}}'
         ),
     )
+    yield "report.html, its data", "a picture that leads out of the folder", _leading_out

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sim.config.errors import ConfigError, DataError
-from tests.fuzz.guard import Finding, guarded
+from tests.fuzz.guard import FindingError, guarded
 
 Shape = Literal["yaml", "json", "csv", "line", "bytes"]
 LONGEST = 1_200
@@ -63,6 +63,6 @@ def _check(error: Any) -> None:
     assert problems, "a complaint of nothing"
     for problem in problems:
         if not problem.message.strip():
-            raise Finding("a complaint without words")
+            raise FindingError("a complaint without words")
         if len(str(problem)) > LONGEST + len(problem.file):
-            raise Finding(f"a complaint of {len(str(problem)):,} characters: {problem!s:.300}")
+            raise FindingError(f"a complaint of {len(str(problem)):,} characters: {problem!s:.300}")

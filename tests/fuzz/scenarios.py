@@ -50,10 +50,18 @@ def scenarios() -> list[bytes]:
     return [*own, *shipped(catalogue.SCENARIOS)(), *shipped(catalogue.GALLERY)()]
 
 
+def _workloads() -> list[bytes]:
+    return [to_yaml(WORKLOAD).encode(), *shipped(catalogue.WORKLOADS)()]
+
+
 def in_pool(key: str) -> Callable[[Path], object]:
     """A batching scenario whose pool refers to the file by this key."""
     pool = {name: value for name, value in POOL.items() if name != "price" or key != "book"}
     return lambda path: load({**BATCHING, "pools": {"chat": {**pool, key: str(path)}}})
+
+
+def _workload(path: Path) -> object:
+    return load({**BATCHING, "workload": str(path)})
 
 
 def _trees(path: Path) -> object:
@@ -133,7 +141,7 @@ READERS = (
     Reader("--over", _over, _AXES, "line", 4, longest=2_000),
     Reader("--over, the points", _over_grid, _AXES, "line", 0.15, anywhere=True, longest=500),
     Reader("assert", _assertion, _SENTENCES, "line", 0.3, longest=1_000),
-    Reader("workload", lambda path: load({**BATCHING, "workload": str(path)}), lambda: [to_yaml(WORKLOAD).encode(), *shipped(catalogue.WORKLOADS)()], "yaml", 0.05, "w.yaml", anywhere=True),
+    Reader("workload", _workload, _workloads, "yaml", 0.05, "w.yaml", anywhere=True),
     Reader("GPU sheet", in_pool("gpu"), shipped(catalogue.GPUS), "yaml", 0.05, "g.yaml"),
     Reader("model sheet", in_pool("model"), shipped(catalogue.MODELS), "yaml", 0.15, "m.yaml"),
     Reader("engine sheet", in_pool("engine"), shipped(catalogue.ENGINES), "yaml", 0.05, "e.yaml"),

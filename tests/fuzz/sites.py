@@ -13,8 +13,11 @@ from tests.fuzz.reader import Reader, may
 
 SOURCES = Path(__file__).resolve().parents[2] / "sim"
 _READING = frozenset(
-    ("open", "read_text", "read_bytes", "loads", "reader", "DictReader", "urlopen", "decompressobj", "import_module")
-    + ("ParquetFile", "read_schema", "read_metadata", "read_table", "validate_json", "model_validate_json")
+    (
+        *("open", "read_text", "read_bytes", "loads", "reader", "DictReader", "urlopen", "decompressobj"),
+        *("import_module", "ParquetFile", "read_schema", "read_metadata", "read_table", "validate_json"),
+        "model_validate_json",
+    )
 )
 _NOT = frozenset(("webbrowser.open", "os.open", "self.open", "service.open", "search.open"))
 """Calls of these names that read no file."""

@@ -223,11 +223,11 @@ def _reports() -> Sequence[bytes]:
 
 
 def _report(path: Path) -> object:
-    from sim.cli.report import _pictures
+    from sim.cli.report import _pictures, _write_pictures
 
     found = Report(path)
     found.with_beside(found)
-    return _pictures(found, ("svg",))
+    return _write_pictures(_pictures(found, ("svg",)), path.parent / "pictures")
 
 
 @cache

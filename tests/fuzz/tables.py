@@ -18,21 +18,34 @@ from sim.scenario import Scenario, load
 from sim.scenario.plan_over_time import MonthlyFile
 from sim.study.purchased.monthly_file import read_monthly
 from sim.study.swept.sweep import listed
-from sim.workload.rows import read_table
 from sim.workload.traces import format_names, peek, read_trace
 from tests.fuzz.reader import Reader, may
 from tests.fuzz.scenarios import BATCHING
 from tests.studies import SCENARIO
 
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,4808,10\n2023-11-16 18:17:04.03,3180,8\n"
-BURST = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,ChatGPT,472,18,490,Conversation log\n45,GPT-4,1087,0,1087,API log\n"
-MOONCAKE = '{"timestamp": 0, "input_length": 6758, "output_length": 500, "hash_ids": [0, 1, 2]}\n{"timestamp": 3000, "input_length": 700, "output_length": 5, "hash_ids": [0, 3]}\n'
+BURST = (
+    "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
+    "5,ChatGPT,472,18,490,Conversation log\n45,GPT-4,1087,0,1087,API log\n"
+)
+MOONCAKE = (
+    '{"timestamp": 0, "input_length": 6758, "output_length": 500, "hash_ids": [0, 1, 2]}\n'
+    '{"timestamp": 3000, "input_length": 700, "output_length": 5, "hash_ids": [0, 3]}\n'
+)
 PLAIN = "arrival_s,prompt_tokens,output_tokens\n0,10,1\n5,20,2\n9.5,30,3\n"
 SERVICE = "arrival_s,service_s\n0,1.5\n2,0.25\n"
-LOG = "time,prompt_tokens,output_tokens,outcome,ttft_s,e2e_s,model\n2026-03-01 14:00:00,10,5,completed,0.1,1,a\n2026-03-01T14:00:05Z,20,6,completed,0.2,1.5,b\n2026-03-01T14:01:00+01:00,30,0,timed_out,,9,a\n2026-03-01 15:00:00,5,9,completed,0.1,1,a\n"
-LOGGED = '{"created": 1764000000, "usage": {"prompt_tokens": 10, "completion_tokens": 5}}\n{"created": 1764000009, "usage": {"prompt_tokens": 30, "completion_tokens": 8}}\n'
+LOG = (
+    "time,prompt_tokens,output_tokens,outcome,ttft_s,e2e_s,model\n2026-03-01 14:00:00,10,5,completed,0.1,1,a\n"
+    "2026-03-01T14:00:05Z,20,6,completed,0.2,1.5,b\n2026-03-01T14:01:00+01:00,30,0,timed_out,,9,a\n"
+    "2026-03-01 15:00:00,5,9,completed,0.1,1,a\n"
+)
+LOGGED = (
+    '{"created": 1764000000, "usage": {"prompt_tokens": 10, "completion_tokens": 5}}\n'
+    '{"created": 1764000009, "usage": {"prompt_tokens": 30, "completion_tokens": 8}}\n'
+)
 HISTORY = "time,rate_per_s\n2026-03-01T00:00,1.5\n2026-03-01T01:00,2\n2026-03-01T03:00,nan\n2026-03-01T04:00,3\n"
 MONTHS = "month,p10,p50,p90\n2026-01,1,2,3\n2026-02,1.5,2.5,4\n2026-03,2,3,5\n"
+NAMED = MONTHS.replace("p10,p50,p90", "low,base,high")
 POINTS = "seed,pools.main.autoscaler.replicas\n1,4\n2,5\n"
 CURVE = "t_s,rate_per_s\n0,1\n10,2.5\n20,0\n"
 WEIGHTS = "value,weight\n1,0.5\n10,0.25\n100,0.25\n"
@@ -139,7 +152,7 @@ READERS = (
     Reader("trace, in a scenario", _traced, texts(AZURE, BURST, MOONCAKE, PLAIN), "csv", 0.02, "t.csv"),
     Reader("curve and histogram", _curve, texts(CURVE, WEIGHTS), "csv", 0.4, "c.csv"),
     Reader("demand history", _history, texts(HISTORY), "csv", 18, "h.csv"),
-    Reader("monthly forecast", _months, texts(MONTHS, MONTHS.replace("p10,p50,p90", "low,base,high")), "csv", 18, "m.csv"),
+    Reader("monthly forecast", _months, texts(MONTHS, NAMED), "csv", 18, "m.csv"),
     Reader("points of a sweep", _points, texts(POINTS), "csv", 0.3, "p.csv", anywhere=True),
     Reader("request log", _log, texts(LOG, AZURE, PLAIN), "csv", 0.4, "l.csv"),
     Reader("request log, JSON lines", _log, texts(LOGGED, MOONCAKE), "json", 1, "l.jsonl"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +15,8 @@ from sim.report.page.render import BESIDE, DATA, script_json
 NAME = "report.html"
 _MOST_BYTES = 50_000_000
 _ELEMENT = '<script type="application/json" id="{}">'
-_KEY = re.compile(r"[A-Za-z0-9._-]{1,120}")
+_KEY = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}$"
+"""From end to end: a key becomes the name of a picture's file."""
 _REMEDY = "write it again with the command at its end"
 
 
@@ -56,7 +56,7 @@ class _Embedded(_Strict):
     confidence: str
     facts: list[str]
     tiles: list[_Tile]
-    plots: dict[Annotated[str, Field(pattern=_KEY.pattern)], _Plot]
+    plots: dict[Annotated[str, Field(pattern=_KEY)], _Plot]
     figures: dict[str, _About]
 
 
