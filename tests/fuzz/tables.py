@@ -150,7 +150,7 @@ READERS = (
     Reader("trace, packed", _trace, packed, "bytes", 2, "t.gz"),
     Reader("trace, Parquet", _trace, parquet, "bytes", 1.5, "t.parquet"),
     Reader("trace, in a scenario", _traced, texts(AZURE, BURST, MOONCAKE, PLAIN), "csv", 0.02, "t.csv"),
-    Reader("curve and histogram", _curve, texts(CURVE, WEIGHTS), "csv", 0.4, "c.csv"),
+    Reader("curve and histogram", _curve, texts(CURVE, WEIGHTS), "csv", 0.1, "c.csv"),
     Reader("demand history", _history, texts(HISTORY), "csv", 18, "h.csv"),
     Reader("monthly forecast", _months, texts(MONTHS, NAMED), "csv", 18, "m.csv"),
     Reader("points of a sweep", _points, texts(POINTS), "csv", 0.3, "p.csv", anywhere=True),
