@@ -4,7 +4,7 @@ BIN = .venv/bin
 
 SIZE ?= 400
 
-.PHONY: help install check lint test validate mutate mutate-sample bench gallery docs clean
+.PHONY: help install check lint test validate mutate mutate-sample bench fuzz gallery docs clean
 
 help:
 	@echo "make install   a virtual environment in .venv with everything for development"
@@ -14,6 +14,7 @@ help:
 	@echo "make mutate    ten bugs made on purpose: the suite has to catch each within two minutes"
 	@echo "make mutate-sample   how many of SIZE small changes to model, fleet and results it catches (SIZE=all: hours)"
 	@echo "make bench     how fast the engine is, beside yardsticks in the same run"
+	@echo "make fuzz      hostile input for every reader: INPUTS=1000000 over all of them, SEED=1"
 	@echo "make gallery   run the seventeen systems of the gallery, two at a time, and say how long they take together"
 	@echo "make docs      run everything the documentation quotes and rebuild its pages and pictures"
 
@@ -46,6 +47,12 @@ mutate-sample: install
 
 bench: install
 	$(BIN)/pytest -m bench tests/benchmarks
+
+INPUTS = 100000
+SEED = 1
+fuzz: install
+	$(BIN)/pip install --quiet -e '.[fuzz]'
+	$(BIN)/python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED)
 
 gallery: install
 	time $(BIN)/fleetcast examples --json \

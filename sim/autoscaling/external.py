@@ -10,7 +10,8 @@ import dataclasses
 import importlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Real
@@ -32,6 +33,7 @@ _PATH = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*"
 _HEARS = ("nothing", "first_arrival", "changes")
 MOST_REPLICAS = 100_000
 """Of a policy of the user's own, as of a fixed fleet."""
+_REST = "a subclass of sim.autoscaling.base.Elastic has the rest"
 _PROTOCOL = tuple(name for name in vars(Policy) if not name.startswith("_"))
 
 
@@ -131,6 +133,8 @@ def _found(kind: str) -> Any:
     if not re.fullmatch(_PATH, kind):
         raise said(f"must be the path of a class, such as my_pkg.policies:MyPolicy; got {shown(kind)}", "kind")
     module, _, name = kind.partition(":")
+    if module.partition(".")[0] in sys.stdlib_module_names:  # some of these act when they are only imported
+        raise said(f"'{module}' is Python's own library, which has no policies; name a class of yours", "kind")
     try:
         found: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -151,21 +155,15 @@ def _built(found: Any, keys: Mapping[str, Any], kind: str) -> Any:
     """An instance of the class, made from the keys. A pydantic model's complaints keep their places."""
     if not isinstance(found, type):
         raise said(f"'{kind}' is not a class", "kind")
-    if not callable(getattr(found, "decide", None)):  # asked before it is made: a file must not call what it likes
-        raise _not_a_policy(kind, [name for name in _PROTOCOL if not hasattr(found, name)])
+    if not callable(getattr(found, "decide", None)):  # before it is made: making one may do anything
+        lacks = ", ".join(name for name in _PROTOCOL if not hasattr(found, name))
+        raise said(f"'{kind}' is not a policy: it lacks {lacks}; {_REST}", "kind")
     if issubclass(found, BaseModel):
         return found.model_validate(dict(keys))
     try:
         return found(**_parts(keys)) if dataclasses.is_dataclass(found) else found(**keys)
     except Exception as error:
         raise said(f"'{kind}' does not take these keys: {error}") from None
-
-
-def _not_a_policy(kind: str, missing: Sequence[str]) -> Exception:
-    lacks = ", ".join(missing) or "a method decide"
-    return said(
-        f"'{kind}' is not a policy: it lacks {lacks}; a subclass of sim.autoscaling.base.Elastic has the rest", "kind"
-    )
 
 
 def _parts(keys: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,7 +180,7 @@ def _checked(policy: Any, kind: str) -> Policy:
     """The policy, if it has what a policy needs. Raises `said`."""
     missing = [name for name in _PROTOCOL if not hasattr(type(policy), name) and not _has(policy, name)]
     if missing or not callable(policy.decide):
-        raise _not_a_policy(kind, missing)
+        raise said(f"'{kind}' is not a policy: it lacks {', '.join(missing) or 'a method decide'}; {_REST}", "kind")
     checked: Policy = policy
     try:
         wrong = _wrong_policy(checked)

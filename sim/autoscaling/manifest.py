@@ -89,7 +89,7 @@ def validated(model: type[Model], document: Mapping[str, Any]) -> Model:
 def refused(error: ValidationError, document: Mapping[str, Any], model: type[BaseModel]) -> ManifestError:
     """What pydantic found in a document, in this project's words, each at its field with the nearest right name."""
     try:
-        found = complaints(error, from_python(document, Place()), model)
+        found, _ = complaints(error, from_python(document, Place()), model)
     except ConfigError as wrong:  # holds what no settings file can hold
         found = list(wrong.problems)
     return ManifestError([(_steps(problem.path), problem.message) for problem in found])

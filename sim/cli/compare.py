@@ -243,13 +243,15 @@ def _told(one: Alternative) -> dict[str, Any]:
 
 def _csv(document: dict[str, Any]) -> str:
     """A row a number and alternative."""
+    from sim.result.files import cell
+
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(("alternative", "path", "baseline", "other", "difference", "low", "high", "distinguishable"))
     for one in document["alternatives"]:
         for each in one["differences"]:
             numbers = (each["baseline"], each["other"], each["difference"], *each["interval"])
-            rows.writerow((one["name"], each["path"], *numbers, str(each["distinguishable"]).lower()))
+            rows.writerow((cell(one["name"]), cell(each["path"]), *numbers, str(each["distinguishable"]).lower()))
     return text.getvalue()
 
 

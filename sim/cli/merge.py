@@ -22,14 +22,17 @@ def command(ctx: click.Context, folders: tuple[Path, ...], out: Path, as_json: b
     """
     from sim.cli.sweep import SOME_FAILED
     from sim.cli.sweep.study import document_of, of_runs
+    from sim.study.store import damage_told
     from sim.study.store.merging import merge
 
     design, runs = merge(folders, out)
-    swept = of_runs(design, runs, ())
+    with damage_told(str(out)):
+        swept = of_runs(design, runs, ())
+        document = document_of(swept)
     if as_json:
         from sim.result.files import json_text
 
-        click.echo(json_text(document_of(swept)), nl=False)
+        click.echo(json_text(document), nl=False)
     else:
         points = f"{len(design.places):,} point{'' if len(design.places) == 1 else 's'}"
         click.echo(f"{len(runs):,} runs of {points} in {out}; fleetcast sweep --show {out}")

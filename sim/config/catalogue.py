@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 SCENARIOS, WORKLOADS = "configs", "workloads"
@@ -44,8 +45,14 @@ def _places(folder: str) -> tuple[Path, ...]:
     return tuple(root() / each for each in ((SCENARIOS, GALLERY) if folder == SCENARIOS else (folder,)))
 
 
-def _stems(place: Path) -> list[str]:
-    return [path.stem for path in place.glob("*.yaml")]
+def _stems(place: Path) -> frozenset[str]:
+    return _listed(place, place.stat().st_mtime_ns) if place.is_dir() else frozenset()
+
+
+@lru_cache(maxsize=32)
+def _listed(place: Path, changed_ns: int) -> frozenset[str]:
+    """The names in a folder that was changed last at this time: a scenario of many pools asks for each of them."""
+    return frozenset(path.stem for path in place.glob("*.yaml"))
 
 
 def is_path(text: str) -> bool:

@@ -6,6 +6,7 @@ import re
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
@@ -17,6 +18,8 @@ from sim.config.tree import Node, Path, Place
 from sim.config.units import shown
 
 SHOWN_MAX = 50
+_LOOKED_AT = 500
+"""Each is looked up in the models beside the file, and the first are what is shown."""
 _FEW = 8
 """More keys than this are not listed: the page of keys does it better."""
 
@@ -26,20 +29,25 @@ _WRAPPER = re.compile(
 )
 
 
-def complaints(error: ValidationError, root: Node, model: type[BaseModel]) -> list[Problem]:
-    """Every finding of a failed validation of `root` as `model`."""
-    spots = [spot for detail in error.errors(include_url=False) for spot in _spots(detail, root, model)]
+def complaints(error: ValidationError, root: Node, model: type[BaseModel]) -> tuple[list[Problem], int]:
+    """What a failed validation of `root` as `model` found, and how many more there are where they are very many."""
+    details = error.errors(include_url=False)
+    spots = [spot for detail in details[:_LOOKED_AT] for spot in islice(_spots(detail, root, model), _LOOKED_AT)]
     guessed = {(spot.path[:-1], spot.guess) for spot in spots if spot.guess}
     spots = [spot for spot in spots if not (spot.missing and (spot.path[:-1], spot.path[-1]) in guessed)]
-    return list(dict.fromkeys(spot.place.problem(spot.message, spot.path) for spot in spots))
+    found = list(dict.fromkeys(spot.place.problem(spot.message, spot.path) for spot in spots))
+    return found, max(len(details) - _LOOKED_AT, 0)
 
 
-def in_file_order(problems: Sequence[Problem], root: Node) -> list[Problem]:
-    """The problems of the file itself, then of those it refers to; at most `SHOWN_MAX`, the rest counted."""
+def in_file_order(problems: Sequence[Problem], root: Node, unseen: int = 0) -> list[Problem]:
+    """The problems of the file itself, then of those it refers to; at most `SHOWN_MAX`, the rest counted.
+
+    `unseen`: how many there are beside these.
+    """
     files = dict.fromkeys([root.place.file, *(problem.file for problem in problems)])
     order = {file: index for index, file in enumerate(files)}
     problems = sorted(problems, key=lambda problem: (order[problem.file], problem.line, problem.column))
-    left = len(problems) - SHOWN_MAX
+    left = len(problems) - SHOWN_MAX + unseen
     return problems if left <= 0 else [*problems[:SHOWN_MAX], Problem(f"... and {left} more")]
 
 

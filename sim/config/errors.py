@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_MESSAGE_MAX, _PATH_MAX = 900, 200
+"""Characters: files may hold words of any length, and what is told of them has to be read."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -25,9 +28,19 @@ class Problem:
     """Counted from 1; 0 when there is no line (a value given by `--set`, or built in Python)."""
     column: int = 0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", _short(self.message, _MESSAGE_MAX))
+
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
-        return ": ".join(part for part in (place, self.path, self.message) if part)
+        return ": ".join(part for part in (place, _short(self.path, _PATH_MAX), self.message) if part)
+
+
+def _short(text: str, most: int) -> str:
+    """The text, without its middle if it is longer: the remedy stands at the end."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most * 2 // 3]} ... {text[-(most - most * 2 // 3 - 5) :]}"
 
 
 class ConfigError(ValueError):

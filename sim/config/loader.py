@@ -14,9 +14,10 @@ from pathlib import Path
 import yaml
 
 from sim.config.errors import ConfigError, Problem
-from sim.config.tree import DEPTH_MAX, NODES_MAX, Node, Place, mapping, sequence, text_node
+from sim.config.tree import DEPTH_MAX, NODES_MAX, Node, Place, check_text, mapping, sequence, text_node
 
 BYTES_MAX = 4 * 2**20
+_DOCUMENTS_MAX = 1_000
 
 # The C parser is ten times faster; both give the same events.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -62,6 +63,8 @@ def read_documents(path: Path) -> list[Node]:
 
 
 def _text_of(path: Path, place: Place) -> str:
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise ConfigError(place.problem("is no file but a device or a pipe; write it to a file first"))
     try:
         with path.open("rb") as file:
             raw = file.read(BYTES_MAX + 1)
@@ -181,6 +184,8 @@ class _Builder:
             self.documents += 1
             if self.documents > 1 and not self.several:
                 raise ConfigError(self.place(event).problem("a second YAML document ('---'); a file holds one"))
+            if self.documents > _DOCUMENTS_MAX:
+                raise ConfigError(self.place(event).problem(f"more than {_DOCUMENTS_MAX} YAML documents ('---')"))
         elif isinstance(event, yaml.DocumentEndEvent) and self.several:
             self.roots += [] if self.root is None or self.root.value is None else [self.root]
             self.anchors.clear()
@@ -223,6 +228,8 @@ class _Builder:
         place = self.place(event)
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
             raise ConfigError(place.problem(f"YAML tags such as {_tag(event.tag)} are not supported"))
+        if event.style == '"':  # nothing else can write them
+            check_text(event.value, place)
         if self.open and self.open[-1].wants_key():
             if event.value == "<<":
                 raise ConfigError(place.problem("merge keys ('<<') are not YAML 1.2; write the keys out"))

@@ -10,7 +10,7 @@ from sim.config.catalogue import did_you_mean
 from sim.config.errors import ConfigError, Problem
 from sim.config.loader import parse_value
 from sim.config.references import AnyReference, reference_at, resolved
-from sim.config.tree import Node, Path, Place, dotted, mapping, replaced
+from sim.config.tree import DEPTH_MAX, Node, Path, Place, dotted, mapping, replaced, text_node
 
 OPTION = "--set"
 
@@ -45,11 +45,14 @@ def placed(error: ConfigError, keys: Sequence[str], file: str, line: int = 0) ->
 
 def _split(text: str) -> tuple[Path, Node]:
     """The path and the value of `KEY=VALUE`."""
+    text_node(text, Place(OPTION))  # it may not be text that can be written
     key, equals, value = text.partition("=")
     steps = key.strip().split(".")
     if not equals or not all(step.strip() for step in steps):
         got = f"got '{text}'" if len(text) <= 60 else f"got '{text[:50]}...'"
         raise ConfigError(Place(OPTION).problem(f"must be KEY=VALUE, such as pools.chat.autoscaler.replicas=12; {got}"))
+    if len(steps) > DEPTH_MAX:
+        raise ConfigError(Place(OPTION).problem(f"leads more than {DEPTH_MAX} levels deep; got '{text[:50]}...'"))
     # An index of a list, or a key that looks like one: either way `Node.child` finds it.
     path = tuple(int(step) if re.fullmatch("0|[1-9][0-9]{0,6}", step) else step.strip() for step in steps)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,9 @@ from sim.config.references import AnyReference, absolute_data_paths, locate, res
 from sim.config.tree import Node, Place, from_python, replaced
 
 Model = TypeVar("Model", bound=BaseModel)
+
+EXPANDED_MAX = 200_000
+"""Values of a scenario with all that it refers to: a sheet counts once for each pool that names it."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ def read(source: str | Path | Mapping[str, Any] | BaseModel | Node, sets: Sequen
     if problems:
         raise ConfigError(problems)
     root, lost = resolve_all(root, rules.references, problems)
+    if root.size > EXPANDED_MAX:
+        told = f"holds more than {EXPANDED_MAX:,} values once the files that it refers to are read"
+        raise ConfigError(root.place.problem(told))
     for key in rules.data_paths_under:
         part = root.child(key)
         if part is not None:
@@ -67,7 +73,7 @@ def read(source: str | Path | Mapping[str, Any] | BaseModel | Node, sets: Sequen
 
 def validated(found: Read, model: type[Model]) -> Model:
     """The model that a tree describes. Raises `ConfigError` with every problem, those of reading included."""
-    problems = list(found.problems)
+    problems, lost = list(found.problems), frozenset(found.lost)
     try:
         valid = model.model_validate(found.root.plain())
     except ValidationError as error:
@@ -76,13 +82,18 @@ def validated(found: Read, model: type[Model]) -> Model:
             if isinstance(cause, DataError):  # a validator looked into a file, and the file is wrong, not the scenario
                 raise cause from None
         # Below a reference that could not be resolved, nothing else can be right either.
-        for problem in complaints(error, found.root, model):
-            if not any(problem.path == path or problem.path.startswith(f"{path}.") for path in found.lost):
-                problems.append(problem)
-        raise ConfigError(in_file_order(problems, found.root)) from None
+        told, unseen = complaints(error, found.root, model)
+        problems += [problem for problem in told if lost.isdisjoint(_prefixes(problem.path))]
+        raise ConfigError(in_file_order(problems, found.root, unseen)) from None
     if problems:
         raise ConfigError(in_file_order(problems, found.root))
     return valid
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    """A dotted path, and those of what is above it."""
+    steps = path.split(".")
+    return (".".join(steps[:many]) for many in range(1, len(steps) + 1))
 
 
 def located(error: ConfigError, found: Read) -> ConfigError:

@@ -13,16 +13,18 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from sim.config import catalogue
 from sim.config.errors import ConfigError, Problem
 from sim.config.loader import read_file
-from sim.config.tree import Node, Place, dotted, mapping, replaced, sequence
+from sim.config.tree import Node, Place, dotted, mapping, replaced_at, sequence
 from sim.config.tree import Path as KeyPath
 
 FROM = "from"
 _NUMERIC = re.compile(r"\s*[+-]?\.?[0-9]")
+_LOST_MAX, _REFERRING_MAX = 60, 2_000
 _DATA_SUFFIXES = (".csv", ".jsonl", ".parquet", ".gz", ".tsv")
 
 
@@ -77,21 +79,24 @@ def referring(root: Node, references: Sequence[AnyReference]) -> Iterator[tuple[
             yield path, _at(root, path), reference
 
 
-def resolved(node: Node, path: KeyPath, reference: AnyReference) -> Node:
-    """The content of the file that a node refers to; a node that refers to none as it is. Raises `ConfigError`."""
+def resolved(node: Node, path: KeyPath, reference: AnyReference, read: Callable[[Path], Node] = read_file) -> Node:
+    """The content of the file that a node refers to; a node that refers to none as it is. Raises `ConfigError`.
+
+    `read`: as `read_file` does.
+    """
     if isinstance(reference, Foreign):
         return _translated(node, path, reference)
     if isinstance(node.value, str):
         if reference.is_quantity(node.value):
             return node
-        return read_file(locate(node.value, reference.folder, reference.noun, node.place, path))
+        return read(locate(node.value, reference.folder, reference.noun, node.place, path))
     base = node.child(FROM)
     if base is None or not isinstance(node.value, dict):
         return node
     if not isinstance(base.value, str):
         raise ConfigError(base.place.problem(f"must be the name or the path of a {reference.noun}", (*path, FROM)))
     file = locate(base.value, reference.folder, reference.noun, base.place, (*path, FROM))
-    return _laid_over(read_file(file), _without(node, FROM))
+    return _laid_over(read(file), _without(node, FROM))
 
 
 def _translated(node: Node, path: KeyPath, foreign: Foreign) -> Node:
@@ -156,15 +161,27 @@ def resolve_all(
     Such are left as they are, with what is wrong added to `problems`.
     """
     lost: list[str] = []
+    read = cache(read_file)  # a sheet that many pools name is read once
     for reference in references:
-        for path in list(_matching(root, reference.at)):
+        changes: dict[KeyPath, Node] = {}
+        for path in _matching(root, reference.at):
             node = _at(root, path)
+            if len(lost) >= _LOST_MAX:  # more are not shown
+                lost.append(dotted(path))
+                continue
             try:
-                root = replaced(root, path, resolved(node, path, reference))
+                found = resolved(node, path, reference, read)
             except ConfigError as error:
                 # of a file that cannot be read at all: named by the key that refers to it
                 problems.extend(replace(problem, path=problem.path or dotted(path)) for problem in error.problems)
                 lost.append(dotted(path))
+            else:
+                if found is not node:
+                    changes[path] = found
+                if len(changes) > _REFERRING_MAX:
+                    told = f"refers to other files in more than {_REFERRING_MAX:,} places"
+                    raise ConfigError(root.place.problem(told))
+        root = replaced_at(root, changes)
     return root, tuple(lost)
 
 

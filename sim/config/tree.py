@@ -5,6 +5,7 @@ Trees are never changed in place, so a part may stand in several places (YAML al
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,7 +17,10 @@ from sim.config.errors import ConfigError, Problem
 Path = tuple[str | int, ...]
 """Keys and list indices from the root down."""
 
-NODES_MAX = 200_000
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+"""All but tab, line feed, carriage return and next line, which YAML has as white space."""
+NODES_MAX = 32_000
+"""Of a file: what larger ones hold takes more than a moment to look at."""
 DEPTH_MAX = 40
 
 
@@ -99,6 +103,22 @@ def replaced(root: Node, path: Path, new: Node, key_place: Place | None = None) 
     return mapping({**root.value, str(step): below}, root.place, keys)
 
 
+def replaced_at(root: Node, changes: Mapping[Path, Node]) -> Node:
+    """The tree with each of these nodes at its path, which exists. None is below another."""
+    if not changes:
+        return root
+    if () in changes:
+        return changes[()]
+    below: dict[str | int, dict[Path, Node]] = {}
+    for path, new in changes.items():
+        below.setdefault(path[0], {})[path[1:]] = new
+    if isinstance(root.value, list):
+        return sequence([replaced_at(item, below.get(at, {})) for at, item in enumerate(root.value)], root.place)
+    assert isinstance(root.value, dict)
+    entries = {key: replaced_at(item, below.get(key, {})) for key, item in root.value.items()}
+    return mapping(entries, root.place, root.keys)
+
+
 def from_python(
     value: object, place: Place, depth: int = 0, as_it_is: Callable[[object], bool] = lambda _: False
 ) -> Node:
@@ -138,7 +158,17 @@ def text_node(text: str, place: Place) -> Node:
         text.encode()
     except UnicodeEncodeError:
         raise ConfigError(place.problem(f"{text!a} is not valid Unicode text (a lone surrogate)")) from None
+    check_text(text, place)
     return Node(text, place)
+
+
+def check_text(text: str, place: Place) -> None:
+    """Raise `ConfigError` for control characters: a terminal obeys them, and neither SVG nor a table can hold them."""
+    if text.isprintable():
+        return
+    found = _CONTROL.search(text)
+    if found is not None:
+        raise ConfigError(place.problem(f"holds the control character U+{ord(found[0]):04X}; leave it out"))
 
 
 def dotted(path: Path) -> str:

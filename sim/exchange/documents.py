@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -183,6 +184,8 @@ def open_document(file: str) -> Document:
 def text_lines(file: str) -> Iterator[str]:
     """The lines of a UTF-8 file, however long up to the limit. Raises DataError with the line that is not text."""
     number = 0
+    if os.path.exists(file) and not os.path.isfile(file) and not os.path.isdir(file):
+        raise DataError(Problem("is no file but a device or a pipe; write it to a file first", "", file))
     try:
         with Path(file).open("rb") as opened:
             for raw in iter(lambda: opened.readline(DOCUMENT_BYTES_MAX + 1), b""):

@@ -89,11 +89,13 @@ class DemandHistory:
                 return rates
             if not period:
                 continue
-            for at in holes:
-                alike = self.rate_per_s[at % period :: period]
-                alike = alike[np.isfinite(alike)]
-                if len(alike):
-                    rates[at] = alike.mean()
+            known = np.isfinite(self.rate_per_s)
+            phase = np.arange(len(rates)) % period
+            counts = np.bincount(phase[known], minlength=period)
+            sums = np.bincount(phase[known], self.rate_per_s[known], minlength=period)
+            alike = phase[holes]
+            told = counts[alike] > 0
+            rates[holes[told]] = sums[alike[told]] / counts[alike[told]]
         known = self.rate_per_s[np.isfinite(self.rate_per_s)]
         return np.where(np.isnan(rates), known.mean() if len(known) else 0.0, rates)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,9 +77,19 @@ def _write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object
         writer.writerows([cell(value) for value in row] for row in rows)
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?", text) is not None
+
+
 def cell(value: object) -> object:
-    """A value as a spreadsheet may safely open it: text that would start a formula is quoted, NaN is an empty cell."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+    """A value as a spreadsheet may safely open it: text that would start a formula is quoted, NaN is an empty cell.
+
+    A text that is a number stays one, below 0 too.
+    """
+    if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value):
         return "'" + value
     if isinstance(value, float) and math.isnan(value):
         return ""

@@ -28,6 +28,6 @@ def deciding() -> dict[str, str]:
 
 def _installed(name: str) -> str:
     try:
-        return metadata.version(name)
+        return metadata.version(name) or "unknown"  # its files may be damaged
     except metadata.PackageNotFoundError:
         return "unknown"

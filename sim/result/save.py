@@ -138,8 +138,12 @@ def _is_ours(folder: Path, marker: Marker) -> bool:
     """Whether this is a folder that fleetcast wrote (a link to one is not: it is somebody's arrangement)."""
     if folder.is_symlink() or not folder.is_dir():
         return False
+    path = folder / marker[0]
+    if not path.is_file():
+        return False
     try:
-        return marker[1] in (folder / marker[0]).read_text(encoding="utf-8", errors="replace")[:1000]
+        with path.open("rb") as file:
+            return marker[1] in file.read(1000).decode(errors="replace")
     except OSError:
         return False
 

@@ -42,6 +42,7 @@ from sim.scenario.queues import AnyQueue, Central, PerReplica
 from sim.scenario.replica import AnyReplica, Batching, Slots
 from sim.scenario.revenues import paid_twice
 from sim.scenario.routes import Labels, Route, route_problems, spill_problems
+from sim.scenario.sizes import too_many
 from sim.scenario.tune import Tune
 from sim.workload import AnyWorkload
 from sim.workload.names import ClassName, TenantName
@@ -250,6 +251,14 @@ class Scenario(BaseModel):
 
     def __hash__(self) -> int:
         return hash(self.to_yaml())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_too_many(cls, given: Any) -> Any:
+        """Before anything is looked at: thousands of pools would take minutes, and are a slip."""
+        if isinstance(given, Mapping) and (problems := too_many(given)):
+            raise said_all(problems)
+        return given
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

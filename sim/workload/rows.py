@@ -9,6 +9,7 @@ import csv
 import gzip
 import json
 import math
+import os
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,9 @@ Floats = NDArray[np.float64]
 BLOCK_ROWS = 4_096  # more at a time is slower: the garbage collector walks every row it can see
 _LONGEST_LINE_BYTES = 16_000_000  # a request with a million tokens of prefix hashes has about a tenth of that
 _BLOCK_CHARS = 16_000_000  # of JSON text: a block of long lines has fewer rows
+_MOST_UNPACKED, _LITTLE, _MOST_BLANK = 50, 1_000_000, 100_000
+"""Times its packed size that a file may have, bytes that it always may have, and blank lines after one another."""
+_MOST_ROWS_A_BYTE, _MOST_GROUP_BYTES = 100, 400_000_000
 _MOST_ID = 2**63 - 1
 _NUMERIC = frozenset("0123456789.eE+- ")
 MOST_TOKENS = 10**9  # of a prompt or an answer: columns are int32, and so must their sum be
@@ -127,13 +131,25 @@ def _wrong_ids(ids: Any) -> str:
 
 def text_lines(path: str) -> Iterator[str]:
     """The lines of a UTF-8 file, with their ends. Raises DataError with the line that is not text."""
-    number = 0
+    number = blank = held = 0
     try:
         with _opened(path) as file:
+            most = (
+                max(_MOST_UNPACKED * Path(path).stat().st_size, _LITTLE)
+                if isinstance(file, gzip.GzipFile)
+                else math.inf
+            )
             for raw in iter(partial(file.readline, _LONGEST_LINE_BYTES), b""):
                 number += 1
+                held += len(raw)
+                blank = blank + 1 if raw.isspace() else 0
                 if len(raw) == _LONGEST_LINE_BYTES:
                     raise DataError(Problem("line is longer than 16 MB: not a trace or a table", "", path, number))
+                if blank > _MOST_BLANK:
+                    raise DataError(Problem(f"more than {_MOST_BLANK:,} blank lines", "", path, number))
+                if held > most:
+                    told = f"is more than {_MOST_UNPACKED} times as large unpacked: not a trace or a table"
+                    raise DataError(Problem(f"{told}; if it is one, unpack it first", "", path))
                 yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError:
         hint = "; unpack it first" if path.endswith((".gz", ".zip", ".zst", ".bz2", ".xz")) else ""
@@ -146,12 +162,20 @@ def text_lines(path: str) -> Iterator[str]:
 
 def _opened(path: str) -> BinaryIO:
     """The file's bytes, unpacked if it begins as gzip does."""
+    _check_file(path)
     try:
         with Path(path).open("rb") as file:
             packed = file.read(3) == b"\x1f\x8b\x08"  # the only method there is
         return cast(BinaryIO, gzip.open(path, "rb")) if packed else Path(path).open("rb")
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise _unreadable(path, error) from None
+
+
+def _check_file(path: str) -> None:
+    """Raise DataError for a device, a pipe or a folder: they have no end, or are read once."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        told = "is a folder" if os.path.isdir(path) else "is no file but a device or a pipe; write it to a file first"
+        raise DataError(Problem(f"cannot be read: {told}", "", path))
 
 
 def _unreadable(path: str, error: Exception) -> DataError:
@@ -295,6 +319,7 @@ def json_blocks(
 
 def is_parquet(path: str) -> bool:
     """Whether the file opens with Parquet's magic bytes. Raises DataError if it cannot be read."""
+    _check_file(path)
     try:
         with Path(path).open("rb") as file:
             return file.read(4) == b"PAR1"
@@ -320,10 +345,26 @@ def parquet_blocks(path: str, wanted: Sequence[str], block_rows: int = BLOCK_ROW
             raise DataError(Problem("column missing, or there more than once", name, path))
     start = 1
     with _damage_told(path), pq.ParquetFile(path) as file:
+        _check_sizes(path, file.metadata, wanted)
         for batch in file.iter_batches(block_rows, columns=list(wanted)):
             columns = {name: batch.column(name).to_pylist() for name in wanted}
             yield Block(path, range(start, start + batch.num_rows), columns, textual=False, numbered="row")
             start += batch.num_rows
+
+
+def _check_sizes(path: str, about: Any, wanted: Sequence[str]) -> None:
+    """Raise DataError for a file that says that it becomes far more than it is."""
+    rows, size = about.num_rows, Path(path).stat().st_size
+    if rows > _MOST_ROWS_A_BYTE * size:
+        raise DataError(Problem(f"says that it has {rows:,} rows in {size:,} bytes: not a trace or a table", "", path))
+    for group in map(about.row_group, range(about.num_row_groups)):
+        columns = map(group.column, range(group.num_columns))
+        held = sum(max(one.total_uncompressed_size, 0) for one in columns if one.path_in_schema in wanted)
+        if held > _MOST_GROUP_BYTES:
+            told = (
+                f"has a row group of {held / 1e6:,.0f} MB unpacked, and up to {_MOST_GROUP_BYTES / 1e6:,.0f} are read"
+            )
+            raise DataError(Problem(f"{told}; write it with smaller row groups", "", path))
 
 
 def parquet_rows(path: str) -> int:

@@ -136,7 +136,8 @@ VALUES = st.recursive(
 def test_what_is_written_is_read_back(data: dict[str, Any]) -> None:
     again, error = tried(parse, to_yaml(data))
     if error is not None:  # text that YAML cannot hold at all
-        assert any(words in str(error) for words in ("'<<'", "is not allowed in YAML", "lone surrogate"))
+        told = ("'<<'", "is not allowed in YAML", "lone surrogate", "control character")
+        assert any(words in str(error) for words in told)
         return
     assert again.plain() == from_python(data, Place()).plain()
 

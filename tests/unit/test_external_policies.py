@@ -73,6 +73,13 @@ class Bare:
         return Decision(self.size, "bare"), memory
 
 
+class Deadly:
+    """What must never be made: it is no policy."""
+
+    def __init__(self, **_: Any) -> None:
+        raise SystemExit("made")
+
+
 class Half:
     period_s = 15.0
 
@@ -143,8 +150,12 @@ def test_a_class_inside_a_function_runs_though_no_file_can_name_it() -> None:
         ({"kind": f"{__name__}:Mine"}, f"kind: module '{__name__}' has no 'Mine'"),
         ({"kind": "a b:C"}, "kind: must be the path of a class, such as my_pkg.policies:MyPolicy; got 'a b:C'"),
         ({"kind": f"{__name__}:SEEN"}, f"kind: '{__name__}:SEEN' is not a class"),
-        # not even made: a file must not call what it likes
-        ({"kind": "subprocess:Popen", "args": ["false"]}, "'subprocess:Popen' is not a policy: it lacks period_s"),
+        (
+            {"kind": "subprocess:Popen", "args": ["touch", "made"]},
+            "kind: 'subprocess' is Python's own library, which has no policies",
+        ),
+        ({"kind": "antigravity:fly"}, "kind: 'antigravity' is Python's own library"),
+        ({"kind": f"{__name__}:Deadly"}, "kind: '.*:Deadly' is not a policy: it lacks .*decide; a subclass"),
         ({"kind": f"{__name__}:Half"}, "is not a policy: it lacks queries, pipeline, initial_replicas"),
         ({"kind": STEADY, "wanted": "x"}, r"\.wanted: must be a whole number; got 'x'"),
         ({"kind": STEADY, "wanted": 1, "evry": 3}, r"\.evry: no such key"),

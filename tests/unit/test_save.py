@@ -89,9 +89,12 @@ def test_a_cell_is_never_a_formula_and_never_nan(here: Path, result: Result) -> 
     assert [row["arrivals"] for row in bins] == ["2", "0", "0"]
     assert bins[1]["ttft_s_p50"] == "", "nobody came"
     assert "nan" not in (folder / "timeline.csv").read_text()
-    for start in "=+-@\t\r":
-        assert files.cell(f"{start}1") == f"'{start}1"
-    assert files.cell(-1.5) == -1.5
+    for start in "=+-@\t\r\n＝":
+        assert files.cell(f"{start}a") == f"'{start}a"
+    for formula in ("=1", "@1", "-1+1", "+1-A1", "-1e", "--1"):
+        assert files.cell(formula) == f"'{formula}"
+    for number in (-1.5, "-1.5", "+2", "-1e-3", "-7"):
+        assert files.cell(number) == number, "a number stays one"
 
 
 def test_many_rows_are_written_in_groups_and_all_of_them(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

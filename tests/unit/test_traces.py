@@ -344,7 +344,7 @@ def test_a_file_packed_by_gzip_is_read_and_others_are_to_be_unpacked_first(write
 
 def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
     assert fault(str(tmp_path / "none.csv")) == "none.csv: no such file"
-    assert "cannot be read: Is a directory" in fault(str(tmp_path))
+    assert "cannot be read: is a folder" in fault(str(tmp_path))
     with pytest.raises(DataError, match="cannot be read: embedded null byte"):
         read_trace("a\0b")
 

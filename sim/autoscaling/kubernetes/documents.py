@@ -83,7 +83,7 @@ def noted(document: Mapping[str, Any], annotation: str) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict) or (annotation == QUERIES and not all(isinstance(v, dict) for v in value.values())):
         raise ManifestError([(("metadata", "annotations", annotation), f"must be a JSON mapping; got {shown(text)}")])

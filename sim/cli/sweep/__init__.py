@@ -104,12 +104,13 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         swept = _swept(options, sets)
         if swept.is_part:
             ctx.exit(SOME_FAILED if swept.failed else 0)
-        document = study.document_of(swept)
-        if out is not None:
-            pictures, page = files.pictures_of(swept), files.page_of(swept, again(ctx))
+        with study.of_folder(options["shown"]):
+            document = study.document_of(swept)
+            if out is not None:
+                pictures, page = files.pictures_of(swept), files.page_of(swept, again(ctx))
+            if not as_json:
+                study.show(swept)
         code = SOME_FAILED if any(one.error is not None for one in swept.runs) else 0
-        if not as_json:
-            study.show(swept)
     files.hand_over(document, pictures, page, out, as_json)
     ctx.exit(code)
 

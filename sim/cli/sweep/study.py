@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,15 +70,23 @@ def of_runs(design: Design, known: Mapping[tuple[str, int], Kept], metrics: tupl
     return Swept(design, there, metrics, missing, failed=sum(run.error is not None for run in there))
 
 
+def of_folder(folder: Path | None) -> AbstractContextManager[None]:
+    """Around what only looks at the runs of a folder: what cannot be told of them is damage. None: runs made here."""
+    from sim.study.store import damage_told
+
+    return nullcontext() if folder is None else damage_told(str(folder))
+
+
 def from_folder(folder: Path, names: Sequence[str]) -> Swept:
     """What the folder of a study holds now. Raises `ConfigError` and `DataError`."""
     from sim.study.store import read
     from sim.study.swept.metrics import paths_of
 
     design, known = read(folder)
-    first = next((run for run in known.values() if not run.failed), None)
-    metrics = paths_of(names, first.document()["summary"]) if first is not None and names else ()
-    return of_runs(design, known, metrics)
+    with of_folder(folder):
+        first = next((run for run in known.values() if not run.failed), None)
+        metrics = paths_of(names, first.document()["summary"]) if first is not None and names else ()
+        return of_runs(design, known, metrics)
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,8 @@ class Asked:
         name = "" if self.shard is None else f"{self.shard.number}-of-{self.shard.of}"
         with opened(self.study, design, rule is not None, name) as store:
             before = len(store.runs)
+            with of_folder(self.study):  # before anything is made that would go on from it
+                document_of(of_runs(store.design, store.runs, metrics))
             if probe is not None and probe.key not in store.runs:
                 store.add(probe)
             found = self._made(store.design, self._all(store.design, points), store.runs, store, metrics, workers)

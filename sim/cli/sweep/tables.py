@@ -267,8 +267,10 @@ def csv_text(runs: Sequence[dict[str, Any]]) -> str:
     import csv
     import io
 
+    from sim.result.files import cell
+
     written = io.StringIO()
-    rows = [_flat(run) for run in runs]
+    rows = [{str(cell(name)): cell(value) for name, value in _flat(run).items()} for run in runs]
     fields = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(written, fields, lineterminator="\n")
     writer.writeheader()

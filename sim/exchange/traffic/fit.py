@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sim.config.errors import ConfigError, Problem
 from sim.exchange.traffic.bursts import Bursts, fitted_bursts
 from sim.exchange.traffic.lengths import length_law
 from sim.exchange.traffic.measured import Floats, GaveUp, Lengths, OnlyMean, Traffic
@@ -21,7 +22,7 @@ Shape = Literal["auto", "history", "week", "day", "constant"]
 SHORT_S = 2 * 3600.0
 """A recording shorter than this has no curve that is worth repeating: its rate is constant, and drifts."""
 _STEPS_S = (600.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 21_600.0, 43_200.0, DAY_S)
-_MOST_POINTS = 2016
+_MOST_POINTS, _MOST_ASKED = 2016, 8_000
 _LEAST_COUNT = 100
 """Requests in a step of a curve: fewer, and the curve is mostly chance."""
 _NEARLY = 0.98
@@ -67,6 +68,9 @@ def fitted(traffic: Traffic, shape: Shape = "auto", step_s: float | None = None,
             chosen = "history"
     zone = zone if traffic.dated else UTC
     begins_s, curve, used_s = _curve(counts, chosen, step_s, zone)
+    if curve is not None and len(curve["points"]) > _MOST_ASKED:
+        told = f"the curve has {len(curve['points']):,} points, and no workload file holds more than {_MOST_ASKED:,}"
+        raise ConfigError(Problem(f"{told}; take longer steps, or --shape week", "--bin"))
     mean = float(np.nanmean(counts.rate_per_s))
     expected = around(counts, chosen, used_s, zone)
     turns = {"week": counts.span_s / WEEK_S, "day": counts.span_s / DAY_S}.get(chosen, 1.0)
@@ -136,7 +140,9 @@ def _step(counts: DemandHistory, period_s: float, turns: float, wanted_s: float 
     if wanted_s is not None:
         return max(round(min(wanted_s, period_s / 2) / base), 1) * base
     rate = float(np.nanmean(counts.rate_per_s))
-    fit = [step for step in _STEPS_S if step >= base and step % base == 0 and step <= period_s / 4] or [base]
+    # whole multiples of the base step: times of an odd grid would else be followed at that grid
+    steps = [math.ceil(step / base - 1e-9) * base for step in _STEPS_S]
+    fit = [step for step in steps if step <= period_s / 4] or [base]
     # what a curve of one turn follows is repeated in every run, so what is chance is better left to the drift
     least = 1800.0 if period_s >= DAY_S / 2 and turns < 3 else 600.0
     fit = [step for step in fit if step >= least] or fit[-1:]

@@ -119,7 +119,7 @@ def _refusal(refused: error.HTTPError) -> str:
         return "has no such page (404): is this the address of Prometheus, with its path prefix if it has one?"
     try:
         told = json.loads(refused.read(10_000)).get("error", "")
-    except (ValueError, AttributeError, OSError):
+    except (ValueError, AttributeError, OSError, RecursionError):
         told = ""
     return f"refuses ({refused.code}){f': {told}' if told else ''}"
 

@@ -64,7 +64,7 @@ def _rows(file: str) -> list[list[str]]:
     try:
         with Path(file).open(encoding="utf-8-sig", newline="") as text:
             rows = [[cell.strip() for cell in row] for row in csv.reader(text) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(Problem(f"cannot be read: {error}", "", file)) from None
     if not rows:
         raise DataError(Problem("is empty", "", file))

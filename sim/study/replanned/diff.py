@@ -80,7 +80,7 @@ def diff_of(before: Before, now: Dossier, runs: Runs) -> Diff:
     document, scenario = now.as_document(), now.scenario
     numbers = tuple(
         Changed(what, one, other)
-        for what, one, other in _side_by_side(dict(_numbers(before.document)), dict(_numbers(document)))
+        for what, one, other in _side_by_side(dict(numbers_of(before.document)), dict(numbers_of(document)))
         if one != other
     )
     told = (("version", before.document["version"], version()), ("seed", before.document["seed"], scenario.seed))
@@ -128,7 +128,7 @@ def _replicas(document: dict[str, Any]) -> dict[str, int] | None:
     return {name: pool["replicas"] for name, pool in document["pools"].items()} or None
 
 
-def _numbers(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def numbers_of(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """What of a plan is told in a diff, by a name in words."""
     yield "feasible", document["feasible"]
     yield "USD an hour", document["usd_per_hour"]

@@ -5,8 +5,9 @@ While runs are made, each is a line of a journal; when all are there they become
 
 from __future__ import annotations
 
+from sim.study.store.damage import damage_told
 from sim.study.store.design import Design, Place, joined
 from sim.study.store.folder import Store, opened, read
 from sim.study.store.kept import Kept, Making, made
 
-__all__ = ["Design", "Kept", "Making", "Place", "Store", "joined", "made", "opened", "read"]
+__all__ = ["Design", "Kept", "Making", "Place", "Store", "damage_told", "joined", "made", "opened", "read"]

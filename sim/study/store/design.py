@@ -11,6 +11,7 @@ from typing import Any
 
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.study.replicated.replications import Precision, Rule
+from sim.study.store.design_file import DesignFile, RunsFile
 from sim.study.store.inputs import changed, libraries
 from sim.version import VERSION
 
@@ -94,9 +95,10 @@ def values_of(places: Sequence[Place], key: str) -> list[str]:
 def read_design(path: Path) -> Design:
     """What a `study.json` says. Raises `DataError` for a damaged one, `ConfigError` for what is none of ours."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text)
         ours = isinstance(found, dict) and found.get("format") == FORMAT
-    except ValueError:
+    except (ValueError, RecursionError):
         raise DataError(Problem(_DAMAGED, file=str(path))) from None
     if not ours:
         raise ConfigError(Problem("was not written by fleetcast; name another folder", file=str(path)))
@@ -105,17 +107,21 @@ def read_design(path: Path) -> Design:
         raise ConfigError(Problem(told, file=str(path)))
     if found.pop("sha256", None) != _checksum(found):
         raise DataError(Problem(_DAMAGED, file=str(path)))
-    return Design(
-        scenario=found["scenario"],
-        sets=tuple(found["set"]),
-        places=tuple(Place(point["set"], point["sha256"]) for point in found["points"]),
-        rule=rule_from(found["runs"]),
-        base=found["base_sha256"],
-        version=found["version"],
-        libraries=found.get("libraries", {}),
-        data=found.get("data_sha256", {}),
-        runs_sha256=found["runs_sha256"],
-    )
+    try:
+        said = DesignFile.model_validate_json(text)
+        return Design(
+            scenario=said.scenario,
+            sets=tuple(said.set),
+            places=tuple(Place(point.set, point.sha256) for point in said.points),
+            rule=rule_from(said.runs),
+            base=said.base_sha256,
+            version=said.version,
+            libraries=said.libraries,
+            data=said.data_sha256,
+            runs_sha256=said.runs_sha256,
+        )
+    except ValueError:  # the checksum is right, what stands there is not
+        raise DataError(Problem(_DAMAGED, file=str(path))) from None
 
 
 _DAMAGED = "is damaged; delete it, and run the same command: the runs in this folder are kept"
@@ -139,13 +145,14 @@ def rule_as_plain(rule: Rule) -> dict[str, Any]:
     }
 
 
-def rule_from(plain: dict[str, Any]) -> Rule:
-    """The same back."""
-    if "replications" in plain:
-        return Rule(number=plain["replications"])
-    paths = None if plain["of"] is None else tuple(plain["of"])
-    goals = (Precision(plain["precision"], paths),)
-    return Rule(None, goals, plain["at_most_runs"], plain["at_most_requests"])
+def rule_from(told: RunsFile) -> Rule:
+    """The same back. Raises `ValueError` where it says nothing."""
+    if told.replications is not None:
+        return Rule(number=told.replications)
+    if told.precision is None:
+        raise ValueError("neither replications nor a precision")
+    goals = (Precision(told.precision, None if told.of is None else tuple(told.of)),)
+    return Rule(None, goals, told.at_most_runs, told.at_most_requests)
 
 
 def joined(stored: Design, asked: Design, file: str) -> Design:

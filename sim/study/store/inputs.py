@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ def data_of(scenarios: Iterable[Scenario]) -> dict[str, str]:
 
 def sha256_of(path: str) -> str:
     """Of a file, in hexadecimal; empty for one that cannot be read: a run tells what is wrong with it."""
+    if not os.path.isfile(path):  # a device has no end
+        return ""
     try:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -77,5 +77,5 @@ def _run(line: bytes) -> Kept | None:
         return None
     try:
         return from_text(text.decode())
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
         return None

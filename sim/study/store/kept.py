@@ -19,6 +19,7 @@ from sim.statistics.histogram import BUCKETS, Histogram
 from sim.statistics.tails import Exact, Tail
 from sim.study.replicated.record import Record, Task, measured
 from sim.study.replicated.replications import sent
+from sim.study.store.design_file import RUN
 
 Key = tuple[str, int]
 """A run: the digest of its scenario, and which replication."""
@@ -105,11 +106,13 @@ def text_of(key: Key, error: str | None, share: float | None, latency: dict[str,
 
 
 def from_text(text: str) -> Kept:
-    """A run from its text. Raises `ValueError`, `KeyError` or `TypeError` for what is none."""
-    found = json.loads(text)
-    failed = found["error"] is not None
-    key = (str(found["scenario"]), int(found["replication"]))
-    return Kept(key, text, failed, 0 if failed else int(found["summary"]["attempts"]["sent"]))
+    """A run from its text. Raises `ValueError` for what is none."""
+    found = RUN.validate_json(text)
+    failed = found.error is not None
+    if failed == (found.summary is not None) or any(len(of.buckets) != len(of.counts) for of in found.latency.values()):
+        raise ValueError("neither a run nor one that failed")
+    sent = 0 if found.summary is None else found.summary.attempts.sent
+    return Kept((found.scenario, found.replication), text, failed, sent)
 
 
 def _json(value: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sim.config.errors import ConfigError, DataError, Problem
+from sim.study.store.damage import damage_told
 from sim.study.store.design import Design
 from sim.study.store.folder import opened, read, together
 from sim.study.store.kept import Kept, Key
@@ -31,7 +32,8 @@ def merge(folders: Sequence[Path], out: Path) -> tuple[Design, dict[Key, Kept]]:
             )
             raise ConfigError(Problem(told, file=str(folder)))
     runs = together([of.values() for _, of in parts], ", ".join(map(str, folders)))
-    missing = missing_runs(design, runs)
+    with damage_told(", ".join(map(str, folders))):
+        missing = missing_runs(design, runs)
     if missing:
         raise DataError(f"runs are missing, so nothing was written: {missing}; run their shards again")
     with opened(out, design) as store:

@@ -101,7 +101,7 @@ def _check(file: Path, about: About, asked: dict[str, Any]) -> None:
     """Raise for a folder whose runs would not be made the same now."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise DataError(Problem("is damaged; name another folder", file=str(file))) from None
     if not isinstance(found, dict) or found.get("format") != asked["format"]:
         told = f"was not written by fleetcast {about.command}; name another folder"

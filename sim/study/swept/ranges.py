@@ -14,6 +14,9 @@ _RANGE = re.compile(
     rf"(?:\s*:\s*\$?(?P<step>{_NUMBER})\s*(?P<step_unit>{_UNIT})?)?"
 )
 
+_LONGEST = 200
+"""Characters of a range."""
+
 
 def expanded(text: str, option: str, most: int) -> tuple[str, ...]:
     """The values of a range, each as it would stand in the file; a text that is no range alone, as it is.
@@ -22,7 +25,7 @@ def expanded(text: str, option: str, most: int) -> tuple[str, ...]:
     Without a step whole numbers go by 1. A `$` before the first is before all of them. Raises `ConfigError` (naming
     the option) for a range that makes no sense, or has more than `most` values.
     """
-    found = _RANGE.fullmatch(text.strip())
+    found = _RANGE.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     if found is None:
         return (text,)
     unit = found["unit"] or ""
@@ -32,7 +35,8 @@ def expanded(text: str, option: str, most: int) -> tuple[str, ...]:
     step = _step(found, whole=not unit and "." not in found["first"] + found["last"], text=text, option=option)
     number = int(abs(last - first) / step) + 1
     if number > most:
-        raise ConfigError(Problem(f"'{text}' has {number:,} values; a sweep makes at most {most:,} runs", option))
+        many = f"{number:,}" if number < 10**12 else "far too many"
+        raise ConfigError(Problem(f"'{text}' has {many} values; a sweep makes at most {most:,} runs", option))
     sign = found["sign"] or ""
     signed = step if last >= first else -step
     return tuple(f"{sign}{_plain(first + place * signed)}{unit}" for place in range(number))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ from sim.study.swept.campaign import Told, Wanted, carry_out, outcome
 from sim.study.swept.ranges import expanded
 
 OPTION = "--over"
-MOST_RUNS = 10_000
+MOST_RUNS, MOST_KEYS = 10_000, 100
 
 Watch = Callable[[str], AbstractContextManager[Progress | None]]
 """Called with what is about to be run; what it yields is told of the run's progress."""
@@ -161,7 +162,7 @@ def axis_of(text: str) -> Axis:
         told = "must be KEY=V1,V2,... or KEY=FIRST..LAST:STEP, such as pools.chat.autoscaler.replicas=6,8,10"
         raise ConfigError(Problem(f"{told}; got '{text[:60]}'", OPTION))
     values = tuple(value for part in parts for value in expanded(part, OPTION, MOST_RUNS))
-    twice = next((value for place, value in enumerate(values) if value in values[:place]), None)
+    twice = next((value for value, times in Counter(values).items() if times > 1), None)
     if twice is not None:
         raise ConfigError(Problem(f"{key.strip()}: '{twice}' stands there twice", OPTION))
     return Axis(key.strip(), values)
@@ -231,6 +232,8 @@ def listed(source: str | Path, sets: Sequence[str], file: Path) -> list[Point]:
         raise DataError(Problem("must have a line of keys, each once, then a line for each point", file=str(file)))
     if len(rows) > MOST_RUNS:
         raise DataError(Problem(f"{len(rows):,} points; a sweep makes at most {MOST_RUNS:,}", file=str(file)))
+    if len(keys) > MOST_KEYS:
+        raise DataError(Problem(f"{len(keys):,} keys; at most {MOST_KEYS} change together", file=str(file)))
     for number, row in rows:
         if len(row) != len(keys):
             raise DataError(Problem(f"has {len(row)} cells, not {len(keys)}", file=str(file), line=number))
