@@ -87,7 +87,7 @@ def _spots(detail: ErrorDetails, root: Node, model: type[BaseModel]) -> Iterator
         return
     at = context.get("at", ()) if detail["type"] == "said" else ()
     where = _walk((*detail["loc"], *at), root, model)
-    if detail["type"] == "extra_forbidden":
+    if detail["type"] == "extra_forbidden" and where.path:
         known, unused = _keys(where)
         guess = nearest(str(where.path[-1]), known)
         rest = _elsewhere(where, model) or (f"; there are: {', '.join(unused)}" if unused else "")
@@ -259,6 +259,8 @@ def _message(detail: ErrorDetails, where: _Walked) -> str:
         return f"must be {words} {context[name]}{got}"
     if code in _SHAPES:
         return f"must be {_SHAPES[code]}{got}{_few_keys(where)}"
+    if code == "extra_forbidden":  # a key that no location can tell
+        return "holds a key that is none"
     # Whatever else pydantic may find: its sentence, without its jargon.
     text = re.sub(r"^(Input|Value|Field|List|Dictionary|Tuple) should (be|have) ?", r"must \2 ", detail["msg"])
     return f"{text[:1].lower()}{text[1:]}{got}"
