@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +18,7 @@ from click.testing import CliRunner
 from sim.cli import main
 from sim.cli.shared.stopping import Stopping
 
+ROOT = Path(__file__).parents[2]
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 CALLED_BACK = """
 import signal
@@ -51,6 +56,35 @@ def test_while_a_compiler_calls_back_it_waits(number: signal.Signals) -> None:
     assert stopping.code == 128 + number
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+RUN_BY_C = """
+import ctypes, signal
+from sim.cli.shared.stopping import Stopping
+
+with Stopping() as stopping:
+    try:
+        run = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_char_p, ctypes.c_int, ctypes.py_object, ctypes.py_object)(
+            ("PyRun_String", ctypes.pythonapi)
+        )
+        run(b"import signal; signal.raise_signal(signal.SIGTERM)", 257, {}, {})
+    except KeyboardInterrupt:
+        pass
+raise SystemExit(stopping.code)
+"""
+
+
+def test_the_code_is_ours_where_c_code_was_running_python(tmp_path: Path) -> None:
+    (tmp_path / "called.py").write_text(RUN_BY_C)
+    paths = os.pathsep.join((str(tmp_path), str(ROOT)))
+    done = subprocess.run(
+        [sys.executable, "-m", "called"],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (143, "")
 
 
 def test_what_was_to_be_ignored_is() -> None:

@@ -13,6 +13,14 @@ AGAIN_S = 0.02
 """A signal that comes there is tried again so soon."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """What is raised.
+
+    A class of its own: where C code runs Python code (as some imports do), Python notes a plain `KeyboardInterrupt`
+    that passes, and kills itself by SIGINT at its end, whatever was made of it.
+    """
+
+
 class Stopping:
     """While this is open, either signal ends what runs, so that what is half-written is taken away.
 
@@ -53,7 +61,7 @@ class Stopping:
                 self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._raise)
             signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
         else:
-            raise KeyboardInterrupt
+            raise Interrupted
 
 
 def _is_within(frame: FrameType | None, package: str) -> bool:
