@@ -85,7 +85,11 @@ def streamed(scenario: Scenario, found: dict[str, bytes], seen: Seen) -> None:
     rows: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(feed, "CHUNK_ROWS", 17)
-        told = run(scenario, "compiled", stream=True, retired=lambda _: lambda some, _: rows.append(some.copy()))
+        try:
+            told = run(scenario, "compiled", stream=True, retired=lambda _: lambda some, _: rows.append(some.copy()))
+        except ConfigError as error:
+            assert "prefix hashes" in str(error), "cannot be streamed, and nobody said so before"
+            return
     for name in (name for name in found if name.startswith("requests.") and name != "requests.next"):
         column = name.removeprefix("requests.")
         assert b"".join(some[column].tobytes() for some in rows) == found[name], f"streamed: {name}"

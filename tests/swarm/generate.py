@@ -16,7 +16,7 @@ from typing import Any
 
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.scenario import Scenario, load
-from tests.swarm import laws, words
+from tests.swarm import laws
 from tests.swarm.grammar import schema
 from tests.swarm.values import Drawer
 
@@ -56,6 +56,14 @@ class Made:
     ties: bool = False
 
 
+class Refused(AssertionError):
+    """A scenario that the loader never takes, or that it falls over."""
+
+    def __init__(self, told: str, keys: Keys) -> None:
+        self.keys = keys
+        super().__init__(told)
+
+
 def made(seed: int, folder: Path) -> Made:
     """The scenario of a seed; its data files are written to the folder."""
     drawer = Drawer(seed, folder)
@@ -72,11 +80,13 @@ def made(seed: int, folder: Path) -> Made:
             problems = error.problems
         except DataError as error:
             problems = (error.problem,)
+        except Exception as error:
+            raise Refused(f"loading raises {type(error).__name__}: {error}", keys) from error
         for problem in problems:
             assert problem.message, "a complaint that says nothing"
             refused[problem.path] += 1
         mend(keys, problems, tries)
-    raise AssertionError(f"seed {seed} is refused for ever: {problems}")
+    raise Refused(f"seed {seed} is refused for ever: {problems}", keys)
 
 
 def drawn(drawer: Drawer, seed: int) -> Keys:
@@ -292,5 +302,3 @@ def plain_stream(found: Keys) -> None:
     if home is not None:
         found["pool"] = home
 
-
-__all__ = ["Made", "made", "words"]

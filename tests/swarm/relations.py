@@ -128,7 +128,7 @@ def idle_stream(scenario: Scenario, result: Result, told: Told) -> bool:
     other = changed(scenario, add)
     if other is None:
         return False
-    same_run(result, run(other, "compiled"), "an idle stream", but=("ends",))
+    same_run(result, run(other, "compiled"), "an idle stream", but=("ends", "notes"))
     return True
 
 
@@ -217,7 +217,7 @@ def pinned(scenario: Scenario, result: Result, told: Told) -> bool:
         return False
     [pool] = scenario.pools.values()
     count = pool.autoscaler.initial_replicas
-    if count == 0 or pool.rollouts or pool.faults or pool.supply or pool.interruptible:
+    if count == 0 or pool.rollouts or pool.faults or pool.supply:
         return False
 
     def pin(keys: Told) -> None:

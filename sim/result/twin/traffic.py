@@ -193,6 +193,8 @@ def _part(name: str, stream: Stream, at_s: Floats, until_s: float | None) -> tup
         columns = _read(stream, until_s)
         if columns is None:
             return None, f"its trace has more than {MOST_ROWS:,} requests, and is not read for this"
+        if not len(columns.arrival_s):
+            return None, "its trace has no request before the horizon"
         arrived = np.searchsorted(columns.arrival_s, at_s, side="right").astype(float)
         part = Part(name, len(columns.arrival_s) / horizon_s, arrived, None, _of_columns(columns, stream.cached_share))
         return part, "a trace is no law: only its rate over time is looked at, not how requests bunch within it"
