@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from sim.config.errors import ConfigError, DataError, Problem
+from sim.fleet import deadlines, quotas, setup
 from sim.scenario import Scenario, load
 from tests.swarm import laws
-from tests.swarm.grammar import schema
+from tests.swarm.grammar import kind_of, options, schema
 from tests.swarm.values import Drawer
 
 Keys = dict[str, Any]
@@ -43,6 +44,10 @@ PLAIN: Keys = {
     "service": {"kind": "exponential", "mean": 1.5},
 }
 """What takes the place of required keys that nothing could be made of."""
+
+ELASTIC = {"Hpa", "Keda", "Knative", "Aibrix", "RayServe", "TargetTracking", "StepScaling", "GcpMig", "Wva"}
+ELASTIC |= {"DynamoPlanner", "QueueLength", "SloFeedback", "Predictive", "Clairvoyant", "Scheduled"}
+"""What fleets that fail and are retried are scaled by."""
 
 
 @dataclass
@@ -75,6 +80,7 @@ def made(seed: int, folder: Path) -> Made:
             scenario = load(keys)
             if fitted(keys, scenario):
                 scenario = load(keys)
+            servable(scenario)
             return Made(keys, scenario, refused, drawer.ties)
         except ConfigError as error:
             problems = error.problems
@@ -101,7 +107,12 @@ def drawn(drawer: Drawer, seed: int) -> Keys:
         drawer._on |= {f"Pool.{key}": True for key in ("faults", "supply") if drawer.chance(0.8)}
         drawer._on |= dict.fromkeys(("Generated.clients", "Replayed.clients", "Clients.retry", "Clients.patience"), True)
         drawer._on |= {"Pool.faults": True}
-    keys["pools"] = {name: pool(drawer, definitions["Pool"], slots[name]) for name in drawer.pools}
+        drawer._on |= {f"{kind}.max_waiting": drawer.chance(0.5) for kind in ("Central", "PerReplica")}
+    keys["pools"] = {}
+    for name in drawer.pools:
+        drawer.pool = name
+        keys["pools"][name] = pool(drawer, definitions["Pool"], slots[name])
+    drawer.pool = ""
     if drawer.faulty:
         for each in keys["pools"].values():
             each.setdefault("faults", [{"kind": "crash", "mtbf": 90.0}])
@@ -116,6 +127,8 @@ def drawn(drawer: Drawer, seed: int) -> Keys:
         keys["workload"] = {"streams": streams}
         if drawer.uses("Streams", "clients"):
             keys["workload"]["clients"] = drawer.value({"$ref": "#/$defs/Clients"}, "Streams", "clients")
+    for which in drawer.carried:
+        drawer.carried[which] = sorted({each[which] for each in streams.values() if which in each})
     for key, node in top.items():
         if key in ("name", "horizon", "pools", "workload", "calendar"):
             continue
@@ -152,14 +165,10 @@ def pool(drawer: Drawer, node: Keys, slots: bool) -> Keys:
     kind = "Slots" if slots else "Batching"
     found["replica"] = drawer.value({"$ref": f"#/$defs/{kind}"}, "Pool", "replica")
     if drawer.faulty and drawer.chance(0.9):
-        for _ in range(10):
-            if found["autoscaler"].get("kind") not in ("fixed", None) or "manifest" in found["autoscaler"]:
-                break
-            drawer._unions.clear()
-            found["autoscaler"] = drawer.value(node["properties"]["autoscaler"], "Pool", "autoscaler")
+        policies = [each for each in options(node["properties"]["autoscaler"]) if kind_of(each) in ELASTIC]
+        found["autoscaler"] = drawer.value(drawer.one_of(policies), "Pool", "autoscaler")
     if slots:
-        for key in ("latency", "kv_capacity_tokens", "kv_transfer", "model", "engine", "latency_source", "precision"):
-            found.pop(key, None)
+        laws.of_slots(found)
     elif not {"model", "gpu"} <= found.keys():
         for key in ("model", "engine", "latency_source", "precision", "kv_precision", "expert_parallel"):
             found.pop(key, None)
@@ -178,6 +187,16 @@ def stream(drawer: Drawer, definitions: Keys, slots: bool) -> Keys:
     for key in needed:
         if key not in found:
             found[key] = drawer.value(definitions[name]["properties"][key], name, key)
+    if drawer.faulty and "clients" not in found:
+        found["clients"] = drawer.value({"$ref": "#/$defs/Clients"}, name, "clients")
+    if drawer.faulty:
+        retry = {"kind": "exponential", "attempts": 3, "base": 0.5, "cap": 8.0}
+        found["clients"] = {"patience": float(drawer.one_of((0.5, 2, 8)))} | found["clients"]
+        found["clients"].setdefault("retry", retry)
+    for key, most in (("prompt_tokens", 380.0), ("output_tokens", 160.0)):
+        if isinstance(found.get(key), dict) and drawer.chance(0.85):  # so that small memories hold any of them
+            found[key]["max"] = most
+            found[key].pop("min", None)
     return found
 
 
@@ -206,20 +225,32 @@ def fitted(keys: Keys, scenario: Scenario) -> bool:
     return True
 
 
+def servable(scenario: Scenario) -> None:
+    """What a run refuses before it begins: requests that no replica holds, deadlines that nobody meets."""
+    demand = scenario.workload.demand(scenario.seed, 0, scenario.horizon_s)
+    requests = setup.request_table(scenario, demand)
+    specs, _ = setup.pool_specs(scenario)
+    setup.check_servable(scenario, specs, requests)
+    quotas.check(scenario, demand)
+    deadlines.check(scenario, specs, demand, requests)
+
+
 # -- mended ------------------------------------------------------------------------------------------------------------
 
 
 def mend(keys: Keys, problems: tuple[Problem, ...], tries: Counter[str]) -> None:
     """Take out what is complained of; the whole branch where that has not helped."""
-    for problem in reversed(problems):
+    for problem in {problem.path: problem for problem in reversed(problems)}.values():
         tries[problem.path] += 1
         steps: list[Any] = problem.path.split(".") if problem.path else []
         steps = where_file(keys, problem.file) or steps
         there = found_at(keys, steps)
+        if eased(keys, steps, problem.message):
+            continue
         up = max(tries[problem.path] - 1, 0)
         if there == len(steps):
             remove(keys, steps[: max(len(steps) - up, 1)])
-        elif there == len(steps) - 1 and steps[-1] in PLAIN and up == 0:
+        elif there == len(steps) - 1 and steps[-1] in PLAIN and up == 0 and steps[0] in ("pools", "workload"):
             at(keys, steps[:-1])[steps[-1]] = copy.deepcopy(PLAIN[steps[-1]])
         else:
             remove(keys, steps[: max(there - up, 1)])
@@ -235,6 +266,23 @@ def found_at(keys: Any, steps: list[Any]) -> int:
         else:
             return place
     return len(steps)
+
+
+def eased(keys: Keys, steps: list[Any], message: str) -> bool:
+    """Whether a limit is now wide enough, so that what it limits can stay."""
+    if "can never be served" in message and steps[0] == "pools":
+        of_pool = keys["pools"][steps[1]]
+        if "kv_capacity_tokens" in of_pool and of_pool["kv_capacity_tokens"] < 40_000:
+            of_pool["kv_capacity_tokens"] *= 2
+            of_pool["replica"]["max_batched_tokens"] = 4096
+            return True
+    if "all would time out" in message and found_at(keys, steps) == len(steps) and at(keys, steps) != 60.0:
+        at(keys, steps[:-1])[steps[-1]] = 60.0
+        return True
+    if "window must hold" in message and "metrics" in keys["pools"][steps[1]]:
+        del keys["pools"][steps[1]]["metrics"]
+        return True
+    return False
 
 
 def where_file(keys: Any, file: str) -> list[str]:

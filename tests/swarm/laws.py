@@ -25,7 +25,7 @@ SIZED = ("value", "mean", "scale", "median", "p99", "low", "high", "means", "at"
 LENGTHS = {"Mmpp.rates": 2, "Mmpp.leave": 2, "ByHour.usd": 24, "Owned.tariff": 24, "Owned.co2_g_per_kwh": 24}
 LENGTHS |= {"Spot.hazard": 24, "StockOut.refused": 24, "Hyperexponential.p": 2, "Hyperexponential.means": 2}
 LENGTHS |= {"Curve.points": 4, "Histogram.values": 3, "Histogram.weights": 3, "OwnedOption.tariff": 24}
-LENGTHS |= {"OwnedOption.co2_g_per_kwh": 24}
+LENGTHS |= {"OwnedOption.co2_g_per_kwh": 24, "Delayed.share": 24, "Pool.rollouts": 1}
 KEYS: dict[str, Any] = {
     "Quantiles.at": (0, 0.5, 0.9, 1),
     "SlaCredits.tiers": ("99%", "90%"),
@@ -53,9 +53,8 @@ ALWAYS: dict[str, tuple[str, ...]] = {
 }
 
 
-def skipped(drawer: Drawer, name: str) -> tuple[str, ...]:
-    """Keys that are not drawn: of several ways to say a thing all but one."""
-    one = drawer.one_of
+def way(drawer: Drawer, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of several ways to say a thing, one: the keys that are drawn, and those that are not."""
     ways: dict[str, tuple[tuple[str, ...], ...]] = {
         "Gamma": (("mean", "cv"), ("shape", "scale")),
         "Weibull": (("mean", "cv"), ("shape", "scale")),
@@ -65,10 +64,9 @@ def skipped(drawer: Drawer, name: str) -> tuple[str, ...]:
         "Curve": (("points",), ("file", "columns")),
     }
     if name not in ways:
-        return ()
-    taken = one(ways[name])
-    drawer._on |= {f"{name}.{key}": True for key in taken}
-    return tuple(key for way in ways[name] for key in way if key not in taken)
+        return (), ()
+    taken = drawer.one_of(ways[name])
+    return taken, tuple(key for each in ways[name] for key in each if key not in taken)
 
 
 def spelt(drawer: Drawer, measured: str, value: float, owner: str) -> Any:
@@ -244,16 +242,44 @@ def fit_offer(drawer: Drawer, made: Keys) -> Keys:
 
 
 def fit_zoneoutage(drawer: Drawer, made: Keys) -> Keys:
-    made.pop("region", None) if drawer.chance(0.8) else None
+    for key in ("region", "zone"):
+        if key in made and drawer.chance(0.7):
+            del made[key]
     return made | {"at": 4.0 * int(drawer.rng.integers(1, 30))}
 
 
 def fit_rollout(drawer: Drawer, made: Keys) -> Keys:
+    for key in ("max_surge", "max_unavailable"):
+        if key in made:
+            made[key] = drawer.one_of((1, 2, "25%", "100%"))
     return made
 
 
-def fit_newversion(drawer: Drawer, made: Keys) -> Keys:
+def fit_between(drawer: Drawer, made: Keys) -> Keys:
+    return made or {"over": 100}
+
+
+def fit_generated(drawer: Drawer, made: Keys) -> Keys:
+    if "model" in made and drawer.chance(0.8):
+        del made["model"]
+    if "session" in made and drawer.chance(0.7):
+        made.pop("cached_share", None)
     return made
+
+
+def fit_diurnal(drawer: Drawer, made: Keys) -> Keys:
+    swing = float(drawer.one_of((0.0, 0.25, 0.5, 0.9)))
+    return made | {"peak": 1 + swing, "trough": 1 - swing}
+
+
+def of_slots(found: Any) -> Any:
+    """A pool, offers and later versions of it without what slots do not have."""
+    engine = ("latency", "kv_capacity_tokens", "kv_transfer", "model", "engine", "latency_source", "precision")
+    engine = (*engine, "kv_precision", "expert_parallel", "memory_share")
+    for each in (found, *found.get("supply", ()), *(rollout.get("to", {}) for rollout in found.get("rollouts", ()))):
+        for key in engine:
+            each.pop(key, None)
+    return found
 
 
 def fit_crash(drawer: Drawer, made: Keys) -> Keys:
@@ -269,7 +295,6 @@ def fit_crash(drawer: Drawer, made: Keys) -> Keys:
 
 
 def fit_watts(drawer: Drawer, made: Keys) -> Keys:
-    made.pop("at", None) if drawer.chance(0.5) else None
     if "at" in made:
         made["at"] = {load: 0.5 * (made["idle"] + made["busy"]) for load in made["at"]}
     if "off" in made:

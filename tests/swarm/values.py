@@ -23,7 +23,7 @@ Range = tuple[float, float]
 
 USUAL: dict[str, Range] = {
     "DURATION": (0.25, 90),
-    "RATE": (0.02, 3),
+    "RATE": (0.1, 12),
     "COUNT": (1, 9),
     "AMOUNT": (0.5, 40),
     "SHARE": (0, 1),
@@ -34,18 +34,18 @@ USUAL: dict[str, Range] = {
 MONEY: Range = (0.05, 50)
 
 AT: dict[str, Range] = {
-    "Latency.base_s": (0.004, 0.06),
+    "Latency.base_s": (0.004, 0.25),
     "Latency.prefill_s_per_token": (1e-5, 3e-4),
-    "Latency.decode_s_per_seq": (1e-5, 2e-3),
+    "Latency.decode_s_per_seq": (1e-5, 1e-2),
     "Latency.attention_s_per_token": (1e-9, 1e-6),
     "Latency.overhead_s": (0.001, 0.1),
     "Batching.max_num_seqs": (1, 12),
     "Batching.max_batched_tokens": (64, 2048),
     "Batching.watermark": (0, 0.2),
     "Slots.concurrency": (1, 4),
-    "Pool.kv_capacity_tokens": (700, 4000),
-    "Offer.kv_capacity_tokens": (700, 4000),
-    "NewVersion.kv_capacity_tokens": (700, 4000),
+    "Pool.kv_capacity_tokens": (560, 2200),
+    "Offer.kv_capacity_tokens": (560, 2200),
+    "NewVersion.kv_capacity_tokens": (560, 2200),
     "Pool.gpus_per_replica": (1, 4),
     "Offer.gpus_per_replica": (1, 4),
     "Crash.mtbf": (20, 900),
@@ -151,12 +151,12 @@ BY_KEY: dict[str, Range] = {
 
 LAW_OF: dict[str, Range] = {
     "prompt_tokens": (10, 300),
-    "output_tokens": (2, 50),
+    "output_tokens": (2, 90),
     "size": (1, 5),
     "calls": (1, 3),
     "turns": (1, 4),
     "gap": (0.4, 4),
-    "service": (0.1, 6),
+    "service": (0.1, 9),
     "think": (0.5, 15),
     "delay": (0.1, 4),
     "patience": (0.5, 40),
@@ -179,7 +179,11 @@ class Drawer:
         self.faulty = self.chance(0.4)
         """Elastic, with faults and clients that try again."""
         self.pools = ["a", "b", "c"][: 1 + int(self.rng.choice(3, p=[0.55, 0.35, 0.1]))]
+        self.pool = ""
+        """The one that is being drawn."""
         self.streams: list[str] = []
+        self.carried: dict[str, list[str]] = {"class": [], "tenant": []}
+        """By streams."""
         self._on: dict[str, bool] = {}
         self._unions: dict[tuple[str, ...], list[str]] = {}
 
@@ -262,11 +266,11 @@ class Drawer:
         """The keys of a model: those required, and some of the others."""
         made: dict[str, Any] = {}
         required = node.get("required", ())
-        skip = laws.skipped(self, name)
+        taken, skip = laws.way(self, name)
         for key, below in node["properties"].items():
             if key in skip:
                 continue
-            if key in required or (key == "kind" and "const" in below) or key in laws.ALWAYS.get(name, ()):
+            if key in required or (key == "kind" and "const" in below) or key in (*taken, *laws.ALWAYS.get(name, ())):
                 made[key] = self.value(below, name, key, scale)
             elif self.uses(name, key):
                 made[key] = self.value(below, name, key, scale)

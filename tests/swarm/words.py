@@ -58,15 +58,13 @@ def text(drawer: Drawer, owner: str, key: str) -> Any:
         return drawer.files.table(drawer, owner)
     if key == "columns":
         return drawer.one_of(("at_s", "per_s"))
-    if key in ("pool", "to", "pools") or owner == "KvTransfer":
-        if owner not in ("Row", "Range"):
-            return drawer.one_of(drawer.pools)
+    if key in ("pool", "to", "pools") and owner not in ("Row", "Range"):
+        return drawer.one_of([name for name in drawer.pools if name != drawer.pool] or drawer.pools)
     if key == "stream":
         return drawer.one_of(drawer.streams or ("s0",))
-    if key == "class":
-        return drawer.one_of(CLASSES)
-    if key == "tenant":
-        return drawer.one_of(TENANTS)
+    if key in ("class", "tenant"):
+        known = {"class": CLASSES, "tenant": TENANTS}[key]
+        return drawer.one_of(known if owner in ("Generated", "Replayed") else drawer.carried[key] or known)
     if key == "metric":
         return drawer.one_of(METRICS)
     if key in ("gpu", "gpus"):

@@ -207,7 +207,8 @@ def _part(name: str, stream: Stream, at_s: Floats, until_s: float | None) -> tup
         part = Part(name, law.mean_rate(horizon_s), _arrived(law, at_s), law, _work(stream))
         drifts = isinstance(law, Curve) and law.drift is not None
         return part, "its rate drifts at random around a curve: how requests bunch is not told" if drifts else ""
-    many, drawn_s = stream.session.mean_requests, min(horizon_s, _SESSIONS / law.mean_rate(horizon_s))
+    many, rate = stream.session.mean_requests, law.mean_rate(horizon_s)
+    drawn_s = min(horizon_s, _SESSIONS / rate) if rate > 0 else horizon_s
     columns = stream.columns(rngs_of(0, 0, name), drawn_s)
     work = _of_columns(columns, stream.cached_share) if len(columns.arrival_s) else _work(stream)
     told = "turns of conversations come when the last one is answered: only their number is told, as if at once"
@@ -237,8 +238,9 @@ def _work(stream: Generated) -> Work:
     tokens = {
         "prompt": prompt.mean_value if prompt is not None else 0.0,
         "prompt_square": (1 + prompt.scv) * prompt.mean_value**2 if prompt is not None else 0.0,
-        "output": output.mean_value if output is not None else 0.0,
-        "output_square": (1 + output.scv) * output.mean_value**2 if output is not None else 0.0,
+        # an answer has a token at least, whatever the law says
+        "output": max(output.mean_value, 1.0) if output is not None else 0.0,
+        "output_square": max((1 + output.scv) * output.mean_value**2, 1.0) if output is not None else 0.0,
     }
     law = stream.service
     asked = Work(
