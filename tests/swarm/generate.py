@@ -17,7 +17,7 @@ from typing import Any
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.fleet import deadlines, quotas, setup
 from sim.scenario import Scenario, load
-from tests.swarm import laws
+from tests.swarm import laws, words
 from tests.swarm.grammar import kind_of, options, schema
 from tests.swarm.values import Drawer
 
@@ -69,9 +69,9 @@ class Refused(AssertionError):
         super().__init__(told)
 
 
-def made(seed: int, folder: Path) -> Made:
-    """The scenario of a seed; its data files are written to the folder."""
-    drawer = Drawer(seed, folder)
+def made(seed: int, folder: Path, wanted: frozenset[str] = frozenset()) -> Made:
+    """The scenario of a seed; its data files are written to the folder. `wanted`: keys that it is to have if it can."""
+    drawer = Drawer(seed, folder, wanted)
     keys = drawn(drawer, seed)
     refused: Counter[str] = Counter()
     tries: Counter[str] = Counter()
@@ -113,6 +113,8 @@ def drawn(drawer: Drawer, seed: int) -> Keys:
         drawer.pool = name
         keys["pools"][name] = pool(drawer, definitions["Pool"], slots[name])
     drawer.pool = ""
+    handing_over(drawer, keys["pools"], slots)
+    drawer.models = [each["model"] for each in keys["pools"].values() if isinstance(each.get("model"), str)]
     if drawer.faulty:
         for each in keys["pools"].values():
             each.setdefault("faults", [{"kind": "crash", "mtbf": 90.0}])
@@ -130,10 +132,10 @@ def drawn(drawer: Drawer, seed: int) -> Keys:
     for which in drawer.carried:
         drawer.carried[which] = sorted({each[which] for each in streams.values() if which in each})
     for key, node in top.items():
-        if key in ("name", "horizon", "pools", "workload", "calendar"):
+        if key in ("name", "horizon", "pools", "workload"):
             continue
         if key == "contracts":
-            if drawer.uses("Scenario", key):
+            if drawer.uses("Scenario", key, node):
                 names = [f"c{place}" for place in range(int(drawer.rng.integers(1, 4)))]
                 below = node["additionalProperties"]
                 keys[key] = {name: drawer.value(below, "Scenario", key) for name in names}
@@ -142,7 +144,7 @@ def drawn(drawer: Drawer, seed: int) -> Keys:
             if names and drawer.chance(0.7):
                 below = node["additionalProperties"]
                 keys[key] = {name: drawer.value(below, "Scenario", key) for name in names}
-        elif key == "seed" or drawer.uses("Scenario", key):
+        elif key == "seed" or drawer.uses("Scenario", key, node):
             keys[key] = drawer.value(node, "Scenario", key)
     if "warmup" in keys and laws.seconds(keys["warmup"]) >= horizon:
         keys["warmup"] = horizon / 4
@@ -159,6 +161,21 @@ def carried(workload: Keys, key: str) -> list[str]:
     return sorted(found)
 
 
+def handing_over(drawer: Drawer, pools: Keys, slots: dict[str, bool]) -> None:
+    """Some pools that prefill for another."""
+    one, *others = pools
+    for other in others:
+        wanted = "KvTransfer" in drawer.wanted_in
+        if not (slots[one] or slots[other]) and drawer.chance(0.7 if wanted else 0.4):
+            transfer = drawer.value({"$ref": "#/$defs/KvTransfer"}, "Pool", "kv_transfer")
+            for name in (one, other):
+                for key in ("precision", "kv_precision", "engine", "latency_source", "expert_parallel"):
+                    pools[name].pop(key, None)
+                pools[name] |= copy.deepcopy(PLAIN_ENGINE) | {"model": "llama-3-8b", "gpu": "h100-sxm"}
+            pools[one]["kv_transfer"] = transfer | {"to": other}
+            return
+
+
 def pool(drawer: Drawer, node: Keys, slots: bool) -> Keys:
     """A pool of one kind of replica."""
     found = drawer.model("Pool", node)
@@ -167,8 +184,18 @@ def pool(drawer: Drawer, node: Keys, slots: bool) -> Keys:
     if drawer.faulty and drawer.chance(0.9):
         policies = [each for each in options(node["properties"]["autoscaler"]) if kind_of(each) in ELASTIC]
         found["autoscaler"] = drawer.value(drawer.one_of(policies), "Pool", "autoscaler")
+    if not slots and drawer.chance(0.3):  # little memory, long iterations: somebody gives way
+        found["kv_capacity_tokens"] = int(drawer.rng.integers(560, 800))
+        found["replica"]["max_num_seqs"] = 12
+        found["replica"]["max_batched_tokens"] = max(found["replica"]["max_batched_tokens"], 800)
+    if "book" in found:
+        found.setdefault("gpu", "h100-sxm")
     if slots:
         laws.of_slots(found)
+    elif drawer.chance(0.25) or ("latency_source" in found and drawer.wanted):
+        for key in ("latency", "kv_capacity_tokens"):
+            found.pop(key, None)
+        found |= {"model": drawer.one_of(words.MODELS), "gpu": drawer.one_of(words.GPUS), "gpus_per_replica": 4}
     elif not {"model", "gpu"} <= found.keys():
         for key in ("model", "engine", "latency_source", "precision", "kv_precision", "expert_parallel"):
             found.pop(key, None)

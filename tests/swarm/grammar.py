@@ -15,9 +15,6 @@ from sim.scenario.schema import json_schema
 
 Node = Mapping[str, Any]
 
-_LAW = "sim__workload__distributions__"
-
-
 @functools.cache
 def schema() -> dict[str, Any]:
     """The whole schema."""
@@ -32,7 +29,7 @@ def quantities() -> dict[str, str]:
 
 def short(definition: str) -> str:
     """A definition's name without its module and type parameters: `Lognormal`."""
-    return definition.removeprefix(_LAW).rpartition("__")[2].split("_Annotated")[0] or definition
+    return definition.partition("_Annotated")[0].rpartition("__")[2]
 
 
 def resolved(node: Node) -> tuple[str, Node]:
@@ -64,6 +61,29 @@ def quantity(node: Node) -> str:
 def kind_of(node: Node) -> str:
     """Which member of a union a node is: the name of its definition, else its type."""
     return short(str(node["$ref"]).removeprefix("#/$defs/")) if "$ref" in node else str(node.get("type", node))
+
+
+def definitions_below(node: Node) -> frozenset[str]:
+    """The definitions that a node can hold, at any depth, by their short names."""
+    if "$ref" in node:
+        return _below(str(node["$ref"]).removeprefix("#/$defs/"))
+    return _held(node)
+
+
+@functools.cache
+def _below(name: str) -> frozenset[str]:
+    return _held(schema()["$defs"][name]) | {short(name)}
+
+
+def _held(node: Any) -> frozenset[str]:
+    if isinstance(node, list):
+        return frozenset().union(*map(_held, node)) if node else frozenset()
+    if not isinstance(node, dict):
+        return frozenset()
+    if "$ref" in node:
+        return definitions_below(node)
+    parts = [_held(each) for key, each in node.items() if key not in ("discriminator", "default", "examples")]
+    return frozenset().union(*parts) if parts else frozenset()
 
 
 # -- what there is, and what a scenario has used -----------------------------------------------------------------------
@@ -99,8 +119,9 @@ def used(value: Any) -> Iterator[str]:
             key = f"{_name(type(value))}.{field.alias or name}"
             given = getattr(value, name)
             yield key
-            if given in literals(field.annotation):
-                yield f"{key}={given}"
+            for each in given if isinstance(given, list | tuple | dict) else (given,):
+                if each in literals(field.annotation):
+                    yield f"{key}={each}"
             yield from used(given)
     elif isinstance(value, Mapping):
         for each in value.values():

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Keys = dict[str, Any]
 
+SHEETS = ("model", "gpu", "engine", "book")
+"""Keys that are given by the name of a file of the catalogue."""
 POOLS = ("the scenario's pools",)
 LAWS = ("Constant", "Exponential", "Erlang", "Gamma", "Weibull", "Lognormal", "Uniform", "Hyperexponential", "Quantiles")
 LAWS += ("Histogram",)
@@ -67,6 +69,14 @@ def way(drawer: Drawer, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return (), ()
     taken = drawer.one_of(ways[name])
     return taken, tuple(key for each in ways[name] for key in each if key not in taken)
+
+
+def plain_name(name: str) -> str:
+    """A model's name as the schema has it: without what a law is of."""
+    for of_what in ("Duration", "Token", "Bandwidth"):
+        if name.removeprefix(of_what) in LAWS:
+            return name.removeprefix(of_what)
+    return name
 
 
 def spelt(drawer: Drawer, measured: str, value: float, owner: str) -> Any:

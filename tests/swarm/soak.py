@@ -222,7 +222,7 @@ def main() -> int:
     if asked.file is not None:
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(asked.file.parent)
-            keys = read_file(asked.file.name).plain()
+            keys = read_file(Path(asked.file.name)).plain()
             print(dict(examine(load(keys), 0, Path(folder), every=1).counts))
         return 0
     first = int(time.time()) * 1000 if asked.first is None else asked.first

@@ -16,7 +16,7 @@ import numpy as np
 
 from tests.swarm import laws, words
 from tests.swarm.files import Files
-from tests.swarm.grammar import Node, kind_of, options, quantity, resolved, short
+from tests.swarm.grammar import Node, definitions_below, kind_of, options, quantity, resolved, short
 
 T = TypeVar("T")
 Range = tuple[float, float]
@@ -164,13 +164,17 @@ LAW_OF: dict[str, Range] = {
 }
 """About how large what a law under a key gives is."""
 
+MOST_REPLICAS = 40
 POWERS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
 
 
 class Drawer:
     """What draws one scenario."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, folder: Path, wanted: frozenset[str] = frozenset()) -> None:
+        self.wanted = wanted
+        """Keys (`Hpa.behavior`) that the scenario is to have rather than others."""
+        self.wanted_in = frozenset(laws.plain_name(name.partition(".")[0]) for name in wanted)
         self.rng = np.random.default_rng([seed, 1010])
         self.files = Files(folder, f"data-{seed}")
         self.ties = self.chance(0.3)
@@ -182,8 +186,10 @@ class Drawer:
         self.pool = ""
         """The one that is being drawn."""
         self.streams: list[str] = []
-        self.carried: dict[str, list[str]] = {"class": [], "tenant": []}
+        self.carried: dict[str, list[str]] = {"class": [], "tenant": [], "model": []}
         """By streams."""
+        self.models: list[str] = []
+        """Of pools."""
         self._on: dict[str, bool] = {}
         self._unions: dict[tuple[str, ...], list[str]] = {}
 
@@ -195,9 +201,13 @@ class Drawer:
     def one_of(self, values: Sequence[T]) -> T:
         return values[int(self.rng.integers(len(values)))]
 
-    def uses(self, owner: str, key: str) -> bool:
+    def uses(self, owner: str, key: str, node: Node | None = None) -> bool:
         """Whether an optional key is used here: most of the time where the scenario has the feature."""
         feature = f"{owner}.{key}"
+        if feature in self.wanted or f"Duration{feature}" in self.wanted or f"Token{feature}" in self.wanted:
+            return self.chance(0.8)
+        if self.wanted and node is not None and self.wanted_in & definitions_below(node) and self.chance(0.3):
+            return True
         if feature not in self._on:
             self._on[feature] = self.chance(self.density)
         return self._on[feature] and self.chance(0.75)
@@ -206,6 +216,10 @@ class Drawer:
         """A member of a union, among those that this scenario has."""
         names = [kind_of(node) for node in found]
         known = tuple(names)
+        if self.wanted and self.chance(0.8):
+            own = [node for node in found if self.wanted_in & ({kind_of(node)} | definitions_below(node))]
+            if own:
+                return self.one_of(own)
         if known not in self._unions:
             self._unions[known] = list(self.rng.permutation(names)[: int(self.rng.integers(1, 4))])
         return found[names.index(self.one_of(self._unions[known]))]
@@ -216,6 +230,9 @@ class Drawer:
         """Something that fits a node, which stands at `key` of `owner`. `scale`: about how large a law's values are."""
         scale = LAW_OF.get(key, scale)
         found = [each for each in options(node) if each.get("type") != "null"]
+        if key in laws.SHEETS and found[0].get("examples"):
+            name = self.one_of(known := words.SHEETS.get(key, found[0]["examples"]))
+            return name if self.chance(0.9) else {"from": self.one_of(known)}
         if len(found) > 1:
             return self.value(self.picks(found), owner, key, scale)
         node = found[0]
@@ -232,7 +249,8 @@ class Drawer:
         if "const" in node:
             return node["const"]
         if "enum" in node:
-            return self.one_of(node["enum"])
+            new = [value for value in node["enum"] if f"{owner}.{key}={value}" in self.wanted]
+            return self.one_of(new or node["enum"])
         kind = node.get("type")
         if kind == "boolean":
             return self.chance(0.5)
@@ -272,7 +290,7 @@ class Drawer:
                 continue
             if key in required or (key == "kind" and "const" in below) or key in (*taken, *laws.ALWAYS.get(name, ())):
                 made[key] = self.value(below, name, key, scale)
-            elif self.uses(name, key):
+            elif self.uses(name, key, below):
                 made[key] = self.value(below, name, key, scale)
         fit = getattr(laws, f"fit_{name.lower()}", None)
         return fit(self, made) if fit else made
@@ -284,6 +302,7 @@ class Drawer:
         low, high = AT.get(f"{owner}.{key}") or self._usual(measured, owner, key, scale)
         least = limits.get("exclusiveMinimum", limits.get("minimum", -math.inf))
         most = limits.get("maximum", math.inf)
+        most = min(most, MOST_REPLICAS) if key.endswith("replicas") else most
         whole = limits.get("type") == "integer"
         if self.extremes and self.chance(0.06):
             ends = [end for end in (least, most, 1e-9, 0.0, 1e6) if least <= end <= most and abs(end) <= 1e9]

@@ -17,6 +17,7 @@ CLASSES = ("gold", "free")
 TENANTS = ("acme", "globex")
 MODELS = ("llama-3-8b", "qwen3-30b-a3b", "mistral-7b", "gemma-3-12b", "llama-4-scout-fp8")
 GPUS = ("h100-sxm", "l4", "a100-80gb", "h200", "rtx-pro-6000")
+SHEETS = {"model": MODELS, "gpu": GPUS}
 SENTENCES = (
     "p99 ttft < 1s",
     "mean e2e <= 10s with 90% confidence",
@@ -51,7 +52,7 @@ def text(drawer: Drawer, owner: str, key: str) -> Any:
     """A text for a key of a definition."""
     if owner == "Generated" or owner == "Replayed":
         if key == "model":
-            return drawer.one_of(("one", "other"))
+            return drawer.one_of(drawer.models or ("one", "other"))
         if key == "trace":
             return drawer.files.trace(drawer)
     if key == "file":
@@ -70,7 +71,7 @@ def text(drawer: Drawer, owner: str, key: str) -> Any:
     if key in ("gpu", "gpus"):
         return drawer.one_of(GPUS)
     if key == "model":
-        return drawer.one_of(("one", "other") if owner == "Route" else MODELS)
+        return drawer.one_of(drawer.carried["model"] or ("one", "other") if owner == "Route" else MODELS)
     if key == "assert":
         return drawer.one_of(SENTENCES)
     if owner == "Range":
