@@ -134,6 +134,6 @@ class Files:
 def all_files(keys: Any) -> list[str]:
     """The data files that a scenario refers to."""
     if isinstance(keys, dict):
-        own = [value for key, value in keys.items() if key in ("trace", "file") and isinstance(value, str)]
+        own = [value for key, value in keys.items() if key in ("trace", "file", "manifest") and isinstance(value, str)]
         return own + [path for value in keys.values() for path in all_files(value)]
     return [path for value in keys for path in all_files(value)] if isinstance(keys, list) else []

@@ -18,8 +18,8 @@ from tests.oracle.remembering import Remembering
 from tests.property.test_oracle import agree
 from tests.swarm.ran import Kept
 
-MOST_TOKENS = 60_000
-"""The naive model makes one token at a time."""
+MOST_TOKENS, MOST_REPLICAS = 20_000, 60
+"""The naive model makes one token at a time, and looks at every replica whatever happens."""
 
 
 def beyond(scenario: Scenario) -> str:
@@ -29,7 +29,9 @@ def beyond(scenario: Scenario) -> str:
         return "closed population"
     if not np.array_equal(demand.service_s, demand.first_service_s):
         return "first token before the end of a service"
-    if int(demand.output_tokens.sum()) > MOST_TOKENS or len(demand) > 2000:
+    if int(demand.output_tokens.sum()) > MOST_TOKENS or len(demand) > 1000:
+        return "too long"
+    if sum(spec.replicas for spec in setup.pool_specs(scenario)[0]) > MOST_REPLICAS:
         return "too long"
     return ""
 
