@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help install check lint test validate bench gallery docs clean
+MINUTES ?= 30
+
+.PHONY: help install check lint test validate soak bench gallery docs clean
 
 help:
 	@echo "make install   a virtual environment in .venv with everything for development"
 	@echo "make check     linters, types and the test suite"
 	@echo "make test      the test suite alone"
 	@echo "make validate  the slow proofs: every queue with a known answer, by replication, and random cases that no run has had"
+	@echo "make soak      random scenarios over the whole schema for MINUTES=30; a finding is written as a scenario in outputs/soak"
 	@echo "make bench     how fast the engine is, beside yardsticks in the same run"
 	@echo "make gallery   run the seventeen systems of the gallery, two at a time, and say how long they take together"
 	@echo "make docs      run everything the documentation quotes and rebuild its pages and pictures"
@@ -33,6 +36,9 @@ test: install
 validate: install
 	$(BIN)/pytest -m slow -n auto --dist worksteal
 	$(BIN)/pytest tests/property -n auto --dist worksteal --hypothesis-profile=random
+
+soak: install
+	$(BIN)/python -m tests.swarm.soak --minutes $(MINUTES)
 
 bench: install
 	$(BIN)/pytest -m bench tests/benchmarks

@@ -142,5 +142,5 @@ def _add(ramps: _Ramps, law: WorkLaw, rows: NDArray[np.void], to_s: NDArray[np.f
     from_s = np.where(law.handed(rows), went_s, rows["start_s"])
     if law.hands_over:
         to_s = np.where(rows["handed"] > 0, went_s, to_s)
-    from_s = np.minimum(from_s, to_s - np.maximum(4 * np.spacing(to_s), 1e-9))  # work takes some time, if little
+    from_s = np.minimum(from_s, to_s - 1e-9 - 1e-15 * to_s)  # work takes some time, if little
     ramps.add(from_s, to_s, law.work_s(rows) / (to_s - from_s))

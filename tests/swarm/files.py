@@ -77,7 +77,10 @@ class Files:
             rows = [f"{stamp},{p},{o}" for stamp, p, o in zip(stamps, prompt, output, strict=True)]
             return self.csv("TIMESTAMP,ContextTokens,GeneratedTokens", rows)
         if kind == "burstgpt":
-            rows = [f"{s:.0f},ChatGPT,{p},{o},{p + o},Conversation log" for s, p, o in zip(at_s, prompt, output, strict=True)]
+            rows = [
+                f"{s:.0f},ChatGPT,{p},{o},{p + o},Conversation log"
+                for s, p, o in zip(at_s, prompt, output, strict=True)
+            ]
             return self.csv("Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type", rows)
         if kind.startswith("mooncake"):
             lines = []
@@ -85,7 +88,10 @@ class Files:
                 line = {"timestamp": round(float(s) * 1000), "input_length": int(p), "output_length": int(o)}
                 if kind.endswith("hashes"):
                     long = int(rng.integers(1, 4))
-                    line |= {"input_length": 512 * long, "hash_ids": [7, 8, 9][: long - 1] + [10 + int(rng.integers(0, 4))]}
+                    line |= {
+                        "input_length": 512 * long,
+                        "hash_ids": [*(7, 8, 9)[: long - 1], 10 + int(rng.integers(0, 4))],
+                    }
                 lines.append(json.dumps(line))
             path = self.path(".jsonl")
             path.write_text("\n".join(lines) + "\n")

@@ -61,7 +61,7 @@ class Made:
     ties: bool = False
 
 
-class Refused(AssertionError):
+class RefusedError(AssertionError):
     """A scenario that the loader never takes, or that it falls over."""
 
     def __init__(self, told: str, keys: Keys) -> None:
@@ -87,12 +87,12 @@ def made(seed: int, folder: Path, wanted: frozenset[str] = frozenset()) -> Made:
         except DataError as error:
             problems = (error.problem,)
         except Exception as error:
-            raise Refused(f"loading raises {type(error).__name__}: {error}", keys) from error
+            raise RefusedError(f"loading raises {type(error).__name__}: {error}", keys) from error
         for problem in problems:
             assert problem.message, "a complaint that says nothing"
             refused[problem.path] += 1
         mend(keys, problems, tries)
-    raise Refused(f"seed {seed} is refused for ever: {problems}", keys)
+    raise RefusedError(f"seed {seed} is refused for ever: {problems}", keys)
 
 
 def drawn(drawer: Drawer, seed: int) -> Keys:
@@ -105,7 +105,9 @@ def drawn(drawer: Drawer, seed: int) -> Keys:
     keys: Keys = {"name": f"swarm {seed}", "horizon": horizon}
     if drawer.faulty:
         drawer._on |= {f"Pool.{key}": True for key in ("faults", "supply") if drawer.chance(0.8)}
-        drawer._on |= dict.fromkeys(("Generated.clients", "Replayed.clients", "Clients.retry", "Clients.patience"), True)
+        drawer._on |= dict.fromkeys(
+            ("Generated.clients", "Replayed.clients", "Clients.retry", "Clients.patience"), True
+        )
         drawer._on |= {"Pool.faults": True}
         drawer._on |= {f"{kind}.max_waiting": drawer.chance(0.5) for kind in ("Central", "PerReplica")}
     keys["pools"] = {}
@@ -376,4 +378,3 @@ def plain_stream(found: Keys) -> None:
     found |= {name: copy.deepcopy(PLAIN[name]) for name in ("arrivals", "prompt_tokens", "output_tokens", "service")}
     if home is not None:
         found["pool"] = home
-

@@ -15,6 +15,7 @@ from sim.scenario.schema import json_schema
 
 Node = Mapping[str, Any]
 
+
 @functools.cache
 def schema() -> dict[str, Any]:
     """The whole schema."""

@@ -20,7 +20,17 @@ Keys = dict[str, Any]
 SHEETS = ("model", "gpu", "engine", "book")
 """Keys that are given by the name of a file of the catalogue."""
 POOLS = ("the scenario's pools",)
-LAWS = ("Constant", "Exponential", "Erlang", "Gamma", "Weibull", "Lognormal", "Uniform", "Hyperexponential", "Quantiles")
+LAWS = (
+    "Constant",
+    "Exponential",
+    "Erlang",
+    "Gamma",
+    "Weibull",
+    "Lognormal",
+    "Uniform",
+    "Hyperexponential",
+    "Quantiles",
+)
 LAWS += ("Histogram",)
 SIZED = ("value", "mean", "scale", "median", "p99", "low", "high", "means", "at", "values", "min", "max")
 """Keys of laws that are of the size of what the law gives."""
@@ -306,7 +316,7 @@ def fit_crash(drawer: Drawer, made: Keys) -> Keys:
 
 def fit_watts(drawer: Drawer, made: Keys) -> Keys:
     if "at" in made:
-        made["at"] = {load: 0.5 * (made["idle"] + made["busy"]) for load in made["at"]}
+        made["at"] = dict.fromkeys(made["at"], 0.5 * (made["idle"] + made["busy"]))
     if "off" in made:
         made["off"] = made["idle"] / 2
     return made
@@ -422,14 +432,16 @@ def _bounds(drawer: Drawer, made: Keys) -> Keys:
     return made
 
 
-fit_hpa = fit_knative = fit_aibrix = fit_rayserve = fit_targettracking = fit_stepscaling = fit_gcpmig = fit_wva = _bounds
+fit_hpa = fit_knative = fit_aibrix = fit_rayserve = fit_targettracking = fit_stepscaling = fit_gcpmig = fit_wva = (
+    _bounds
+)
 fit_dynamoplanner = fit_queuelength = fit_slofeedback = fit_clairvoyant = _bounds
 
 
 def fit_keda(drawer: Drawer, made: Keys) -> Keys:
     made = _bounds(drawer, made)
     if "idle_replicas" in made:
-        made |= {"idle_replicas": 0, "min_replicas": max(made["min_replicas"] if "min_replicas" in made else 1, 1)}
+        made |= {"idle_replicas": 0, "min_replicas": max(made.get("min_replicas", 1), 1)}
     return made
 
 

@@ -1,4 +1,4 @@
-"""The naive model does what a whole run did: the same requests, replicas opened, drained and closed as control had it."""
+"""The naive model does what a whole run did: the same requests, and replicas come and go as control had it."""
 
 from __future__ import annotations
 

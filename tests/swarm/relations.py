@@ -121,7 +121,12 @@ def idle_stream(scenario: Scenario, result: Result, told: Told) -> bool:
     def add(keys: Told) -> None:
         stream = next(iter(keys["workload"]["streams"].values()))
         law = {"kind": "constant", "value": 1}
-        idle = {"arrivals": {"kind": "poisson", "rate": 1e-12}, "service": law, "prompt_tokens": law, "output_tokens": law}
+        idle = {
+            "arrivals": {"kind": "poisson", "rate": 1e-12},
+            "service": law,
+            "prompt_tokens": law,
+            "output_tokens": law,
+        }
         kept = {name: stream[name] for name in ("pool", "class", "tenant") if name in stream}
         keys["workload"]["streams"]["idle"] = idle | kept
 

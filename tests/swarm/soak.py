@@ -28,7 +28,7 @@ from sim.config.loader import read_file
 from sim.scenario import load
 from tests.swarm.check import Seen, examine
 from tests.swarm.files import all_files
-from tests.swarm.generate import Refused, made
+from tests.swarm.generate import RefusedError, made
 from tests.swarm.grammar import members, used
 from tests.swarm.ran import run, watched
 from tests.swarm.shrink import shrunk, told
@@ -64,12 +64,12 @@ class Tally:
         )
 
 
-class TooLong(Exception):
+class TooLongError(Exception):
     """A scenario that takes for ever."""
 
 
 def _too_long(*_: Any) -> None:
-    raise TooLong(f"takes longer than {LONGEST_S} s")
+    raise TooLongError(f"takes longer than {LONGEST_S} s")
 
 
 # -- one scenario ------------------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def one(seed: int, folder: Path) -> tuple[Seen, set[str], Keys | None, BaseExcep
         seen.counts["refused as it runs"] += bool(seen.refused)
         seen.counts["complaints on the way"] += sum(scenario.refused.values())
         return seen, set(used(scenario.scenario)) if not seen.refused else set(), None, None
-    except Refused as error:
+    except RefusedError as error:
         return Seen(), set(), error.keys, error.__cause__ or error
     except Exception as error:
         return Seen(), set(), keys or {}, error
@@ -111,7 +111,7 @@ def fails(keys: Keys, folder: Path) -> str:
 def written(keys: Keys, seed: int, error: BaseException, folder: Path, out: Path) -> str:
     """Write a finding; returns what to say of it."""
     signal.signal(signal.SIGALRM, _too_long)
-    small = keys if isinstance(error, TooLong) else shrunk(keys, lambda less: fails(less, folder))
+    small = keys if isinstance(error, TooLongError) else shrunk(keys, lambda less: fails(less, folder))
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(small)
     for path in all_files(small):

@@ -193,7 +193,7 @@ class Drawer:
         self._on: dict[str, bool] = {}
         self._unions: dict[tuple[str, ...], list[str]] = {}
 
-    # -- luck -----------------------------------------------------------------------------------------------------------
+    # -- luck --------------------------------------------------------------------------------------------------------
 
     def chance(self, share: float) -> bool:
         return bool(self.rng.random() < share)
@@ -224,7 +224,7 @@ class Drawer:
             self._unions[known] = list(self.rng.permutation(names)[: int(self.rng.integers(1, 4))])
         return found[names.index(self.one_of(self._unions[known]))]
 
-    # -- nodes ----------------------------------------------------------------------------------------------------------
+    # -- nodes -------------------------------------------------------------------------------------------------------
 
     def value(self, node: Node, owner: str, key: str, scale: Range | None = None) -> Any:
         """Something that fits a node, which stands at `key` of `owner`. `scale`: about how large a law's values are."""
@@ -263,7 +263,7 @@ class Drawer:
             return [self.value(node["items"], owner, key, scale) for _ in range(max(count, node.get("minItems", 0)))]
         if kind == "object":
             return self.table(node, owner, key, scale)
-        if "manifest" == key:
+        if key == "manifest":
             return self.files.manifest(self)
         return self.one_of(node["examples"]) if node.get("examples") else words.text(self, owner, key)
 
@@ -288,14 +288,13 @@ class Drawer:
         for key, below in node["properties"].items():
             if key in skip:
                 continue
-            if key in required or (key == "kind" and "const" in below) or key in (*taken, *laws.ALWAYS.get(name, ())):
-                made[key] = self.value(below, name, key, scale)
-            elif self.uses(name, key, below):
+            told = key in required or key in (*taken, *laws.ALWAYS.get(name, ()))
+            if told or (key == "kind" and "const" in below) or self.uses(name, key, below):
                 made[key] = self.value(below, name, key, scale)
         fit = getattr(laws, f"fit_{name.lower()}", None)
         return fit(self, made) if fit else made
 
-    # -- numbers --------------------------------------------------------------------------------------------------------
+    # -- numbers -----------------------------------------------------------------------------------------------------
 
     def number(self, measured: str, limits: Node, owner: str, key: str, scale: Range | None) -> Any:
         """A number of a kind, within the limits of its node."""
@@ -308,7 +307,9 @@ class Drawer:
             ends = [end for end in (least, most, 1e-9, 0.0, 1e6) if least <= end <= most and abs(end) <= 1e9]
             value = float(self.one_of(ends or [1.0]))
         elif measured == "SHARE":
-            value = float(self.one_of((low, high, 0.25, 0.5))) if self.chance(0.4) else float(self.rng.uniform(low, high))
+            value = (
+                float(self.one_of((low, high, 0.25, 0.5))) if self.chance(0.4) else float(self.rng.uniform(low, high))
+            )
         elif whole or low <= 0:
             value = float(self.rng.uniform(low, high))
         else:

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from tests.swarm.values import Drawer
 
 METRICS = sorted(
-    value.removeprefix("vllm:") for name, value in vars(observation).items() if name.isupper() and isinstance(value, str)
+    value.removeprefix("vllm:")
+    for name, value in vars(observation).items()
+    if name.isupper() and isinstance(value, str)
 )
 CLASSES = ("gold", "free")
 TENANTS = ("acme", "globex")
