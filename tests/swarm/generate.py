@@ -131,6 +131,8 @@ def drawn(drawer: Drawer, seed: int) -> Keys:
         keys["workload"] = {"streams": streams}
         if drawer.uses("Streams", "clients"):
             keys["workload"]["clients"] = drawer.value({"$ref": "#/$defs/Clients"}, "Streams", "clients")
+    if not drawer.faulty and drawer.chance(0.15):
+        one_line(drawer, keys)
     for which in drawer.carried:
         drawer.carried[which] = sorted({each[which] for each in streams.values() if which in each})
     for key, node in top.items():
@@ -151,6 +153,22 @@ def drawn(drawer: Drawer, seed: int) -> Keys:
     if "warmup" in keys and laws.seconds(keys["warmup"]) >= horizon:
         keys["warmup"] = horizon / 4
     return keys
+
+
+def one_line(drawer: Drawer, keys: Keys) -> None:
+    """Servers behind one line, and clients that just wait: what theorems are about."""
+    for each in keys["pools"].values():
+        replica = each["replica"]
+        if replica["kind"] != "slots":
+            continue
+        each.clear()
+        queue: Keys = {"kind": "central"} | ({"max_waiting": 0} if drawer.chance(0.3) else {})
+        count = {"kind": "fixed", "replicas": int(drawer.rng.integers(1, 4))}
+        each |= {"replica": replica, "queue": queue, "autoscaler": count}
+    keys["workload"].pop("clients", None)
+    for stream in keys["workload"].get("streams", {"": keys["workload"]}).values():
+        for key in ("clients", "session"):
+            stream.pop(key, None)
 
 
 def carried(workload: Keys, key: str) -> list[str]:
@@ -301,9 +319,15 @@ def eased(keys: Keys, steps: list[Any], message: str) -> bool:
     """Whether a limit is now wide enough, so that what it limits can stay."""
     if "can never be served" in message and steps[0] == "pools":
         of_pool = keys["pools"][steps[1]]
-        if "kv_capacity_tokens" in of_pool and of_pool["kv_capacity_tokens"] < 40_000:
+        if 0 < of_pool.get("kv_capacity_tokens", 0) < 20_000:
             of_pool["kv_capacity_tokens"] *= 2
             of_pool["replica"]["max_batched_tokens"] = 4096
+            return True
+        name = message.partition("of stream '")[2].partition("'")[0]
+        long = keys["workload"].get("streams", {}).get(name, keys["workload"])
+        short = {key: PLAIN[key] for key in ("prompt_tokens", "output_tokens")}
+        if "arrivals" in long and any(long.get(key) != law for key, law in short.items()):
+            long |= copy.deepcopy(short)
             return True
     if "all would time out" in message and found_at(keys, steps) == len(steps) and at(keys, steps) != 60.0:
         at(keys, steps[:-1])[steps[-1]] = 60.0

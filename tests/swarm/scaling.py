@@ -71,9 +71,6 @@ def _may_be(value: Any, node: Node) -> bool:
 
 # -- time --------------------------------------------------------------------------------------------------------------
 
-PLAIN_POLICIES = ("fixed", "queue_length", "slo_feedback")
-LAWS = ("constant", "exponential")
-
 
 def doubled(scenario: Scenario, result: Result) -> bool:
     """Whether all times could be doubled; then the run must be the same, at twice the times.
@@ -88,9 +85,6 @@ def doubled(scenario: Scenario, result: Result) -> bool:
         return False
     keys = json.loads(scenario.model_dump_json(by_alias=True, exclude_none=True))
     keys = multiplied(keys, {"DURATION": 2.0, "RATE": 0.5, "BANDWIDTH": 0.5})
-    for pool in keys["pools"].values():
-        if "latency" in pool:
-            pool["latency"] = {name: 2 * value for name, value in pool["latency"].items()}
     try:
         slower = load(keys)
     except (ConfigError, DataError):
@@ -111,11 +105,8 @@ def doubled(scenario: Scenario, result: Result) -> bool:
 
 def _has_no_day(scenario: Scenario) -> bool:
     for pool in scenario.pools.values():
-        if pool.autoscaler.kind not in PLAIN_POLICIES or pool.supply or pool.rollouts or pool.boot is not None:
+        if pool.supply or pool.rollouts or pool.faults:
             return False
-        if pool.model is not None or pool.autoscaler.kind == "slo_feedback":
+        if pool.autoscaler.kind != "fixed" or pool.model is not None:
             return False
-        for fault in pool.faults:
-            if fault.kind == "crash" and not (fault.repair is None or isinstance(fault.repair, float)):
-                return False
     return not any(tenant.quota is not None for tenant in scenario.tenants.values())

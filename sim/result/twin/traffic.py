@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.config.errors import ConfigError
 from sim.theory.dispersion import merged
 from sim.workload import Generated, Replayed
 from sim.workload.arrival import Arrivals
@@ -209,7 +210,10 @@ def _part(name: str, stream: Stream, at_s: Floats, until_s: float | None) -> tup
         return part, "its rate drifts at random around a curve: how requests bunch is not told" if drifts else ""
     many, rate = stream.session.mean_requests, law.mean_rate(horizon_s)
     drawn_s = min(horizon_s, _SESSIONS / rate) if rate > 0 else horizon_s
-    columns = stream.columns(rngs_of(0, 0, name), drawn_s)
+    try:
+        columns = stream.columns(rngs_of(0, 0, name), drawn_s)
+    except ConfigError:  # a turn, drawn for this alone, that no context holds
+        return None, "some turns of its conversations are longer than their contexts may be"
     work = _of_columns(columns, stream.cached_share) if len(columns.arrival_s) else _work(stream)
     told = "turns of conversations come when the last one is answered: only their number is told, as if at once"
     if stream.session.history and stream.session.prefix_cache and stream.brings_tokens:
