@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -61,7 +60,7 @@ def compare(scenario: Scenario, kept: Kept) -> bool:
     return True
 
 
-def jobs_of(requests: Any, calls: Any, named: Sequence[int], sizes: Sequence[int]) -> list[Job]:
+def jobs_of(requests: Any, calls: Any, named: Any, sizes: Any) -> list[Job]:
     """The naive model's requests."""
     jobs = []
     for row in requests:
@@ -89,7 +88,7 @@ def jobs_of(requests: Any, calls: Any, named: Sequence[int], sizes: Sequence[int
     return jobs
 
 
-def _name(job: Job, first: int, named: Sequence[int], sizes: Sequence[int]) -> None:
+def _name(job: Job, first: int, named: Any, sizes: Any) -> None:
     """The blocks of a prompt, from its list."""
     last = first
     while named[last] >= 0:
