@@ -85,7 +85,11 @@ class Files:
         if kind.startswith("mooncake"):
             lines = []
             for s, p, o in zip(at_s, prompt, output, strict=True):
-                line = {"timestamp": round(float(s) * 1000), "input_length": int(p), "output_length": int(o)}
+                line: dict[str, Any] = {
+                    "timestamp": round(float(s) * 1000),
+                    "input_length": int(p),
+                    "output_length": int(o),
+                }
                 if kind.endswith("hashes"):
                     long = int(rng.integers(1, 4))
                     line |= {

@@ -294,7 +294,15 @@ def fit_diurnal(drawer: Drawer, made: Keys) -> Keys:
 
 def of_slots(found: Any) -> Any:
     """A pool, offers and later versions of it without what slots do not have."""
-    engine = ("latency", "kv_capacity_tokens", "kv_transfer", "model", "engine", "latency_source", "precision")
+    engine: tuple[str, ...] = (
+        "latency",
+        "kv_capacity_tokens",
+        "kv_transfer",
+        "model",
+        "engine",
+        "latency_source",
+        "precision",
+    )
     engine = (*engine, "kv_precision", "expert_parallel", "memory_share")
     for each in (found, *found.get("supply", ()), *(rollout.get("to", {}) for rollout in found.get("rollouts", ()))):
         for key in engine:

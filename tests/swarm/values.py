@@ -231,7 +231,8 @@ class Drawer:
         scale = LAW_OF.get(key, scale)
         found = [each for each in options(node) if each.get("type") != "null"]
         if key in laws.SHEETS and found[0].get("examples"):
-            name = self.one_of(known := words.SHEETS.get(key, found[0]["examples"]))
+            known: Sequence[str] = words.SHEETS.get(key) or found[0]["examples"]
+            name = self.one_of(known)
             return name if self.chance(0.9) else {"from": self.one_of(known)}
         if len(found) > 1:
             return self.value(self.picks(found), owner, key, scale)
