@@ -20,7 +20,7 @@ Keys = dict[str, Any]
 SHEETS = ("model", "gpu", "engine", "book")
 """Keys that are given by the name of a file of the catalogue."""
 POOLS = ("the scenario's pools",)
-LAWS = (
+LAWS: tuple[str, ...] = (
     "Constant",
     "Exponential",
     "Erlang",
@@ -32,7 +32,20 @@ LAWS = (
     "Quantiles",
 )
 LAWS += ("Histogram",)
-SIZED = ("value", "mean", "scale", "median", "p99", "low", "high", "means", "at", "values", "min", "max")
+SIZED: tuple[str, ...] = (
+    "value",
+    "mean",
+    "scale",
+    "median",
+    "p99",
+    "low",
+    "high",
+    "means",
+    "at",
+    "values",
+    "min",
+    "max",
+)
 """Keys of laws that are of the size of what the law gives."""
 LENGTHS = {"Mmpp.rates": 2, "Mmpp.leave": 2, "ByHour.usd": 24, "Owned.tariff": 24, "Owned.co2_g_per_kwh": 24}
 LENGTHS |= {"Spot.hazard": 24, "StockOut.refused": 24, "Hyperexponential.p": 2, "Hyperexponential.means": 2}
