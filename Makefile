@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
+MINUTES ?= 30
 SIZE ?= 400
 
-.PHONY: help install check lint test validate mutate mutate-sample bench fuzz gallery docs clean
+.PHONY: help install check lint test validate mutate mutate-sample soak bench fuzz gallery docs clean
 
 help:
 	@echo "make install   a virtual environment in .venv with everything for development"
@@ -13,6 +14,7 @@ help:
 	@echo "make validate  the slow proofs: every queue with a known answer, by replication, and random cases that no run has had"
 	@echo "make mutate    ten bugs made on purpose: the suite has to catch each within two minutes"
 	@echo "make mutate-sample   how many of SIZE small changes to model, fleet and results it catches (SIZE=all: hours)"
+	@echo "make soak      random scenarios over the whole schema for MINUTES=30; a finding is written as a scenario in outputs/soak"
 	@echo "make bench     how fast the engine is, beside yardsticks in the same run"
 	@echo "make fuzz      hostile input for every reader: INPUTS=1000000 over all of them, SEED=1"
 	@echo "make gallery   run the seventeen systems of the gallery, two at a time, and say how long they take together"
@@ -44,6 +46,9 @@ mutate: install
 
 mutate-sample: install
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m tests.mutation.sample --size $(SIZE)
+
+soak: install
+	$(BIN)/python -m tests.swarm.soak --minutes $(MINUTES)
 
 bench: install
 	$(BIN)/pytest -m bench tests/benchmarks

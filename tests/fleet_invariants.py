@@ -75,7 +75,8 @@ def entries(log: RunLog, row: int, pool: Pool, told: dict[str, Any], start_s: fl
     """The entries of one pool's ledger that lives and samples tell by themselves."""
     if len(terms(pool)) > 1:
         return  # the pool's time at work is told by makes, in proportion
-    hours = {name: 3600 * part / pool.gpus_per_replica for name, part in told["ledger"]["gpu_hours"].items()}
+    gpus = terms(pool)[0].gpus_per_replica
+    hours = {name: 3600 * part / gpus for name, part in told["ledger"]["gpu_hours"].items()}
     rows = log.samples[log.samples["pool"] == row]
     busy_s = float(np.diff(np.interp((start_s, end_s), rows["at_s"], rows["busy_s"]))[0])
     error_s = SMALL * (1 + busy_s)

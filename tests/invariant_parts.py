@@ -57,10 +57,8 @@ class Part:
 
     @cached_property
     def makes(self) -> tuple[Pool, ...]:
-        """What its replicas can be, as `make` in a span counts: by version, then by offer."""
-        if not (self.pool.supply or self.pool.rollouts):
-            return (self.pool,)
-        return tuple(version.as_offered(offer) for version in self.pool.versions for offer in self.pool.offers)
+        """What its replicas can be, as `make` in a span counts."""
+        return makes_of(self.pool)
 
     @cached_property
     def overheads_s(self) -> NDArray[np.float64]:
@@ -128,7 +126,7 @@ class Part:
 
     @property
     def overhead_s(self) -> float:
-        return 0.0 if self.is_slots else self.pool.law.overhead_s
+        return float(self.overheads_s[0])
 
     @property
     def sheds(self) -> bool:
@@ -169,6 +167,13 @@ def parts(scenario: Scenario, log: RunLog, most_rows: int) -> Iterator[Part]:
         )
         first += log.rooms[row]
         span0 += len(own)
+
+
+def makes_of(pool: Pool) -> tuple[Pool, ...]:
+    """What replicas of a pool can be: by version, then by offer."""
+    if not (pool.supply or pool.rollouts):
+        return (pool,)
+    return tuple(version.as_offered(offer) for version in pool.versions for offer in pool.offers)
 
 
 def is_still(log: RunLog) -> bool:

@@ -19,7 +19,7 @@ from sim.result import RunLog
 from sim.scenario import Pool
 from tests.client_invariants import as_users_see, attempts_told, clients
 from tests.fleet_invariants import SMALL, TINY, close, cost, decided, lives
-from tests.invariant_parts import Part, done, is_still, parts
+from tests.invariant_parts import Part, done, is_still, makes_of, parts
 from tests.sweep_invariants import sweeps, union_s
 from tests.token_invariants import tokens
 
@@ -149,7 +149,8 @@ def transfers(scenario: Scenario, log: RunLog) -> None:
         if "resume" in (pool.drain.lost, target.drain.lost):
             # who lost its cache with a replica makes it anew where it decodes, and waits for no link
             crossing_s[moved["lost"] > 0] = 0.0
-        least_s = crossing_s + steps * step_s + target.law.overhead_s - pool.law.overhead_s
+        slowest_s = max(make.law.overhead_s for make in makes_of(pool))
+        least_s = crossing_s + steps * step_s + target.law.overhead_s - slowest_s
         decoding_s = moved["finish_s"] - moved["first_token_s"]
         assert (decoding_s >= least_s - TINY * (1 + moved["finish_s"])).all(), "decoded before its KV cache was there"
 
@@ -229,12 +230,12 @@ def lower_bounds(part: Part) -> None:
         return
     rows = part.done[part.done["lost"] == 0] if part.elastic else part.done
     prompt, more = rows["prompt_tokens"].astype(float), rows["output_tokens"] - 1.0
-    first_s, decode_s = alone_s(part.pool, prompt, rows["cached_tokens"].astype(float), more)
+    first_s, decode_s = alone_s(part.makes[0], prompt, rows["cached_tokens"].astype(float), more)
     ttft_s, decoding_s = rows["first_token_s"] - rows["arrival_s"], rows["finish_s"] - rows["first_token_s"]
     error_s = TINY * (rows["finish_s"] + 1)
     assert (ttft_s >= part.overhead_s + first_s - error_s).all(), "a first token came faster than alone"
     # a prefill that recomputes also makes a token, and may do so faster than a decode step
-    if part.pool.replica.speculation is not None:
+    if part.makes[0].replica.speculation is not None:
         return
     whole = rows["done_tokens"] == 0
     assert (decoding_s >= decode_s - error_s)[whole].all(), "tokens came faster than alone"

@@ -68,8 +68,10 @@ def _with_makes(pool: Pool, names: list[str]) -> tuple[PoolSpec, Makes]:
         place = next((place for place, other in enumerate(specs) if _same(spec, other)), len(specs))
         specs += [spec] if place == len(specs) else []
         places[key] = place
-    makes = [replace(spec, replicas=home.replicas) for spec in specs[1:]]
-    return replace(home, makes=tuple(makes)), Makes(pools, places)
+    # a request takes as many blocks wherever it is: one memory that is told in blocks makes all of them so
+    block_tokens = max(spec.block_tokens for spec in specs)
+    makes = [replace(spec, replicas=home.replicas, block_tokens=block_tokens) for spec in specs[1:]]
+    return replace(home, makes=tuple(makes), block_tokens=block_tokens), Makes(pools, places)
 
 
 def _same(one: PoolSpec, other: PoolSpec) -> bool:

@@ -211,6 +211,8 @@ def answered(s: State, row: int, seat: int, client_s: float) -> None:
     if s.requests[r]["prefix0"] != NONE and s.requests[r]["handed"] == transfer.HERE:
         prefix.keep(s, row, r)
         prefix.drop(s, row, r, 0 + int(s.requests[r]["prompt_tokens"]))
+    if s.requests[r]["first_token_s"] > client_s:
+        client_s = s.requests[r]["first_token_s"]  # it came by a slower way, from another replica
     outcomes.finish(s, r, client_s, replica["boundary_s"])
     pool = s.pools[replica["pool"]]
     if pool["metered"] == 1:

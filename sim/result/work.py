@@ -133,8 +133,14 @@ class _Ramps:
 
 
 def _add(ramps: _Ramps, law: WorkLaw, rows: NDArray[np.void], to_s: NDArray[np.float64]) -> None:
-    """The work of requests of a pool that batches, from their start there to their end there."""
-    from_s = np.where(law.handed(rows), rows["first_token_s"], rows["start_s"])
+    """The work of requests of a pool that batches, from their start there to their end there.
+
+    Who was handed over went when the first token came, or, if the client had gone by then, at the end.
+    """
+    went_s = np.where(np.isnan(rows["first_token_s"]), to_s, rows["first_token_s"])
+    went_s = np.clip(went_s, rows["start_s"], np.maximum(to_s, rows["start_s"]))
+    from_s = np.where(law.handed(rows), went_s, rows["start_s"])
     if law.hands_over:
-        to_s = np.where(rows["handed"] > 0, rows["first_token_s"], to_s)
-    ramps.add(from_s, to_s, law.work_s(rows) / np.maximum(to_s - from_s, 1e-9))
+        to_s = np.where(rows["handed"] > 0, went_s, to_s)
+    from_s = np.minimum(from_s, to_s - 1e-9 - 1e-15 * to_s)  # work takes some time, if little
+    ramps.add(from_s, to_s, law.work_s(rows) / (to_s - from_s))

@@ -15,13 +15,27 @@ from typing import ClassVar
 
 from sim.theory.line import Line
 
+_SMALL = 1e-18
+"""Beside a sum: what is as small, and gets smaller, changes nothing."""
+
 
 def erlang_b(servers: int, load: float) -> float:
-    """Share of requests turned away when none may wait (M/G/c/c). Depends on the mean service time only."""
-    blocked = 1.0
-    for busy in range(1, servers + 1):
-        blocked = load * blocked / (busy + load * blocked)
-    return blocked
+    """Share of requests turned away when none may wait (M/G/c/c). Depends on the mean service time only.
+
+    Its inverse is `1 + c/a + c(c-1)/a^2 + ...`. Some 80 sqrt(a) terms at most: with many more servers than load the
+    sum is soon beyond any number, and nobody is turned away.
+    """
+    if load == 0:
+        return 0.0 if servers else 1.0
+    inverse = term = 1.0
+    for busy in range(servers, 0, -1):
+        term *= busy / load
+        inverse += term
+        if inverse == math.inf:
+            return 0.0
+        if busy < load and term < _SMALL * inverse:
+            break
+    return 1 / inverse
 
 
 def erlang_c(servers: int, load: float) -> float:

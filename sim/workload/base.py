@@ -109,8 +109,17 @@ class Workload(BaseModel):
         return all(stream.ends for stream in self.by_name().values())
 
     def expected_requests(self, horizon_s: float | None) -> float:
-        """About how many requests will arrive; cheap. Raises DataError if a file it rests on is wrong."""
-        return math.fsum(stream.expected(horizon_s) for stream in self.by_name().values())
+        """About how many requests will arrive; cheap.
+
+        Raises ConfigError if a stream does not fit the file it rests on, DataError if that is wrong.
+        """
+        return math.fsum(self._expected(name, stream, horizon_s) for name, stream in self.by_name().items())
+
+    def _expected(self, name: str, stream: Stream, horizon_s: float | None) -> float:
+        try:
+            return stream.expected(horizon_s)
+        except ConfigError as error:
+            raise below(self.place_of(name), error) from None
 
     def demand(self, seed: int, replication: int, horizon_s: float | None) -> Demand:
         """Draw every request that arrives in [0, horizon_s), all streams merged by time.
@@ -120,8 +129,9 @@ class Workload(BaseModel):
         """
         assert horizon_s is None or 0 < horizon_s < math.inf, f"horizon_s must be above 0, got {horizon_s}"
         if horizon_s is not None:
+            expected = self.expected_requests(horizon_s)
             try:
-                check_size(self.expected_requests(horizon_s))
+                check_size(expected)
             except ConfigError as error:
                 raise below("workload", error) from None
         whole, users = self._drawn(

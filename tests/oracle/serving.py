@@ -105,7 +105,8 @@ class Serving:
             if job.given_up:
                 self.for_nothing(job, machine, now_s)
                 continue
-            job.finish_s = client_s
+            # an answer is not whole before its first token, which may have come from elsewhere, by a slower way
+            job.finish_s = client_s if math.isnan(job.first_token_s) else max(client_s, job.first_token_s)
             self.ended(job, "completed")
             self.answered(job, machine, now_s)
         for job in [job for job in machine.batch[::-1] if job.given_up and spec.cancels]:

@@ -227,13 +227,15 @@ def spread(grid: Grid, plan: Plan, ramps: Any, row: Any) -> None:
         held += max(output - 1.0, 0.0) / own["tokens_per_step"]
     elif row["handed"] > 0:
         to_s = float(row["first_token_s"])
-    per_s = 1.0 / max(to_s - from_s, LEAST_LENGTH_S)
+    from_s = min(from_s, to_s - LEAST_LENGTH_S - 1e-15 * to_s)
+    per_s = 1.0 / (to_s - from_s)
     ramp(grid, ramps[pool], from_s, held * per_s, new * per_s, squares * per_s)
     ramp(grid, ramps[pool], to_s, -held * per_s, -new * per_s, -squares * per_s)
     if own["next"] >= 0 and output > 1.0:
         other = 0 + int(own["next"])
         from_s, to_s = float(row["first_token_s"]), float(row["finish_s"])
-        rate = (output - 1.0) / plan.pools[other]["tokens_per_step"] / max(to_s - from_s, LEAST_LENGTH_S)
+        from_s = min(from_s, to_s - LEAST_LENGTH_S - 1e-15 * to_s)
+        rate = (output - 1.0) / plan.pools[other]["tokens_per_step"] / (to_s - from_s)
         ramp(grid, ramps[other], from_s, rate, 0.0, 0.0)
         ramp(grid, ramps[other], to_s, -rate, 0.0, 0.0)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.config.errors import ConfigError
 from sim.theory.dispersion import merged
 from sim.workload import Generated, Replayed
 from sim.workload.arrival import Arrivals
@@ -193,6 +194,8 @@ def _part(name: str, stream: Stream, at_s: Floats, until_s: float | None) -> tup
         columns = _read(stream, until_s)
         if columns is None:
             return None, f"its trace has more than {MOST_ROWS:,} requests, and is not read for this"
+        if not len(columns.arrival_s):
+            return None, "its trace has no request before the horizon"
         arrived = np.searchsorted(columns.arrival_s, at_s, side="right").astype(float)
         part = Part(name, len(columns.arrival_s) / horizon_s, arrived, None, _of_columns(columns, stream.cached_share))
         return part, "a trace is no law: only its rate over time is looked at, not how requests bunch within it"
@@ -205,8 +208,12 @@ def _part(name: str, stream: Stream, at_s: Floats, until_s: float | None) -> tup
         part = Part(name, law.mean_rate(horizon_s), _arrived(law, at_s), law, _work(stream))
         drifts = isinstance(law, Curve) and law.drift is not None
         return part, "its rate drifts at random around a curve: how requests bunch is not told" if drifts else ""
-    many, drawn_s = stream.session.mean_requests, min(horizon_s, _SESSIONS / law.mean_rate(horizon_s))
-    columns = stream.columns(rngs_of(0, 0, name), drawn_s)
+    many, rate = stream.session.mean_requests, law.mean_rate(horizon_s)
+    drawn_s = min(horizon_s, _SESSIONS / rate) if rate > 0 else horizon_s
+    try:
+        columns = stream.columns(rngs_of(0, 0, name), drawn_s)
+    except ConfigError:  # a turn, drawn for this alone, that no context holds
+        return None, "some turns of its conversations are longer than their contexts may be"
     work = _of_columns(columns, stream.cached_share) if len(columns.arrival_s) else _work(stream)
     told = "turns of conversations come when the last one is answered: only their number is told, as if at once"
     if stream.session.history and stream.session.prefix_cache and stream.brings_tokens:
@@ -235,8 +242,9 @@ def _work(stream: Generated) -> Work:
     tokens = {
         "prompt": prompt.mean_value if prompt is not None else 0.0,
         "prompt_square": (1 + prompt.scv) * prompt.mean_value**2 if prompt is not None else 0.0,
-        "output": output.mean_value if output is not None else 0.0,
-        "output_square": (1 + output.scv) * output.mean_value**2 if output is not None else 0.0,
+        # an answer has a token at least, whatever the law says
+        "output": max(output.mean_value, 1.0) if output is not None else 0.0,
+        "output_square": max((1 + output.scv) * output.mean_value**2, 1.0) if output is not None else 0.0,
     }
     law = stream.service
     asked = Work(

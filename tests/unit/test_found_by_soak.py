@@ -1,0 +1,130 @@
+"""What random scenarios have found, each in the smallest scenario that shows it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sim import load, simulate
+from sim.config.errors import ConfigError
+from sim.theory import erlang_b, erlang_c
+
+ENGINE: dict[str, Any] = {
+    "latency": {"base_s": 0.03, "prefill_s_per_token": 1e-4, "decode_s_per_seq": 1e-3, "attention_s_per_token": 0},
+    "kv_capacity_tokens": 3000,
+    "autoscaler": {"kind": "fixed", "replicas": 1},
+}
+SLOTS: dict[str, Any] = {"replica": {"kind": "slots"}, "autoscaler": {"kind": "fixed", "replicas": 1}}
+
+
+def told(**keys: Any) -> dict[str, Any]:
+    """The summary of a scenario, as JSON must hold it."""
+    summary = simulate(load({"name": "found", "horizon": 20, **keys})).summary()
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+    return summary
+
+
+def law(value: float) -> dict[str, Any]:
+    return {"kind": "constant", "value": value}
+
+
+def tokens(prompt: float, output: float, **keys: Any) -> dict[str, Any]:
+    arrivals = {"kind": "poisson", "rate": 2}
+    return {"arrivals": arrivals, "prompt_tokens": law(prompt), "output_tokens": law(output), **keys}
+
+
+@pytest.mark.parametrize("calendar", ["simpy", "compiled"])
+def test_users_who_never_think_and_are_turned_away_at_once_end_the_run(calendar: str) -> None:
+    """They asked for ever at one instant, and took more and more memory."""
+    closed = {"arrivals": {"kind": "closed", "users": 3}, "service": law(5)}
+    pool = SLOTS | {"queue": {"kind": "central", "max_waiting": 0}}
+    scenario = load({"name": "found", "horizon": 20, "calendar": calendar, "workload": closed, "pools": {"main": pool}})
+    with pytest.raises(ConfigError, match=r"workload\.arrivals\.think: users .* ask again without end at 0 s") as error:
+        simulate(scenario)
+    assert "think: 1s" in str(error.value)
+
+
+def test_users_who_never_think_but_wait_are_served() -> None:
+    closed = {"arrivals": {"kind": "closed", "users": 3}, "service": law(0.5)}
+    assert told(workload=closed, pools={"main": SLOTS})["requests"]["completed"] == 42  # two of them after the horizon
+
+
+def handing_over(**clients: Any) -> dict[str, Any]:
+    """A pool whose answers take two seconds to its clients hands over to one whose answers are there at once."""
+    sheet = {"model": "llama-3-8b", "gpu": "h100-sxm"}
+    first = ENGINE | sheet | {"kv_transfer": {"to": "decode", "bandwidth": "100GB/s"}}
+    first["latency"] = ENGINE["latency"] | {"overhead_s": 2.0}
+    workload = tokens(100, 5, pool="prefill", **({"clients": clients} if clients else {}))
+    return {"workload": workload, "pools": {"prefill": first, "decode": ENGINE | sheet}}
+
+
+@pytest.mark.parametrize("calendar", ["simpy", "compiled"])
+def test_no_answer_is_whole_before_its_first_token(calendar: str) -> None:
+    """The way from the pool that prefills may be slower than that from the pool that decodes."""
+    rows = simulate(load({"name": "found", "horizon": 20, "calendar": calendar, **handing_over()})).log.requests
+    assert len(rows) > 20
+    assert (rows["finish_s"] >= rows["first_token_s"]).all()
+
+
+def test_work_wasted_between_two_pools_is_a_number() -> None:
+    """Of clients who have gone before their first token got to them nobody knows when it came."""
+    summary = told(**handing_over(first_token_timeout={"kind": "exponential", "mean": 1.5}))
+    assert summary["requests"]["timed_out"] > 5
+    assert summary["pools"]["decode"]["ledger"]["gpu_hours"]["wasted"] > 0
+
+
+def test_memory_told_in_tokens_beside_memory_told_in_blocks() -> None:
+    """An offer that says how many tokens it holds, in a pool whose sheets say how many blocks."""
+    offers = [{"name": "told", "kv_capacity_tokens": 2000, "latency": ENGINE["latency"], "most": 1}, {"name": "sheet"}]
+    pool = {"model": "llama-3-8b", "gpu": "h100-sxm", "autoscaler": {"kind": "fixed", "replicas": 2}, "supply": offers}
+    summary = told(workload=tokens(100, 20), pools={"main": pool})
+    assert summary["requests"]["completed"] == summary["requests"]["arrived"] > 20
+
+
+def test_a_trace_of_which_nothing_comes_before_the_horizon(tmp_path: Path) -> None:
+    trace = tmp_path / "late.csv"
+    trace.write_text("arrival_s,prompt_tokens,output_tokens\n50,10,10\n60,10,10\n")
+    assert told(workload={"trace": str(trace)}, pools={"main": ENGINE})["requests"]["arrived"] == 0
+
+
+def test_answers_of_no_tokens_have_one() -> None:
+    """A law may give 0, and each answer has a token: theory divided by none."""
+    slo = [{"metric": "tpot", "under": 1, "share": 0.9}]
+    assert told(workload=tokens(10, 0), pools={"main": ENGINE}, slo=slo)["requests"]["completed"] > 20
+
+
+def test_conversations_that_never_begin() -> None:
+    dip = {"kind": "spike", "rate": 1, "factor": 0, "at": 0, "duration": 1000}
+    workload = tokens(10, 5, arrivals=dip, session={"turns": law(2)})
+    assert told(workload=workload, pools={"main": ENGINE})["requests"]["arrived"] == 0
+
+
+def test_a_curve_that_does_not_fit_its_file_is_told_where_it_stands(tmp_path: Path) -> None:
+    """The place was that of the key below the stream, without the stream."""
+    table = tmp_path / "rates.csv"
+    table.write_text("t_s,rate_per_s\n0,1\n60,2\n")
+    curve = tokens(10, 5, arrivals={"kind": "curve", "file": str(table), "repeat": True, "period": 10})
+    scenario = load(
+        {"name": "found", "horizon": 20, "workload": {"streams": {"one": curve}}, "pools": {"main": ENGINE}}
+    )
+    with pytest.raises(ConfigError, match=r"^workload\.streams\.one\.arrivals\.period: must be at least"):
+        simulate(scenario)
+
+
+@pytest.mark.parametrize(("servers", "load_"), [(0, 1.5), (1, 0.3), (10, 9.5), (50, 12.0), (200, 260.0), (7, 0.0)])
+def test_erlangs_formula_is_the_recursion(servers: int, load_: float) -> None:
+    blocked = 1.0
+    for busy in range(1, servers + 1):
+        blocked = load_ * blocked / (busy + load_ * blocked)
+    assert erlang_b(servers, load_) == pytest.approx(blocked, rel=1e-12)
+
+
+def test_erlangs_formula_of_ten_million_servers() -> None:
+    """A rate of a million a second of services of ten seconds: the smallest fleet took minutes to find."""
+    assert erlang_b(10_000_000, 10_000_000.0) == pytest.approx(np.sqrt(2 / np.pi / 1e7), rel=1e-3)  # heavy traffic
+    assert erlang_c(10_000_000, 9_000_000.0) == 0.0
+    assert erlang_b(10**9, 3.0) == 0.0
