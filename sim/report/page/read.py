@@ -94,7 +94,9 @@ class Report:
     def _data(self) -> Any:
         start, end = self._place(DATA)
         try:
-            return json.loads(self.text[start:end])
+            found = json.loads(self.text[start:end])
+            json.dumps(found, allow_nan=False)  # 1e999 is a number to JSON, and none to who draws it
+            return found
         except (ValueError, RecursionError):
             raise self._wrong(f"its data are damaged; {_REMEDY}") from None
 
