@@ -23,6 +23,7 @@ from sim.config.units import shown
 Floats = NDArray[np.float64]
 HOUR_S, DAY_S, WEEK_S = 3600.0, 86_400.0, 604_800.0
 _MOST_STEPS = 2_000_000
+_SHORTEST_S = 0.001
 _YEARS = (1971, 2200)
 
 
@@ -180,6 +181,8 @@ def _rate(text: str, path: str, line: int) -> float:
 def _on_steps(times: Floats, rates: Floats, path: str) -> DemandHistory:
     """Rows on equal steps; the step is the smallest distance of two."""
     step_s = float(np.diff(times).min())
+    if step_s < _SHORTEST_S:
+        raise DataError(Problem(f"two times are less than {_SHORTEST_S:g} s apart: give longer steps", "time", path))
     places = (times - times[0]) / step_s
     whole = np.rint(places)
     if (np.abs(places - whole) > 0.01).any():
