@@ -9,7 +9,8 @@ PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 ABOUT = {
     "cluster": "runs on a Dask cluster (`--cluster`)",
     "ui": "the page with sliders (`fleetcast ui`)",
-    "dev": "tests, linters, the pages of this site; the other extras too",
+    "fuzz": "fuzzing the readers under the guidance of coverage (`make fuzz`)",
+    "dev": "tests, linters, the pages of this site; `cluster` and `ui` too",
 }
 
 
