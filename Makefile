@@ -53,8 +53,8 @@ soak: install
 bench: install
 	$(BIN)/pytest -m bench tests/benchmarks
 
-INPUTS = 100000
-SEED = 1
+INPUTS ?= 100000
+SEED ?= 1
 fuzz: install
 	$(BIN)/pip install --quiet -e '.[fuzz]'
 	$(BIN)/python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED)
