@@ -230,7 +230,7 @@ def test_the_same_plan_is_told_so(folder: Path) -> None:
         ("name: x", 3, "is no JSON"),
         ('{"pools": {}}', 3, "is no plan.json"),
         ('{"format": "fleetcast-plan-document", "schema_version": 7}', 3, "schema version 7"),
-        ('{"format": "fleetcast-plan-document", "schema_version": 1, "pools": {}}', 3, "lacks certificates"),
+        ('{"format": "fleetcast-plan-document", "schema_version": 1, "pools": {}}', 3, "lacks what a plan has"),
     ],
 )
 def test_a_file_that_is_no_plan_is_told_by_name(folder: Path, text: str | None, code: int, told: str) -> None:
