@@ -13,7 +13,7 @@ import io
 import keyword
 import sys
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -96,8 +96,7 @@ class _Verbs(click.Group):
             _say(str(error))
             ctx.exit(WRONG_DATA)
         except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
-            ctx.exit(stopping.code)
+            _interrupted(ctx, stopping)
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of our output has gone: click ends quietly
                 raise
@@ -107,9 +106,16 @@ class _Verbs(click.Group):
             _say("not enough memory for this run; shorten the horizon or lower the rate")
             ctx.exit(OUR_BUG)
         except Exception:
+            if stopping.number:  # a library has made an error of its own of what was raised in it, as pydantic does
+                _interrupted(ctx, stopping)
             traceback.print_exc(file=sys.stderr)
             _say("this is a bug in fleetcast, not in your scenario; please report it with the lines above")
             ctx.exit(OUR_BUG)
+
+
+def _interrupted(ctx: click.Context, stopping: Stopping) -> NoReturn:
+    click.echo("interrupted", err=True)
+    ctx.exit(stopping.code)
 
 
 def _say(*lines: str) -> None:

@@ -113,7 +113,16 @@ def plain() -> None:
     signal.raise_signal(signal.SIGTERM)
 
 
-@pytest.mark.parametrize(("verb", "said"), [(keeping, ""), (plain, "interrupted\n")])
+@click.command()
+def loading() -> None:
+    """A verb within a library that makes an error of its own of whatever comes, as pydantic does of a validator's."""
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except BaseException as error:
+        raise ValueError("Error building a validator") from error
+
+
+@pytest.mark.parametrize(("verb", "said"), [(keeping, ""), (plain, "interrupted\n"), (loading, "interrupted\n")])
 def test_the_code_says_which_signal_it_was(verb: click.Command, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sim.cli.importlib.import_module", lambda _: SimpleNamespace(command=verb))
     done = CliRunner().invoke(main, ["examples"])
