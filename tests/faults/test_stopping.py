@@ -58,6 +58,23 @@ def test_while_a_compiler_calls_back_it_waits(number: signal.Signals) -> None:
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
+class Going:
+    """Python calls `__del__` when an object goes: what is raised there is printed and lost."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_while_an_object_goes_it_waits() -> None:
+    def freed() -> None:
+        Going()
+        time.sleep(20)
+
+    with Stopping() as stopping, pytest.raises(KeyboardInterrupt):
+        freed()
+    assert stopping.code == 143
+
+
 RUN_BY_C = """
 import ctypes, signal
 from sim.cli.shared.stopping import Stopping

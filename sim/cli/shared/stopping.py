@@ -7,8 +7,9 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-LOST_IN = "llvmlite"
-"""LLVM calls Python back while it compiles. What is raised in there is printed and lost, and the compiler breaks."""
+LOST_IN = ("llvmlite", "weakref")
+"""LLVM calls Python back while it compiles. What is raised in there is printed and lost, and the compiler breaks. So it
+is lost in what Python calls when an object goes: weak references, and `__del__`."""
 AGAIN_S = 0.02
 """A signal that comes there is tried again so soon."""
 
@@ -56,7 +57,7 @@ class Stopping:
         self._raise(number, frame)
 
     def _raise(self, _: int, frame: FrameType | None) -> None:
-        if _is_within(frame, LOST_IN) and hasattr(signal, "setitimer"):
+        if _is_lost(frame) and hasattr(signal, "setitimer"):
             if signal.SIGALRM not in self._before:
                 self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._raise)
             signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
@@ -64,10 +65,11 @@ class Stopping:
             raise Interrupted
 
 
-def _is_within(frame: FrameType | None, package: str) -> bool:
-    """Whether a function of the package is at work, at the top or further down."""
+def _is_lost(frame: FrameType | None) -> bool:
+    """Whether such a function is at work, at the top or further down."""
     while frame is not None:
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] == package:
+        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package in LOST_IN or frame.f_code.co_name == "__del__":
             return True
         frame = frame.f_back
     return False
