@@ -17,6 +17,7 @@ from typing import Any
 from sim.config.errors import ConfigError, DataError, Problem
 from sim.fleet import deadlines, quotas, setup
 from sim.scenario import Scenario, load
+from tests.elastic import BATCHING
 from tests.swarm import laws, words
 from tests.swarm.grammar import kind_of, options, schema
 from tests.swarm.values import Drawer
@@ -27,15 +28,6 @@ MOST_REQUESTS = 220
 MOST_TICKS = 900
 ROUNDS = 60
 
-PLAIN_ENGINE: Keys = {
-    "latency": {
-        "base_s": 0.03125,
-        "prefill_s_per_token": 0.0001220703125,
-        "decode_s_per_seq": 0.0009765625,
-        "attention_s_per_token": 0.0,
-    },
-    "kv_capacity_tokens": 3000,
-}
 PLAIN: Keys = {
     "autoscaler": {"kind": "fixed", "replicas": 2},
     "arrivals": {"kind": "poisson", "rate": 0.5},
@@ -191,7 +183,7 @@ def handing_over(drawer: Drawer, pools: Keys, slots: dict[str, bool]) -> None:
             for name in (one, other):
                 for key in ("precision", "kv_precision", "engine", "latency_source", "expert_parallel"):
                     pools[name].pop(key, None)
-                pools[name] |= copy.deepcopy(PLAIN_ENGINE) | {"model": "llama-3-8b", "gpu": "h100-sxm"}
+                pools[name] |= copy.deepcopy(BATCHING) | {"model": "llama-3-8b", "gpu": "h100-sxm"}
             pools[one]["kv_transfer"] = transfer | {"to": other}
             return
 
@@ -219,7 +211,7 @@ def pool(drawer: Drawer, node: Keys, slots: bool) -> Keys:
     elif not {"model", "gpu"} <= found.keys():
         for key in ("model", "engine", "latency_source", "precision", "kv_precision", "expert_parallel"):
             found.pop(key, None)
-        found = copy.deepcopy(PLAIN_ENGINE) | found
+        found = copy.deepcopy(BATCHING) | found
     return found
 
 
@@ -393,7 +385,7 @@ def plain_pool(found: Keys) -> None:
     found.clear()
     found |= {"replica": {"kind": replica["kind"]}, "autoscaler": copy.deepcopy(PLAIN["autoscaler"])}
     if replica["kind"] == "batching":
-        found |= copy.deepcopy(PLAIN_ENGINE)
+        found |= copy.deepcopy(BATCHING)
 
 
 def plain_stream(found: Keys) -> None:

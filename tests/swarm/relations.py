@@ -56,6 +56,15 @@ def changed(scenario: Scenario, change: Callable[[Told], None]) -> Scenario | No
         return None
 
 
+def changes_nothing(scenario: Scenario, result: Result, change: Callable[[Told], None], what: str) -> bool:
+    """The scenario with its keys changed is the same run; False if it cannot be so."""
+    other = changed(scenario, change)
+    if other is None:
+        return False
+    same_run(result, run(other, "compiled"), what)
+    return True
+
+
 # -- the same scenario -------------------------------------------------------------------------------------------------
 
 
@@ -107,11 +116,7 @@ def observed(scenario: Scenario, result: Result, told: Told) -> bool:
 
     if any(pool.queue.shed is not None for pool in scenario.pools.values()):
         return False  # estimated waits are held against objectives
-    other = changed(scenario, look)
-    if other is None:
-        return False
-    same_run(result, run(other, "compiled"), "what is looked at")
-    return True
+    return changes_nothing(scenario, result, look, "what is looked at")
 
 
 def idle_stream(scenario: Scenario, result: Result, told: Told) -> bool:
@@ -199,11 +204,7 @@ def limits_that_nobody_reaches(scenario: Scenario, result: Result, told: Told) -
         for pool in keys["pools"].values():
             pool.setdefault("queue", {})["max_waiting"] = 10**9
 
-    other = changed(scenario, add)
-    if other is None:
-        return False
-    same_run(result, run(other, "compiled"), "a limit that nobody reaches")
-    return True
+    return changes_nothing(scenario, result, add, "a limit that nobody reaches")
 
 
 def replayed(scenario: Scenario, result: Result, told: Told) -> bool:

@@ -7,7 +7,7 @@ import html
 from sim.report.drawing.axes import room, row_axis, told_axis
 from sim.report.drawing.figure import Figure, Plot
 from sim.report.drawing.whiskers import whiskers
-from sim.report.plan.said import interval, of_fleet
+from sim.report.plan.said import bounds, interval, of_fleet
 from sim.result import words
 from sim.study.planned.certificate import Line
 from sim.study.planned.result import Plan
@@ -42,7 +42,7 @@ def certificate_picture(plan: Plan) -> Figure | None:
         "hovertemplate": "%{text}<extra></extra>",
     }
     data = [*(trace for meets in _LOOKS if (trace := _attained(lines, meets))["x"]), promised]
-    ends = [end for line in lines for end in (*_bounds(line), line.promise.share)]
+    ends = [end for line in lines for end in (*bounds(line), line.promise.share)]
     low, high = room(ends, 0.15, 0.1)
     layout = {
         "xaxis": told_axis((low, min(high, 1.002)), words.share, "requests within the limit"),
@@ -59,10 +59,6 @@ def certificate_picture(plan: Plan) -> Figure | None:
     )
 
 
-def _bounds(line: Line) -> tuple[float, float]:
-    return max(line.interval.low, 0.0), min(line.interval.high, 1.0)
-
-
 def _attained(lines: list[Line], meets: bool | None) -> Plot:
     name, colour = _LOOKS[meets]
     kept = [(row, line) for row, line in enumerate(lines) if line.meets is meets]
@@ -72,7 +68,7 @@ def _attained(lines: list[Line], meets: bool | None) -> Plot:
         "name": name,
         "x": [line.attained for _, line in kept],
         "y": [row for row, _ in kept],
-        "error_x": whiskers([line.attained for _, line in kept], [_bounds(line) for _, line in kept], colour, 6),
+        "error_x": whiskers([line.attained for _, line in kept], [bounds(line) for _, line in kept], colour, 6),
         "marker": {"color": colour, "size": 10},
         "text": [html.escape(f"{line.promise.told}: {interval(line)}") for _, line in kept],
         "hovertemplate": "%{text}<extra></extra>",

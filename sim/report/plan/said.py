@@ -34,12 +34,22 @@ def fleet(pool: PlannedPool) -> str:
     return f"{least}{many} of {design['gpus_per_replica']} x {design['gpu'] or 'GPU'} ({gpus})"
 
 
+def bounds(line: Line) -> tuple[float, float]:
+    """The ends of the interval of a share, which are shares too."""
+    return max(line.interval.low, 0.0), min(line.interval.high, 1.0)
+
+
+def share_and_bounds(line: Line) -> tuple[str, str]:
+    """What an objective attained, and between what."""
+    share = line.promise.share
+    around = words.between(*bounds(line), lambda value: words.share_beside(value, share))
+    return words.share_beside(line.attained, share), around
+
+
 def interval(line: Line) -> str:
     """What an objective attained, with its bounds."""
-    share = line.promise.share
-    low, high = max(line.interval.low, 0.0), min(line.interval.high, 1.0)
-    around = words.between(low, high, lambda value: words.share_beside(value, share))
-    return f"{words.share_beside(line.attained, share)} ({around})"
+    share, around = share_and_bounds(line)
+    return f"{share} ({around})"
 
 
 def of_fleet(found: Certificate) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from sim.report.plan.said import share_and_bounds
 from sim.result import words
 
 if TYPE_CHECKING:
@@ -93,10 +94,8 @@ def _promise(line: Line) -> str:
 
 
 def _found(line: Line) -> str:
-    share = line.promise.share
-    low, high = max(line.interval.low, 0.0), min(line.interval.high, 1.0)
-    around = words.between(low, high, lambda value: words.share_beside(value, share))
-    return f"attained {words.share_beside(line.attained, share)}, {around}"
+    share, around = share_and_bounds(line)
+    return f"attained {share}, {around}"
 
 
 def _fewer(plan: Plan, found: Certificate) -> str:

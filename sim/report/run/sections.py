@@ -17,12 +17,11 @@ from sim.report.run.load_duration import load_duration_figures
 from sim.report.run.spend import spend_figure
 from sim.report.run.theory import theory_assumptions, theory_figure, theory_table
 from sim.report.tables.assertions import assertion_table
+from sim.report.tables.bill import bill_tables
 from sim.report.tables.clients import attempts_table, party_tables
 from sim.report.tables.contracts import contract_notes
-from sim.report.tables.economics import break_even_table, economics_sentence, economics_table, showback_tables
+from sim.report.tables.economics import economics_sentence, showback_tables
 from sim.report.tables.intervals import interval_table, steady_note
-from sim.report.tables.ladder import ladder_table
-from sim.report.tables.money import commitments_table, energy_table, invoice_table
 from sim.report.tables.run import (
     fleet_table,
     latency_table,
@@ -103,12 +102,7 @@ def money(result: Result, summary: dict[str, Any]) -> Section:
         tables=_filled(
             slowness_table(summary),
             ledger_table(summary),
-            invoice_table(summary),
-            commitments_table(summary),
-            ladder_table(summary),
-            energy_table(summary),
-            economics_table(summary),
-            break_even_table(summary),
+            *bill_tables(summary),
         ),
         after=tuple(slowness_notes(summary)),
     )

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sim.autoscaling.observation import WAITING
 from sim.report.tables.assertions import assertion_table
+from sim.report.tables.bill import bill_tables
 from sim.report.tables.clients import attempts_table, party_tables
-from sim.report.tables.economics import break_even_table, economics_table, showback_tables
+from sim.report.tables.economics import showback_tables
 from sim.report.tables.intervals import interval_table, told
-from sim.report.tables.ladder import ladder_table
-from sim.report.tables.money import commitments_table, energy_table, invoice_table
 from sim.report.tables.slowness import slowness_table
 from sim.report.tables.table import Table
 from sim.result import words
@@ -64,12 +63,7 @@ def tables(summary: dict[str, Any]) -> list[Table]:
         slowness_table(summary),
         ledger_table(summary),
         regret_table(summary),
-        invoice_table(summary),
-        commitments_table(summary),
-        ladder_table(summary),
-        energy_table(summary),
-        economics_table(summary),
-        break_even_table(summary),
+        *bill_tables(summary),
         fleet_table(summary),
         outcome_table(summary),
         attempts_table(summary),
