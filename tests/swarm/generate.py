@@ -321,6 +321,8 @@ def eased(keys: Keys, steps: list[Any], message: str) -> bool:
         if "arrivals" in long and any(long.get(key) != law for key, law in short.items()):
             long |= copy.deepcopy(short)
             return True
+        if long.pop("session", None) is not None:  # its turns and tools have lengths of their own
+            return True
     if "all would time out" in message and found_at(keys, steps) == len(steps) and at(keys, steps) != 60.0:
         at(keys, steps[:-1])[steps[-1]] = 60.0
         return True
