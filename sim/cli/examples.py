@@ -74,7 +74,8 @@ def command(name: str | None, as_json: bool) -> None:
         path = catalogue.find(catalogue.SCENARIOS, name)
         if path is None:
             known = catalogue.names(catalogue.SCENARIOS)
-            raise ConfigError(f"no scenario is called '{name}'{catalogue.did_you_mean(name, known)}")
+            near = catalogue.did_you_mean(name, known) or catalogue.LISTED
+            raise ConfigError(f"no scenario is called '{name}'{near}")
         text = path.read_text(encoding="utf-8")
         click.echo(json.dumps({**example(path).told(), "yaml": text}) if as_json else text.rstrip("\n"))
         return

@@ -17,6 +17,9 @@ GALLERY = "configs/gallery"
 GPUS, MODELS, ENGINES, BOOTS = "configs/gpus", "configs/models", "configs/engines", "configs/boot"
 PRICES = "configs/prices"
 
+LISTED = "; `fleetcast examples` lists those there are, and a file is given by its path"
+"""The end of an error about a scenario whose name is like no other."""
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 

@@ -138,8 +138,10 @@ def locate(text: str, folder: str, noun: str, place: Place, path: KeyPath = ()) 
             raise ConfigError(
                 place.problem(f"no {noun} is called '{text}'; did you mean the file '{text}.yaml'?", path)
             )
-        known = catalogue.names(folder)
-        raise ConfigError(place.problem(f"no {noun} is called '{text}'{catalogue.did_you_mean(text, known)}", path))
+        near = catalogue.did_you_mean(text, catalogue.names(folder))
+        if not near and folder == catalogue.SCENARIOS:
+            near = catalogue.LISTED
+        raise ConfigError(place.problem(f"no {noun} is called '{text}'{near}", path))
     return named
 
 

@@ -114,6 +114,13 @@ def test_one_example() -> None:
     assert done.stderr == "error: no scenario is called 'mmcc'; did you mean 'mmc'?\n"
 
 
+@pytest.mark.parametrize("verb", ["run", "examples", "plan"])
+def test_a_name_like_no_other_is_told_where_names_are(verb: str) -> None:
+    done = fleetcast(verb, "nosuch")
+    assert done.exit_code == 2
+    assert "no scenario is called 'nosuch'; `fleetcast examples` lists those there are" in done.stderr
+
+
 def test_init_writes_a_scenario_that_loads_and_its_schema() -> None:
     done = fleetcast("init", "my-fleet.yaml")
     assert done.exit_code == 0, done.output

@@ -1,9 +1,10 @@
 // The sliders of a scenario: each shows a value, and tells what it was moved to. On a logarithmic one ratios count.
 
 const STEPS = 1000;
+const MONEY = { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: 3 };
 const shown = (knob, value) =>
   typeof value === "string" ? value
-    : knob.unit === "$/h" ? `$${(+value.toFixed(3))}/h`
+    : knob.unit === "$/h" ? `${value.toLocaleString("en-US", MONEY)}/h`
       : `${+value.toPrecision(4)}${knob.unit === "x" ? " ×" : knob.unit ? ` ${knob.unit}` : ""}`;
 
 function toPlace(knob, value) {
