@@ -84,6 +84,7 @@ def test_a_slider_moves_numbers_and_charts(page: Any) -> None:
     assert page.locator("#curve-table tbody tr").count() == 12
     names = [entry["name"] for entry in page.evaluate("performance.getEntriesByType('measure').map(e => e.toJSON())")]
     assert "slider to curve" in names
+    assert "$2.00/h" in page.locator("#knobs").inner_text(), "prices are told with cents"
     page.get_by_role("button", name="Reset all").click()
     settled(page)
     assert page.inner_text("#verdict") == verdict
