@@ -17,13 +17,13 @@ from tests.swarm.relations.prices import PRICES
 from tests.swarm.relations.renamed import NAMES
 from tests.swarm.relations.same_run import SAME
 from tests.swarm.relations.theorems import THEOREMS
-from tests.swarm.relations.timing import TIMING, doubled
+from tests.swarm.relations.timing import TIMING
 
 __all__ = ["FOR_FEW", "RELATIONS", "hold"]
 
-RELATIONS: dict[str, Relation] = SAME | NAMES | TIMING | PRICES | DEGENERATE
+RELATIONS: dict[str, Relation] = SAME | NAMES | PRICES | DEGENERATE
 """Two of them are tried on each scenario."""
-FOR_FEW: dict[str, Relation] = THEOREMS | ONE_SERVER | {"M5 time": doubled}
+FOR_FEW: dict[str, Relation] = THEOREMS | ONE_SERVER | TIMING
 """Tried on each scenario that they apply to."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from sim import Result
 from sim.config.errors import ConfigError, DataError
@@ -63,3 +64,12 @@ def some_of(demand: Demand, kept: NDArray[np.bool_]) -> Demand:
     assert demand.links is None
     columns = {name: getattr(demand, name) for name in demand.__dataclass_fields__ if name not in FLAT}
     return replace(demand, **{name: c[kept] for name, c in columns.items() if isinstance(c, np.ndarray)})
+
+
+def parts(value: Any) -> list[BaseModel]:
+    """Every model in a scenario."""
+    if isinstance(value, BaseModel):
+        return [value] + [part for name in type(value).model_fields for part in parts(getattr(value, name))]
+    if isinstance(value, dict):
+        return [part for each in value.values() for part in parts(each)]
+    return [part for each in value for part in parts(each)] if isinstance(value, list | tuple) else []

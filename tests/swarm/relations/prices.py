@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from sim import Result
 from sim.config.errors import ConfigError, DataError
 from sim.pricing.books.book import PriceBook
 from sim.scenario import Scenario, load
 from tests.swarm.ran import run
-from tests.swarm.relations.changes import Relation, Told, keys_of, same_run
+from tests.swarm.relations.changes import Relation, Told, keys_of, parts, same_run
 from tests.swarm.scaling import multiplied
 
 
@@ -38,15 +37,6 @@ def load_doubled(scenario: Scenario) -> Scenario | None:
     if any(isinstance(part, PriceBook) for part in parts(scenario)):
         return None
     return scaled(scenario, {"USD": 2.0})
-
-
-def parts(value: Any) -> list[BaseModel]:
-    """Every model in a scenario."""
-    if isinstance(value, BaseModel):
-        return [value] + [part for name in type(value).model_fields for part in parts(getattr(value, name))]
-    if isinstance(value, dict):
-        return [part for each in value.values() for part in parts(each)]
-    return [part for each in value for part in parts(each)] if isinstance(value, list | tuple) else []
 
 
 def scaled(scenario: Scenario, factors: dict[str, float]) -> Scenario | None:

@@ -146,4 +146,4 @@ def before(demand: Demand, until_s: float) -> Demand:
     return demand if demand.links is not None else some_of(demand, demand.arrival_s < until_s)
 
 
-TIMING: dict[str, Relation] = {"M6 shift": shifted, "M9 half": halved}
+TIMING: dict[str, Relation] = {"M5 time": doubled, "M6 shift": shifted, "M9 half": halved}
