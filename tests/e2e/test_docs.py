@@ -299,3 +299,16 @@ def test_the_recipes_work(tmp_path: Path) -> None:
     assert summary["requests"]["arrived"] == 201
     assert summary["slowness"]["total_usd"] == pytest.approx(2.01)
     assert summary["cost"]["total_usd"] == pytest.approx(summary["replicas"]["gpu_hours"] * 1.50 * 1.08)
+
+
+def test_what_holds_a_relation_is_there() -> None:
+    """The table of relations names files of tests."""
+    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8").partition("which test holds which")[2]
+    table = [line for line in text.partition("What looks true")[0].splitlines() if line.startswith("| ")][2:]
+    named = {name for line in table for name in re.findall(r"`([\w/]+\.py)`", line)}
+    assert len(named) > 15
+    assert all((ROOT / "tests" / name).is_file() for name in named), named
+    told = {f"{kind}{number}" for kind, last in (("I", 13), ("M", 19)) for number in range(1, last + 1)}
+    firsts = [line.split("|")[1] for line in table]
+    found = {name for first in firsts for name in re.findall(r"[IM]\d+", first)}
+    assert told - found == {"M3", "M2"}, "M1 to M4 are told together; every other by its number"

@@ -246,6 +246,8 @@ def fitted(keys: Keys, scenario: Scenario) -> bool:
     """Make the run small, by a shorter horizon or fewer requests of traces; whether anything was changed."""
     if scenario.horizon_s is None:
         return False
+    if fewer_users(keys["workload"]):
+        return True
     horizon_s = scenario.horizon_s
     expected = scenario.workload.expected_requests(horizon_s)
     if expected > MOST_REQUESTS:
@@ -262,6 +264,15 @@ def fitted(keys: Keys, scenario: Scenario) -> bool:
     if "warmup" in keys and scenario.warmup_s >= keys["horizon"]:
         keys["warmup"] = keys["horizon"] / 4
     return True
+
+
+def fewer_users(workload: Keys) -> bool:
+    """Make closed populations small, all of whom come at once however short a run is; whether any was too large."""
+    laws_ = [stream.get("arrivals") for stream in workload.get("streams", {"": workload}).values()]
+    large = [law for law in laws_ if isinstance(law, dict) and law.get("users", 0) > MOST_REQUESTS]
+    for law in large:
+        law["users"] = MOST_REQUESTS
+    return bool(large)
 
 
 def servable(scenario: Scenario) -> None:
