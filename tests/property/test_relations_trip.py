@@ -16,6 +16,7 @@ from tests.swarm.ran import run, watched
 from tests.swarm.relations import (
     FOR_FEW,
     RELATIONS,
+    changes,
     degenerate,
     one_server,
     prices,
@@ -26,7 +27,7 @@ from tests.swarm.relations import (
 )
 from tests.swarm.relations.one_server import shortest_remaining
 
-MODULES = (degenerate, one_server, prices, renamed, same_run, theorems, timing)
+MODULES = (changes, degenerate, one_server, prices, renamed, same_run, theorems, timing)
 SCENARIOS = 120
 """In which each must have been tried."""
 
@@ -131,9 +132,10 @@ def test_one_server_trips_over_work_and_number(
         if spoilt == "busy_s":
             samples["busy_s"][-1] += 1.0
         else:
-            rows["finish_s"] = shortest_remaining(rows["arrival_s"], rows["service_s"])
+            demand = args[0]
+            rows["finish_s"] = shortest_remaining(demand.arrival_s, demand.service_s)
             busiest = int(np.flatnonzero(rows["finish_s"][1:] > rows["arrival_s"][1:] + 1e-3)[0])
-            rows["finish_s"][busiest] -= 1e-4 * rows["service_s"].max()
+            rows["finish_s"][busiest] -= 1e-4
         return replace(result, log=replace(result.log, requests=rows, samples=samples))
 
     one_server_served = one_server.served
