@@ -28,6 +28,7 @@ NOT_RUN = [
     "make install",
     "make check",
     "make validate",
+    "make coverage",
     "make mutate",
     "make bench",
     "make docs",

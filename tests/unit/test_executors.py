@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -101,6 +103,27 @@ def test_a_process_that_never_starts_is_not_waited_for(monkeypatch: pytest.Monke
     with pytest.raises(ConfigError, match="workers: a process has not started within 1 s; use one worker"), workers:
         list(workers.in_order(_square, [1]))
     assert workers.crew == []
+
+
+def test_a_script_without_a_guard_is_told_of_it(tmp_path: Path) -> None:
+    # Each process reads the script anew, and would start processes of its own.
+    script = tmp_path / "script.py"
+    lines = (
+        "from sim.study.executors import Local",
+        "with Local(1) as hired:",
+        "    print(*hired.in_order(abs, [-1]))",
+    )
+    script.write_text("\n".join(lines))
+    path = os.pathsep.join([str(Path(local.__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
+    ran = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert ran.returncode == 1
+    assert ran.stdout == ""
+    assert ran.stderr.splitlines()[-1] == (
+        "sim.config.errors.ConfigError: workers: processes end as soon as they start; in a script, keep what it does "
+        "under if __name__ == ...; or use one worker"
+    )
 
 
 def _stopped(told: Path) -> None:
