@@ -55,6 +55,7 @@ def command(
 
         from sim.ui.access import new_token
         from sim.ui.app import guarded
+        from sim.ui.heads import prompt
     except ImportError:
         raise ConfigError("the page needs FastAPI and uvicorn: pip install 'fleetcast[ui]'") from None
     if token is not None and (len(token) < 8 or not token.isascii() or not token.isprintable()):
@@ -81,7 +82,8 @@ def command(
             log_level="warning",
             access_log=False,
             server_header=False,
-            limit_concurrency=400,
+            http=prompt(service.limits.head_s),
+            limit_concurrency=service.limits.connections,
             timeout_keep_alive=20,
             timeout_graceful_shutdown=_STOP_S,
             h11_max_incomplete_event_size=64 * 1024,

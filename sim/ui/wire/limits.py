@@ -11,6 +11,10 @@ __all__ = ["Limits"]
 class Limits:
     """What is refused, and when work is ended; the defaults suit a laptop."""
 
+    connections: int = 400
+    """Connections that are open at one time, asking or silent; one more is told to come back."""
+    head_s: float = 5.0
+    """How long a client may take to send the head of a request, from its connection or its first byte."""
     body_bytes: int = 1_000_000
     """A request's body; a scenario is a few kilobytes."""
     body_s: float = 10.0

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sim.ui.wire.limits import Limits
 from tests.e2e.ui.conftest import TOKEN, Server
 
 
@@ -83,6 +84,50 @@ def test_slow_clients_do_not_keep_others_waiting(server: Server) -> None:
     assert time.monotonic() - began < 5
     for one in slow:
         one.close()
+
+
+def test_who_asks_nothing_keeps_nobody_out_for_long(server: Server) -> None:
+    """Silent, byte by byte, or going on after the answer: of more than there are places for, all are sent away."""
+    limits, address = Limits(), ("127.0.0.1", int(server.base.rpartition(":")[2]))
+    starts = (b"POST /api/link HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999\r\n\r\n{", b"", b"G")
+    others: list[socket.socket] = []
+
+    def come(number: int, *starts: bytes) -> None:
+        for place in range(number):
+            others.append(socket.create_connection(address))
+            others[-1].sendall(starts[place % len(starts)])
+            others[-1].setblocking(False)
+
+    try:
+        come(210, *starts)
+        began = time.monotonic()
+        assert server.client.get("/api/about").status_code == 200, "half as many stop nobody"
+        assert time.monotonic() - began < 5
+        come(limits.connections, *starts[1:])
+        assert server.visitor(TOKEN).get("/api/about").status_code == 503, "there is a limit in all"
+        left, ends = set(others), time.monotonic() + limits.head_s + 10
+        while left and time.monotonic() < ends:
+            time.sleep(0.2)
+            left = {one for place, one in enumerate(others) if one in left and _open(one, place % 3 != 1)}
+        assert not left, f"{len(left)} of {len(others)} are still connected"
+        assert server.visitor(TOKEN).get("/api/about").status_code == 200
+    finally:
+        for one in others:
+            one.close()
+
+
+def _open(one: socket.socket, more: bool) -> bool:
+    """Whether the server still listens to this client, who sends another byte and reads what there is."""
+    try:
+        if more:
+            one.send(b"a")
+        while one.recv(65536):
+            pass
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 @pytest.mark.parametrize(
