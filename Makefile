@@ -46,6 +46,7 @@ coverage: install
 	-$(BIN)/coverage run -m pytest tests/e2e tests/validation
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+	$(BIN)/coverage json --quiet -o - | $(BIN)/python -m tests.branches
 
 validate: install
 	$(BIN)/pytest -m slow -n auto --dist worksteal
