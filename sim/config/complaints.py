@@ -85,6 +85,8 @@ def _spots(detail: ErrorDetails, root: Node, model: type[BaseModel]) -> Iterator
         yield _Spot(where.path, _place(where, root), text)
     if "many" in context:
         return
+    if detail["type"] == "too_short" and len(detail["input"]) >= context["min_length"]:
+        return  # there are enough; those that are wrong are told of themselves
     at = context.get("at", ()) if detail["type"] == "said" else ()
     where = _walk((*detail["loc"], *at), root, model)
     if detail["type"] == "extra_forbidden" and where.path:
@@ -259,6 +261,9 @@ def _message(detail: ErrorDetails, where: _Walked) -> str:
         return f"must be {words} {context[name]}{got}"
     if code in _SHAPES:
         return f"must be {_SHAPES[code]}{got}{_few_keys(where)}"
+    if code == "too_short":
+        least = context["min_length"]
+        return f"must have at least {least} item{'s' if least > 1 else ''}, got {len(value) or 'none'}"
     if code == "extra_forbidden":  # a key that no location can tell
         return "holds a key that is none"
     # Whatever else pydantic may find: its sentence, without its jargon.

@@ -30,6 +30,22 @@ def told(*sets: str) -> list[str]:
             "--set: pools.servers.autoscaler.rows.0.days: must be days of the week, such as 'mon-fri', 'sat, sun' or "
             "'daily'; got 'mi'",
         ),
+        (
+            "pools.servers.autoscaler={kind: aws_step_scaling, max_replicas: 9, policies: [{metric: busy_share, "
+            "threshold: 60%, comparison: GreaterThanOrEqualToThreshold, "
+            "steps: [{lower: 10, upper: 5, adjustment: 1}]}]}",
+            "--set: pools.servers.autoscaler.policies.0.steps.0.lower: must have a lower bound below the upper one (5)",
+        ),
+        (
+            "pools.servers.autoscaler={kind: aws_step_scaling, max_replicas: 9, policies: [{metric: busy_share, "
+            "threshold: 60%, comparison: GreaterThanOrEqualToThreshold, steps: [{lower: 0, upper: 5, adjustment: 1}, "
+            "{lower: 7, adjustment: 2}]}]}",
+            "--set: pools.servers.autoscaler.policies.0.steps: must follow each other: those around 7 leave a gap",
+        ),
+        (
+            "pools.servers.autoscaler={kind: aws_step_scaling, max_replicas: 9, policies: []}",
+            "--set: pools.servers.autoscaler.policies: must have at least 1 item, got none",
+        ),
     ],
 )
 def test_changes(change: str, message: str) -> None:
