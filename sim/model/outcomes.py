@@ -75,7 +75,7 @@ def reject(s: State, r: int, silent: int, now_s: float) -> None:
     """
     request = s.requests[r]
     request["outcome"] = REJECTED
-    if not math.isnan(request["start_s"]):
+    if now_s > request["arrival_s"] or not math.isnan(request["start_s"]):
         request["finish_s"] = now_s
     gone(s)
     if EXTRAS and s.run[0]["calls"] == 1:

@@ -53,7 +53,7 @@ class Routing(Serving):
         self.noted |= self.specs[machine.pool].hears == meters.HEARS_CHANGES
 
     def reject(self, job: Job, pool: int, now_s: float) -> None:
-        if not math.isnan(job.start_s) or (self.clients_act and now_s > job.arrival_s):
+        if now_s > job.arrival_s or not math.isnan(job.start_s):
             job.finish_s = now_s
         if self.clients_act and math.isnan(job.start_s):
             job.left_s = now_s

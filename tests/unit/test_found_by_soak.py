@@ -128,3 +128,20 @@ def test_erlangs_formula_of_ten_million_servers() -> None:
     assert erlang_b(10_000_000, 10_000_000.0) == pytest.approx(np.sqrt(2 / np.pi / 1e7), rel=1e-3)  # heavy traffic
     assert erlang_c(10_000_000, 9_000_000.0) == 0.0
     assert erlang_b(10**9, 3.0) == 0.0
+
+
+@pytest.mark.parametrize("calendar", ["simpy", "compiled"])
+def test_who_is_turned_away_after_a_wait_hears_of_it_then(calendar: str) -> None:
+    """A spot replica goes, and those who waited at it find the others full: as with clients that could give up."""
+    stream = {"arrivals": {"kind": "poisson", "rate": 8}, "service": {"kind": "exponential", "mean": 2}}
+    pool = {
+        "replica": {"kind": "slots"},
+        "queue": {"kind": "per_replica", "max_waiting": 6},
+        "autoscaler": {"kind": "fixed", "replicas": 5},
+        "supply": [{"name": "spot", "market": "spot", "spot": {"hazard": 0.02, "notice": 1}}],
+    }
+    keys: dict[str, Any] = {"name": "found", "horizon": 30, "calendar": calendar, "pools": {"p": pool}}
+    rows = simulate(load({**keys, "workload": stream})).log.requests
+    patient = simulate(load({**keys, "workload": {**stream, "clients": {"patience": 1e9}}})).log.requests
+    assert (rows["finish_s"][np.isnan(rows["start_s"])] > rows["arrival_s"][np.isnan(rows["start_s"])]).any()
+    np.testing.assert_array_equal(rows["finish_s"], patient["finish_s"])
