@@ -7,14 +7,17 @@ answered before. So a few hundred that say nothing, or send a header byte by byt
 from __future__ import annotations
 
 from asyncio import TimerHandle, Transport
+from typing import TYPE_CHECKING
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.h11_impl import H11Protocol
 
 __all__ = ["prompt"]
 
 
 def prompt(head_s: float) -> type[H11Protocol]:
     """HTTP/1.1, of whose clients each must have sent a request's whole head within `head_s` s of beginning one."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
 
     class Prompt(H11Protocol):
         """Bytes that come do not put the end off; only a request does."""

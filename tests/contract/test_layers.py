@@ -43,7 +43,7 @@ DOORS = {
     "yaml": ("config",),
     "fastapi": ("ui",),
     "starlette": ("ui",),
-    "uvicorn": ("cli.ui",),
+    "uvicorn": ("cli.ui", "ui.heads"),
 }
 NEVER_AT_IMPORT = {
     "pandas",
