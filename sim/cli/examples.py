@@ -73,8 +73,8 @@ def command(name: str | None, as_json: bool) -> None:
     if name is not None:
         path = catalogue.find(catalogue.SCENARIOS, name)
         if path is None:
-            known = catalogue.names(catalogue.SCENARIOS)
-            raise ConfigError(f"no scenario is called '{name}'{catalogue.did_you_mean(name, known)}")
+            remedy = catalogue.names_beside(name, catalogue.SCENARIOS)
+            raise ConfigError(f"no scenario is called '{name}'{remedy}")
         text = path.read_text(encoding="utf-8")
         click.echo(json.dumps({**example(path).told(), "yaml": text}) if as_json else text.rstrip("\n"))
         return

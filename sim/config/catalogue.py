@@ -75,6 +75,12 @@ def _folded(word: str) -> str:
     return word.lower().replace("_", "-")
 
 
+def names_beside(word: str, folder: str) -> str:
+    """The end of an error about a name that is not in a folder; for a scenario there is always a remedy."""
+    told = did_you_mean(word, names(folder))
+    return told or ("; `fleetcast examples` lists those that ship, or give a file" if folder == SCENARIOS else "")
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of an error about an unknown word: the nearest right one, else all of them if they are few."""
     known = list(known)

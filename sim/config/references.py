@@ -138,8 +138,7 @@ def locate(text: str, folder: str, noun: str, place: Place, path: KeyPath = ()) 
             raise ConfigError(
                 place.problem(f"no {noun} is called '{text}'; did you mean the file '{text}.yaml'?", path)
             )
-        known = catalogue.names(folder)
-        raise ConfigError(place.problem(f"no {noun} is called '{text}'{catalogue.did_you_mean(text, known)}", path))
+        raise ConfigError(place.problem(f"no {noun} is called '{text}'{catalogue.names_beside(text, folder)}", path))
     return named
 
 

@@ -114,6 +114,14 @@ def test_one_example() -> None:
     assert done.stderr == "error: no scenario is called 'mmcc'; did you mean 'mmc'?\n"
 
 
+@pytest.mark.parametrize("verb", ["run", "examples", "check"])
+def test_a_name_like_no_other_is_told_where_names_are(verb: str) -> None:
+    done = fleetcast(verb, "nosuch")
+    assert done.exit_code == 2
+    remedy = "`fleetcast examples` lists those that ship, or give a file"
+    assert done.stderr == f"error: no scenario is called 'nosuch'; {remedy}\n"
+
+
 def test_init_writes_a_scenario_that_loads_and_its_schema() -> None:
     done = fleetcast("init", "my-fleet.yaml")
     assert done.exit_code == 0, done.output

@@ -3,7 +3,7 @@
 const STEPS = 1000;
 const shown = (knob, value) =>
   typeof value === "string" ? value
-    : knob.unit === "$/h" ? `$${(+value.toFixed(3))}/h`
+    : knob.unit === "$/h" ? `$${value.toFixed(3).replace(/0$/, "")}/h`
       : `${+value.toPrecision(4)}${knob.unit === "x" ? " ×" : knob.unit ? ` ${knob.unit}` : ""}`;
 
 function toPlace(knob, value) {

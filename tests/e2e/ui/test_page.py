@@ -89,6 +89,11 @@ def test_a_slider_moves_numbers_and_charts(page: Any) -> None:
     assert page.inner_text("#verdict") == verdict
 
 
+def test_a_price_is_shown_as_prices_are(page: Any) -> None:
+    shown = page.locator('.knob:has(input[data-key^="pools.desk.price"]) output')
+    assert shown.inner_text() == "$2.00/h"
+
+
 def test_pinned_variants_are_compared_and_comparisons_cancelled(page: Any) -> None:
     compare = page.get_by_role("button", name="Compare with pinned")
     assert compare.is_disabled()
