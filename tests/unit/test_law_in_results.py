@@ -87,6 +87,20 @@ def test_each_of_several_pools_has_its_own() -> None:
     assert of_price == PRICE
 
 
+@pytest.mark.parametrize(("number", "named"), [(2, "pools p0 and p1"), (40, "40 pools (p0, p1, p2, p3, p4 and so on)")])
+def test_what_is_the_same_of_many_pools_is_said_once(number: int, named: str) -> None:
+    result = run({"model": "llama-3-8b"})
+    summary = result.summary()
+    block = summary["pools"]["chat"]
+    other = block | {"law": block["law"] | {"about": "of another kind"}}
+    summary["pools"] = {f"p{place}": block for place in range(number)}
+    of_law, of_price = pool_notes(result.scenario, summary)
+    assert of_law.startswith(f"Iteration times of {named} ")
+    assert of_price == PRICE.replace("pool chat", named)
+    summary["pools"]["odd"] = other
+    assert any(note.startswith("Iteration times of pool odd ") for note in pool_notes(result.scenario, summary))
+
+
 def test_slots_alone_say_nothing_of_iterations() -> None:
     result = simulate(load("mmc", ["horizon=100", "warmup=0"]))
     summary = result.summary()

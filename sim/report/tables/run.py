@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sim.autoscaling.observation import WAITING
@@ -243,24 +243,38 @@ def _price_notes(summary: dict[str, Any]) -> list[str]:
             day = f", {price['as_of']}" if price.get("as_of") else ""
             told = f"{words.usd(price['on_demand'])} a GPU-hour on demand: {price['source']}{day}."
             said.setdefault(told, []).append(name)
-    return [f"Price of pool {' and '.join(pools)}: {told}" for told, pools in said.items()]
+    return [f"Price of {_named(pools)}: {told}" for told, pools in said.items()]
 
 
 def _law_notes(summary: dict[str, Any]) -> list[str]:
-    """Where each pool's iteration times come from, and how far to trust times that nobody measured."""
-    notes = []
+    """Where iteration times come from, and how far to trust times that nobody measured: once for all that share it."""
+    said: dict[str, list[str]] = {}
     for name, block in summary["pools"].items():
         law = block.get("law") or {"source": "given"}
         if law["source"] == "given":
             continue
-        note = f"Iteration times of pool {name} come from {law['about']}, with the host times of {law['engine']}."
+        told = f"come from {law['about']}, with the host times of {law['engine']}."
         if law["source"] == "calibrated":
-            note = f"Iteration times of pool {name} are {law['about']}."
+            told = f"are {law['about']}."
         elif law["source"] == "roofline":
-            note += " They are computed, not measured: up to 20 % off where that was checked, more on new GPUs."
-        notes.append(note)
-        notes += [_outside(name, quantity, seen, law["holds"]) for quantity, seen in law.get("outside", {}).items()]
-    return notes
+            told += " They are computed, not measured: up to 20 % off where that was checked, more on new GPUs."
+        said.setdefault(told, []).append(name)
+        for quantity, seen in law.get("outside", {}).items():
+            said.setdefault(_outside(quantity, seen, law["holds"]), []).append(name)
+    return [f"Iteration times of {_named(pools)} {told}" for told, pools in said.items()]
+
+
+_NAMED = 5
+"""Pools that a note names; of more it says how many they are."""
+
+
+def _named(pools: Sequence[str]) -> str:
+    """`pool a`, `pools a and b`; of many how many they are, and the first."""
+    if len(pools) == 1:
+        return f"pool {pools[0]}"
+    if len(pools) > _NAMED:
+        return f"{len(pools)} pools ({', '.join(pools[:_NAMED])} and so on)"
+    return f"pools {', '.join(pools[:-1])} and {pools[-1]}"
 
 
 _QUANTITIES = {
@@ -271,11 +285,11 @@ _QUANTITIES = {
 }
 
 
-def _outside(pool: str, quantity: str, seen: float, holds: dict[str, list[float]]) -> str:
+def _outside(quantity: str, seen: float, holds: dict[str, list[float]]) -> str:
     low, high = (words.count(value) for value in holds[quantity])
     told = low if low == high else f"{low} to {high}"
     return (
-        f"Iteration times of pool {pool} were measured at {told} {_QUANTITIES[quantity]}; this run has "
+        f"were measured at {told} {_QUANTITIES[quantity]}; this run has "
         f"{words.count(seen)} on average: there they are a guess."
     )
 

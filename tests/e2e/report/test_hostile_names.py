@@ -94,6 +94,27 @@ def _beside(page: Page) -> str:
     return render(page, embedded(page))
 
 
+VERBS = {
+    "compare": ["--with", "pools.-p.autoscaler.replicas=3", "--replications", "3"],
+    "sweep": ["--over", "pools.-p.autoscaler.replicas=2,3", "--replications", "1"],
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_reports_of_several_runs_run_no_names(verb: str, tmp_path: Path, opens: Callable[..., Opened]) -> None:
+    file, out = tmp_path / "<b onclick=x><img src=x onerror=window.hacked=6>[red]&lt;.json", tmp_path / "out"
+    file.write_text(json.dumps(_scenario()))
+    done = CliRunner().invoke(main, [verb, str(file), *VERBS[verb], "--quiet", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    opened = opens(out / "report.html")
+    for closed in opened.page.query_selector_all("details:not([open]) > summary"):
+        closed.click()
+    assert opened.page.evaluate("() => window.hacked === undefined")
+    assert [asked for asked in opened.asked if not asked.startswith(("file:", "data:", "blob:"))] == []
+    assert opened.page.query_selector_all("img[src=x], b[onclick], a[href^='javascript']") == []
+    assert "<b onclick=x>" in opened.page.evaluate("() => document.body.textContent")
+
+
 @pytest.mark.parametrize(
     "made",
     [lambda: render(_page()), lambda: _beside(_page()), lambda: render(page_of(simulate(load(_scenario()))))],
