@@ -146,6 +146,7 @@ def test_bit_identical_with_impatient_clients_on_300_fleets(block: int) -> None:
         tables, one = client_outcome(SimpyCalendar, seed, ties)
         same(one, client_outcome(CompiledCalendar, seed, ties)[1], seed)
         lines_add_up(tables)
+        nothing_is_charged_where_nothing_is_shared(tables)
 
 
 def lines_add_up(tables: State) -> None:
@@ -166,3 +167,11 @@ def lines_add_up(tables: State) -> None:
             assert lines[name].sum() == queue[name]
         for name in ("length", "tokens") if tables.pools[queue["home"]]["booked"] else ():
             assert groups[name].sum() == queue[name]
+
+
+def nothing_is_charged_where_nothing_is_shared(tables: State) -> None:
+    """Tags count what is shared: in a pool without shares all of them stay where they began."""
+    for queue in tables.queues:
+        if queue["lines"] > 0 and tables.pools[queue["home"]]["fair"] == 0:
+            own = tables.queues[queue["line0"] : queue["line0"] + queue["lines"]]
+            assert (own["tag"] == 0.0).all()
