@@ -60,11 +60,12 @@ def _with_makes(pool: Pool, names: list[str]) -> tuple[PoolSpec, Makes]:
         for version, each in enumerate(pool.versions)
         for index, offer in enumerate(pool.offers)
     }
-    home = _pool_spec(pools[0, 0], names)
+    # of the pool itself: one that is told as an offer makes it no longer says that it is on spot
+    home = replace(_pool_spec(pools[0, 0], names), replicas=rows(pool))
     specs: list[PoolSpec] = [home]
     places: dict[tuple[int, int], int] = {}
     for key, each in pools.items():
-        spec = _pool_spec(each, names)
+        spec = replace(_pool_spec(each, names), replicas=home.replicas)
         place = next((place for place, other in enumerate(specs) if _same(spec, other)), len(specs))
         specs += [spec] if place == len(specs) else []
         places[key] = place

@@ -145,3 +145,17 @@ def test_who_is_turned_away_after_a_wait_hears_of_it_then(calendar: str) -> None
     patient = simulate(load({**keys, "workload": {**stream, "clients": {"patience": 1e9}}})).log.requests
     assert (rows["finish_s"][np.isnan(rows["start_s"])] > rows["arrival_s"][np.isnan(rows["start_s"])]).any()
     np.testing.assert_array_equal(rows["finish_s"], patient["finish_s"])
+
+
+def test_a_fixed_fleet_on_spot_orders_anew_at_the_notice() -> None:
+    """Not when the notice is over: there is room for both while one drains, as beside a fault that never comes."""
+    spot = {"name": "spot", "market": "spot", "spot": {"hazard": 0.02, "notice": 5}}
+    pool = {**SLOTS, "supply": [spot], "autoscaler": {"kind": "fixed", "replicas": 3}}
+    stream = {"arrivals": {"kind": "poisson", "rate": 4}, "service": {"kind": "exponential", "mean": 4}}
+    keys: dict[str, Any] = {"name": "found", "horizon": 60, "workload": stream}
+    faults = [{"kind": "crash", "mtbf": 1e15}]
+    one, other = (simulate(load({**keys, "pools": {"p": each}})).log for each in (pool, {**pool, "faults": faults}))
+    later = one.spans["ordered_s"] > 0
+    assert later.any()
+    assert np.isin(one.spans["ordered_s"][later], one.spans["draining_s"]).all()
+    np.testing.assert_array_equal(one.spans["ordered_s"], other.spans["ordered_s"])
