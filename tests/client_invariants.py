@@ -22,7 +22,7 @@ def clients(log: RunLog, *, held: bool = False) -> None:
         assert log.logical is log.requests
         return
     assert len(log.calls) == len(log.requests)
-    links(log.requests, log.calls)
+    links(log.requests, log.calls, held)
     attempts(log.requests, log.calls, held)
     given_up(log.requests, log.calls)
     deadlines(log.requests, log.calls)
@@ -42,14 +42,20 @@ def ended_s(rows: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(end_s)
 
 
-def links(rows: NDArray[Any], calls: NDArray[Any]) -> None:
-    """Every attempt was sent, and is one at the request of an earlier row that wants the same."""
+def links(rows: NDArray[Any], calls: NDArray[Any], held: bool) -> None:
+    """Every attempt was sent, and is one at the request of an earlier row that wants the same.
+
+    `held`: some may wait at their clients, if the fleet never serves those before them.
+    """
     place = np.arange(len(rows))
     first = calls["first"]
     assert ((first >= 0) & (first <= place)).all(), "a first attempt after a later one"
     assert (first[first] == first).all(), "the first attempt of a first attempt"
     assert np.isfinite(rows["arrival_s"]).all(), "a row that was never sent"
-    assert (calls["sent"] == 1).all(), "not sent, and in the log"
+    unsent = rows[calls["sent"] == 0]
+    assert held or not len(unsent), "not sent, and in the log"
+    assert (unsent["outcome"] == UNFINISHED).all(), "not sent, and over"
+    assert np.isnan(unsent["start_s"]).all(), "not sent, and served"
     for name in ("stream", "prompt_tokens", "output_tokens"):
         assert (rows[name] == rows[name][first]).all(), f"attempts at one request differ in {name}"
     for name in ("session", "turn", "patience_s", "first_token_timeout_s", "token_timeout_s", "total_timeout_s"):

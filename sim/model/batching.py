@@ -52,13 +52,22 @@ def cut(replica: Any, now_s: float, at_now: bool) -> None:
 
 @compiled
 def kv_integral(replica: Any, pool: Any, k: int) -> float:
-    """Token-seconds of KV memory over the first k planned iterations: sum of (step + i grow)(kv + i more)."""
+    """Token-seconds of KV memory over the first k planned iterations: sum of (step + i grow)(kv + i running).
+
+    With speculation, whole tokens on the clock of `pace` in place of i: the mean would be above what is held.
+    """
+    if pool["tokens_per_step"] != 1.0:
+        token_s = 0.0
+        for i in range(k):
+            kv = replica["kv"] + replica["running"] * pace.made(pool, replica["tick"], i)
+            token_s += (replica["step_s"] + i * replica["grow_s"]) * kv
+        return token_s
     ones = 0.5 * k * (k - 1)
     squares = ones * (2 * k - 1) / 3.0
-    kv = replica["kv"] + replica["running"] * pace.ahead(pool, replica["tick"])
-    more = replica["running"] * pool["tokens_per_step"]
-    rising = replica["step_s"] * more + replica["grow_s"] * kv
-    return float(k * replica["step_s"] * kv + rising * ones + replica["grow_s"] * more * squares)
+    rising = replica["step_s"] * replica["running"] + replica["grow_s"] * replica["kv"]
+    return float(
+        k * replica["step_s"] * replica["kv"] + rising * ones + replica["grow_s"] * replica["running"] * squares
+    )
 
 
 @compiled
@@ -92,9 +101,8 @@ def advance(s: State, row: int, now_s: float) -> None:
     replica["busy_s"] += passed_s
     replica["running_s"] += passed_s * replica["seated"]
     replica["kv_s"] += kv_integral(replica, pool, k)
-    before = pace.clock(pool, replica["tick"])
     made = pace.clock(pool, replica["tick"] + k)
-    grown = (made - before) * int(replica["running"])
+    grown = pace.made(pool, replica["tick"], k) * int(replica["running"])
     replica["decoded"] += k * int(replica["running"])
     replica["context"] += grown
     replica["kv"] += grown
@@ -241,10 +249,10 @@ def integrals(replica: Any, pool: Any, now_s: float) -> tuple[float, float, floa
     k = iterations_by(replica, now_s, True)
     passed_s = now_s - replica["boundary_s"]
     rest_s = passed_s - span_s(replica, k)
-    more = pool["tokens_per_step"] * k + pace.ahead(pool, replica["tick"])
-    kv = kv_integral(replica, pool, k) + (replica["kv"] + more * replica["running"]) * rest_s
+    kv = replica["kv"] + pace.made(pool, replica["tick"], k) * replica["running"]
+    kv_s = kv_integral(replica, pool, k) + kv * rest_s
     return (
         float(replica["busy_s"] + passed_s),
         float(replica["running_s"] + passed_s * replica["seated"]),
-        float(replica["kv_s"] + kv),
+        float(replica["kv_s"] + kv_s),
     )

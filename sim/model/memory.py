@@ -45,7 +45,7 @@ def taken(s: State, replica: Any, k: int) -> int:
     pool = s.pools[replica["pool"]]
     size = int(pool["block_tokens"])
     made = pace.clock(pool, replica["tick"])
-    tokens = pace.clock(pool, replica["tick"] + k) - made
+    tokens = pace.made(pool, replica["tick"], k)
     blocks = (tokens // size) * int(replica["running"])
     place = (-made) % size
     for _ in range(tokens % size):

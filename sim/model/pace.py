@@ -21,6 +21,12 @@ def clock(pool: Any, tick: float) -> int:
 
 
 @compiled
+def made(pool: Any, tick: float, k: int) -> int:
+    """Tokens that each sequence makes in the k iterations from `tick` on."""
+    return clock(pool, tick + k) - clock(pool, tick)
+
+
+@compiled
 def ahead(pool: Any, tick: float) -> float:
     """The part of a token by which the mean is ahead of the clock; 0 without speculation."""
     made = pool["tokens_per_step"] * tick

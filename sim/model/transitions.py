@@ -297,7 +297,10 @@ def deliver(s: State, r: int, now_s: float) -> None:
     if s.requests[r]["outcome"] == UNFINISHED:
         enter_apart(s, r, all_rows, now_s)
     else:
-        outcomes.gone(s)  # its client has gone meanwhile
+        # its client has gone meanwhile; its prompt has been computed for nobody
+        s.calls[r]["left_s"] = now_s
+        s.calls[r]["prefilled"] = s.requests[r]["prompt_tokens"] - s.requests[r]["cached_tokens"]
+        outcomes.gone(s)
 
 
 @compiled

@@ -129,5 +129,7 @@ class Naive(Clients):
         if machine.spec.central:
             self.dispatch(None, machine.pool, now_s)
         self.noted |= not machine.ready and machine.empty()
-        if job.outcome == "unfinished":  # else its client has gone meanwhile
+        if job.outcome == "unfinished":
             self.arrive(job, now_s)
+        else:  # its client has gone meanwhile
+            job.left_s = now_s

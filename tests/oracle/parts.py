@@ -196,10 +196,6 @@ class Machine:
         made = self.spec.tokens_per_step * self.iteration
         return made - math.floor(made)
 
-    def kv_rate(self) -> float:
-        """KV tokens as the iteration under way is charged for them."""
-        return self.kv() + (len(self.decoding) * self.mean_ahead() if self.ends_s < math.inf else 0.0)
-
     def account(self, now_s: float) -> None:
         """Bring the integrals up to now; an iteration under way was booked whole, so its rest comes off."""
         if not self.spec.batching:
@@ -210,7 +206,7 @@ class Machine:
             rest_s = self.ends_s - now_s
             self.busy_s -= rest_s
             self.running_s -= rest_s * len(self.batch)
-            self.kv_s -= rest_s * self.kv_rate()
+            self.kv_s -= rest_s * self.kv()
         else:
             self.kv_s += self.kv() * (now_s - self.idle_since_s)
         self.idle_since_s = now_s

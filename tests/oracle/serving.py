@@ -228,4 +228,4 @@ class Serving:
         machine.ends_s = now_s + duration_s
         machine.busy_s += duration_s
         machine.running_s += duration_s * len(machine.batch)
-        machine.kv_s += duration_s * machine.kv_rate()
+        machine.kv_s += duration_s * machine.kv()

@@ -105,7 +105,7 @@ RARE: dict[str, Callable[[Naive, Job], bool]] = {
     "timed out in a line": lambda _, job: job.outcome == "timed_out" and math.isnan(job.start_s),
     "left a batch or slot later": lambda _, job: job.left_s > job.finish_s,
     "done for nothing": lambda naive, job: job.given_up and not naive.specs[naive.pool_of(job)].cancels,
-    "given up on a link": lambda _, job: job.sent and job.given_up and math.isnan(job.left_s),
+    "given up on a link": lambda _, job: job.given_up and job.arrived,
     "too late on the way to its client": lambda _, job: job.left_s < job.finish_s,
     "a gap between tokens": lambda _, job: (
         job.outcome == "timed_out" and job.finish_s == job.token_s + job.token_timeout_s

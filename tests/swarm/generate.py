@@ -256,6 +256,7 @@ def fitted(keys: Keys, scenario: Scenario) -> bool:
     for each in scenario.pools.values():
         said = each.metrics.scrape_s if each.metrics is not None else None
         periods = [each.autoscaler.period_s, each.autoscaler.pipeline.scrape_s if said is None else said]
+        periods += [fault.mtbf_s / each.gpus_per_replica for fault in each.faults if fault.kind == "crash"]
         least_s = min([least_s, *(period_s for period_s in periods if period_s > 0)])
     horizon_s = min(horizon_s, MOST_TICKS * least_s)
     if horizon_s >= scenario.horizon_s:
@@ -320,6 +321,9 @@ def found_at(keys: Any, steps: list[Any]) -> int:
 
 def eased(keys: Keys, steps: list[Any], message: str) -> bool:
     """Whether a limit is now wide enough, so that what it limits can stay."""
+    if message.startswith("needs 'pool'"):
+        at(keys, steps)["pool"] = next(iter(keys["pools"]))
+        return True
     if "can never be served" in message and steps[0] == "pools":
         of_pool = keys["pools"][steps[1]]
         if 0 < of_pool.get("kv_capacity_tokens", 0) < 20_000:

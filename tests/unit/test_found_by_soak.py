@@ -159,3 +159,34 @@ def test_a_fixed_fleet_on_spot_orders_anew_at_the_notice() -> None:
     assert later.any()
     assert np.isin(one.spans["ordered_s"][later], one.spans["draining_s"]).all()
     np.testing.assert_array_equal(one.spans["ordered_s"], other.spans["ordered_s"])
+
+
+@pytest.mark.parametrize("calendar", ["simpy", "compiled"])
+def test_speculation_never_holds_more_memory_than_there_is(calendar: str) -> None:
+    """All tokens of an iteration come at once: the mean over iterations is ahead of them by up to a token each."""
+    sampled = {"kind": "predictive", "per_replica": 0.25, "lead": 20, "bin": 10, "season": 120}
+    replica = {"speculation": {"draft_tokens": 2, "acceptance": "50%"}}
+    pool = {**ENGINE, "kv_capacity_tokens": 600, "replica": replica, "autoscaler": sampled}
+    stream = tokens(1, 24)
+    stream["arrivals"]["rate"] = 100
+    keys = {"name": "found", "horizon": 8, "calendar": calendar}
+    log = simulate(load({**keys, "workload": stream, "pools": {"p": pool}})).log
+    held, there = (np.diff(log.samples[name]) for name in ("kv_tokens_s", "kv_capacity_s"))
+    assert held.max() > 0.97 * there.max(), "the memory is never full"
+    assert (held <= there * (1 + 1e-9)).all()
+
+
+@pytest.mark.parametrize("calendar", ["simpy", "compiled"])
+def test_a_prompt_computed_for_a_client_who_goes_before_it_is_handed_over_is_known(calendar: str) -> None:
+    """In a pool that goes on for who has gone, the KV cache crosses the link first, and then nobody wants it."""
+    first = {**ENGINE, "cancels": False, "kv_transfer": {"to": "b", "bandwidth": "1GB/s", "latency": "2s"}}
+    model = {"model": "llama-3-8b", "gpu": "h100-sxm"}
+    stream = tokens(100, 20, clients={"first_token_timeout": {"kind": "uniform", "low": 0.02, "high": 0.1}})
+    keys = {"name": "found", "horizon": 20, "calendar": calendar}
+    pools = {"a": {**first, **model}, "b": {**ENGINE, **model}}
+    log = simulate(load({**keys, "workload": stream, "pools": pools})).log
+    assert log.calls is not None
+    gone = log.calls["given_up"] == 1
+    assert gone.any()
+    assert (log.calls["left_s"][gone] > log.requests["finish_s"][gone] + 2).all()
+    assert (log.calls["prefilled"][gone] == 100).all()
